@@ -1,0 +1,59 @@
+/* What differs between the C interfaces of Lua 5.1, 5.2, 5.3, 5.4 and LuaJIT, and nothing else:
+ * the rest of csrc is written once, against the names of Lua 5.3. */
+#ifndef CONNECTPARTICIPANT_COMPAT_H
+#define CONNECTPARTICIPANT_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM < 502
+
+#define LUA_OK 0
+#define lua_rawlen(L, i) lua_objlen((L), (i))
+#define lua_absindex(L, i) ((i) > 0 || (i) <= LUA_REGISTRYINDEX ? (i) : lua_gettop(L) + (i) + 1)
+#define luaL_checkversion(L) ((void)(L))
+/* Only a table can be the user value of a userdata in Lua 5.1. */
+#define lua_setuservalue(L, i) lua_setfenv((L), (i))
+#define lua_getuservalue(L, i) lua_getfenv((L), (i))
+
+static inline void *compat_testudata(lua_State *L, int index, const char *name) {
+  void *data = lua_touserdata(L, index);
+  if (data == NULL || !lua_getmetatable(L, index)) return NULL;
+  luaL_getmetatable(L, name);
+  int same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same ? data : NULL;
+}
+#undef luaL_testudata
+#define luaL_testudata compat_testudata
+
+static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues) {
+  for (; functions->name != NULL; functions++) {
+    for (int i = 0; i < upvalues; i++) lua_pushvalue(L, -upvalues);
+    lua_pushcclosure(L, functions->func, upvalues);
+    lua_setfield(L, -(upvalues + 2), functions->name);
+  }
+  lua_pop(L, upvalues);
+}
+#undef luaL_setfuncs
+#define luaL_setfuncs compat_setfuncs
+
+#elif LUA_VERSION_NUM >= 504
+
+#undef lua_setuservalue
+#undef lua_getuservalue
+#define lua_setuservalue(L, i) lua_setiuservalue((L), (i), 1)
+#define lua_getuservalue(L, i) lua_getiuservalue((L), (i), 1)
+
+#endif
+
+/* Numbers have no integer subtype before Lua 5.3, and a size of 2^53 must not become 9.0e15 there. */
+static inline void compat_pushwhole(lua_State *L, double whole) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)whole);
+#else
+  lua_pushnumber(L, (lua_Number)whole);
+#endif
+}
+
+#endif
