@@ -47,7 +47,8 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int 
 
 #endif
 
-/* Numbers have no integer subtype before Lua 5.3, and a size of 2^53 must not become 9.0e15 there. */
+/* Numbers have no integer subtype before Lua 5.3, and a size of 2^53 must not become 9.0e15 there.
+ */
 static inline void compat_pushwhole(lua_State *L, double whole) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)whole);
