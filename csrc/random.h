@@ -1,0 +1,13 @@
+/* Randomness from the kernel, and what is made of it. */
+#ifndef CONNECTPARTICIPANT_RANDOM_H
+#define CONNECTPARTICIPANT_RANDOM_H
+
+enum { UUID_SIZE = 37 }; /* with the NUL */
+
+/* Writes a UUID of version 4 (RFC 9562). */
+void random_uuid(char uuid[UUID_SIZE]);
+
+/* A number from 0 up to, but not including, 1. */
+double random_fraction(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* From parameters to a request: checks them against the model, and builds URL, headers and JSON.
+ * Does no I/O. */
+#ifndef CONNECTPARTICIPANT_REQUEST_H
+#define CONNECTPARTICIPANT_REQUEST_H
+
+#include "buffer.h"
+#include "compat.h"
+#include "random.h"
+
+#include <stdbool.h>
+
+struct operation;
+
+struct request {
+  const struct operation *operation;
+  struct buffer url;
+  struct buffer headers; /* lines, each ended by a NUL, and an empty one at the end */
+  size_t attempt_line;   /* where the line begins that differs from attempt to attempt */
+  struct buffer body;    /* JSON; empty for GET */
+  struct buffer token;   /* the bearer token, for redaction */
+  struct buffer client_token;
+  struct buffer problems; /* every violation, when building failed */
+  char invocation_id[UUID_SIZE];
+};
+
+/* Builds from the table at `params`. False when it violates the model: see `problems`. May raise;
+ * the request must belong to a userdata that frees it. */
+bool request_build(lua_State *L, struct request *request, int params, const char *endpoint,
+                   const char *user_agent);
+
+/* Sets the header that tells the service which attempt this is. */
+void request_set_attempt(struct request *request, int attempt, int max_attempts);
+
+bool request_failed(const struct request *request);
+
+void request_free(struct request *request);
+
+#endif
