@@ -125,7 +125,7 @@ static void add_whole(struct building *b, const struct member *m, const char *pa
   } else if (m->max > 0 && value > m->max) {
     problem(b, path, "must be at most %.0f", m->max);
   } else {
-    buffer_format(&b->request->body, "%.0f", value);
+    buffer_format(&b->request->body, "%.0f", value + 0.0); /* -0.0 is 0 */
   }
 }
 

@@ -1,0 +1,24 @@
+/* Which release this is, and for which Lua it is built. */
+#ifndef CONNECTPARTICIPANT_VERSION_H
+#define CONNECTPARTICIPANT_VERSION_H
+
+#include <lua.h>
+#include <lualib.h>
+
+#define CONNECTPARTICIPANT_VERSION "0.1.0"
+
+#if defined(LUA_JITLIBNAME)
+#define CONNECTPARTICIPANT_LUA "LuaJIT"
+#elif LUA_VERSION_NUM == 501
+#define CONNECTPARTICIPANT_LUA "5.1"
+#elif LUA_VERSION_NUM == 502
+#define CONNECTPARTICIPANT_LUA "5.2"
+#elif LUA_VERSION_NUM == 503
+#define CONNECTPARTICIPANT_LUA "5.3"
+#elif LUA_VERSION_NUM == 504
+#define CONNECTPARTICIPANT_LUA "5.4"
+#else
+#error "connectparticipant is built for Lua 5.1 to 5.4 and LuaJIT"
+#endif
+
+#endif
