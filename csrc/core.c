@@ -76,12 +76,12 @@ static const char *running_lua(void) {
 static void check_lua(lua_State *L) {
   const char *running = running_lua();
   const char *built = CONNECTPARTICIPANT_LUA;
-  if (strcmp(built, "LuaJIT") == 0) built = "5.1";
-  if (strcmp(built, running) == 0) return;
+  bool jit = strcmp(built, "LuaJIT") == 0;
+  if (strcmp(jit ? "5.1" : built, running) == 0) return;
   luaL_error(L,
-             "connectparticipant.core was built for Lua %s, but is loaded by Lua %s: "
+             "connectparticipant.core was built for %s%s, but is loaded by Lua %s: "
              "build and install it for Lua %s",
-             CONNECTPARTICIPANT_LUA, running, running);
+             jit ? "" : "Lua ", built, running, running);
 }
 
 __attribute__((visibility("default"))) int luaopen_connectparticipant_core(lua_State *L) {
