@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Enough for people to see what is wrong; a table of a million strangers must not fill memory. */
-enum { MOST_PROBLEMS = 50, PATH_SIZE = 160 };
+enum { MOST_PROBLEMS = 20, PATH_SIZE = 160 };
 
 struct building {
   lua_State *L;
@@ -32,20 +32,15 @@ static void problem(struct building *b, const char *path, const char *format, ..
   buffer_format(out, "%s%s %s", out->size > 0 ? "; " : "", path, text);
 }
 
-static const char *plural(double count) {
-  return count == 1 ? "" : "s";
-}
-
-/* Says that a count lies outside the limits of a member; `unit` is "character" and the like. */
-static void check_count(struct building *b, const struct member *m, const char *path, double count,
-                        const char *unit) {
-  if (count < m->min && m->min == m->max) {
-    problem(b, path, "must have exactly %.0f %s%s, not %.0f", m->min, unit, plural(m->min), count);
-  } else if (count < m->min) {
-    problem(b, path, "must have at least %.0f %s%s, not %.0f", m->min, unit, plural(m->min), count);
-  } else if (m->max > 0 && count > m->max) {
-    problem(b, path, "must have at most %.0f %s%s, not %.0f", m->max, unit, plural(m->max), count);
-  }
+/* Says that a count lies outside the limits of a member. */
+static void check_count(struct building *b, const struct member *m, const char *path,
+                        double count) {
+  const char *rule = m->min == m->max ? "exactly" : count < m->min ? "at least" : "at most";
+  double limit = count < m->min ? m->min : m->max;
+  if (count >= m->min && (m->max == 0 || count <= m->max)) return;
+  const char *unit = m->type == LIST ? "entr" : "character";
+  const char *ending = m->type == LIST ? (limit == 1 ? "y" : "ies") : (limit == 1 ? "" : "s");
+  problem(b, path, "must have %s %.0f %s%s, not %.0f", rule, limit, unit, ending, count);
 }
 
 /* Finds the value among an enumeration's; NULL ends it. */
@@ -82,7 +77,7 @@ static bool check_string(struct building *b, const struct member *m, const char 
     problem(b, path, "must be valid UTF-8");
     return false;
   }
-  check_count(b, m, path, (double)length, "character");
+  check_count(b, m, path, (double)length);
   if (text_has_control(text, size, m->type == TEXT ? TEXT_LINES : TEXT_ONE_LINE)) {
     problem(b, path, "must not hold control characters");
   }
@@ -144,7 +139,7 @@ static void add_list(struct building *b, const struct member *m, const char *pat
     problem(b, path, "must be a list, with entries from 1 on and nothing else");
     return;
   }
-  check_count(b, m, path, (double)count, count == 1 ? "entry" : "entries");
+  check_count(b, m, path, (double)count);
   /* What is over the limit is already said once, and need not be said of each entry. */
   if (m->max > 0 && (double)count > m->max) return;
   buffer_add_char(body, '[');

@@ -1,0 +1,58 @@
+-- The error object: its fields, how it prints, and what it never shows.
+local core = require "connectparticipant.core"
+
+local function new(changes)
+  local fields = { kind = "storage", code = "AccessDenied", message = "Request has expired" }
+  for name, value in pairs(changes or {}) do fields[name] = value end
+  return core.new_error(fields)
+end
+
+describe("an error", function()
+  it("prints as one line that says where, what and who to ask", function()
+    local err = new { operation = "StartAttachmentUpload", step = "put", status = 403,
+      request_id = "4242" }
+    assert.equal("StartAttachmentUpload: put: AccessDenied: Request has expired"
+      .. " [status 403, request id 4242]", tostring(err))
+    assert.equal("AccessDenied: Request has expired", tostring(new()))
+    assert.equal("AccessDenied: Request has expired [request id 1]", tostring(new { request_id = "1" }))
+  end)
+
+  it("can be joined to strings from either side", function()
+    assert.equal("failed: AccessDenied: Request has expired", "failed: " .. new())
+    assert.equal("AccessDenied: Request has expired!", new() .. "!")
+  end)
+
+  it("is a plain table with a named metatable", function()
+    local err = new { attempts = 3, retryable = true, attachment_id = "a", retry_after = 1.5 }
+    local fields = {}
+    for name, value in pairs(err) do fields[name] = value end
+    assert.same({ kind = "storage", code = "AccessDenied", message = "Request has expired",
+      attempts = 3, retryable = true, throttled = false, attachment_id = "a", retry_after = 1.5 },
+      fields)
+    assert.equal("connectparticipant.error", getmetatable(err).__name)
+  end)
+
+  it("keeps a token out of every field, also percent-encoded", function()
+    local token = "tok+en/with=signs"
+    local err = new { token = token, message = "got " .. token .. " and tok%2Ben%2Fwith%3Dsigns",
+      request_id = token, code = token }
+    for _, value in pairs(err) do
+      assert.is_nil(tostring(value):find("tok", 1, true))
+    end
+  end)
+
+  it("keeps the query of a presigned URL out", function()
+    local err = new { url = "https://store/key?secret=1&also=2",
+      message = "PUT https://store/key?secret=1&also=2 failed" }
+    assert.equal("PUT https://store/key?[redacted] failed", err.message)
+  end)
+
+  it("keeps control characters and broken UTF-8 out", function()
+    local err = new { message = "a\r\nb\27[31m\255c\0d" }
+    assert.equal("a  b [31m?c", err.message:sub(1, 11))
+  end)
+
+  it("is bounded", function()
+    assert.is_true(#new { message = ("é"):rep(10000) }.message <= 2051)
+  end)
+end)
