@@ -14,7 +14,8 @@ describe("an error", function()
     assert.equal("StartAttachmentUpload: put: AccessDenied: Request has expired"
       .. " [status 403, request id 4242]", tostring(err))
     assert.equal("AccessDenied: Request has expired", tostring(new()))
-    assert.equal("AccessDenied: Request has expired [request id 1]", tostring(new { request_id = "1" }))
+    assert.equal("AccessDenied: Request has expired [request id 1]",
+      tostring(new { request_id = "1" }))
   end)
 
   it("can be joined to strings from either side", function()

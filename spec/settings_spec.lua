@@ -79,7 +79,8 @@ describe("the endpoint", function()
       "http://127.5.6.7" } do
       assert.equal(url, endpoint { endpoint = url })
     end
-    assert.equal("http://example.com", endpoint { endpoint = "http://example.com", allow_insecure = true })
+    assert.equal("http://example.com",
+      endpoint { endpoint = "http://example.com", allow_insecure = true })
   end)
 
   it("fails in AWS's words", function()
