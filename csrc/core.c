@@ -84,7 +84,7 @@ static void check_lua(lua_State *L) {
              jit ? "" : "Lua ", built, running, running);
 }
 
-__attribute__((visibility("default"))) int luaopen_connectparticipant_core(lua_State *L) {
+int luaopen_connectparticipant_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"now", core_now},          {"time", core_time},
                                        {"uuid", core_uuid},        {"random", core_random},
                                        {"suggest", core_suggest},  {"new_error", error_new},

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { LONGEST_ENDPOINT = 2048 };
+
 struct partition {
   const char *name;
   const char *suffix;
@@ -78,13 +80,12 @@ bool endpoint_is_loopback(const char *host) {
   return dots == 3;
 }
 
-static const char *problem_of_url(CURLU *url, const struct endpoint_rules *rules) {
-  char *scheme = NULL, *host = NULL, *user = NULL, *query = NULL, *fragment = NULL;
+static const char *problem_of_parts(CURLU *url, bool allow_http) {
+  char *scheme = NULL, *host = NULL, *user = NULL, *fragment = NULL;
   const char *problem = NULL;
   curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
   curl_url_get(url, CURLUPART_HOST, &host, 0);
   curl_url_get(url, CURLUPART_USER, &user, 0);
-  curl_url_get(url, CURLUPART_QUERY, &query, 0);
   curl_url_get(url, CURLUPART_FRAGMENT, &fragment, 0);
   bool https = scheme != NULL && strcmp(scheme, "https") == 0;
   bool http = scheme != NULL && strcmp(scheme, "http") == 0;
@@ -92,32 +93,37 @@ static const char *problem_of_url(CURLU *url, const struct endpoint_rules *rules
     problem = "it must be an https URL";
   } else if (user != NULL) {
     problem = "it must not hold a user name";
-  } else if (query != NULL || fragment != NULL) {
-    problem = "it must not hold a query or a fragment";
-  } else if (http && !rules->allow_insecure && !endpoint_is_loopback(host)) {
-    problem = "http: is allowed to loopback only, unless allow_insecure is set";
+  } else if (fragment != NULL) {
+    problem = "it must not hold a fragment";
+  } else if (http && !allow_http && !endpoint_is_loopback(host)) {
+    problem = "http: is allowed to loopback only";
   }
   curl_free(scheme);
   curl_free(host);
   curl_free(user);
-  curl_free(query);
   curl_free(fragment);
+  return problem;
+}
+
+const char *endpoint_url_problem(const char *text, size_t longest, bool allow_http) {
+  size_t size = strlen(text);
+  if (size > longest) return "it is too long";
+  bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
+  if (!clean || strchr(text, ' ') != NULL) return "it holds what no URL may hold";
+  CURLU *url = curl_url();
+  if (url == NULL) return "there is not enough memory";
+  const char *problem = "it is not a URL";
+  if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+    problem = problem_of_parts(url, allow_http);
+  curl_url_cleanup(url);
   return problem;
 }
 
 static bool custom(const struct endpoint_rules *rules, struct buffer *out, struct buffer *problem) {
   const char *text = rules->endpoint;
   size_t size = strlen(text);
-  CURLU *url = curl_url();
-  const char *what = url == NULL ? "out of memory" : NULL;
-  if (what == NULL && (size > 2048 || text_length(text, size) < 0 ||
-                       text_has_control(text, size, TEXT_ONE_LINE) || strchr(text, ' ') != NULL)) {
-    what = "it is not a URL";
-  }
-  if (what == NULL && curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
-    what = "it is not a URL";
-  if (what == NULL) what = problem_of_url(url, rules);
-  curl_url_cleanup(url);
+  const char *what = endpoint_url_problem(text, LONGEST_ENDPOINT, rules->allow_insecure);
+  if (what == NULL && strchr(text, '?') != NULL) what = "it must not hold a query";
   if (what != NULL) {
     buffer_add_text(problem, "Invalid Configuration: the endpoint cannot be used: ");
     return !buffer_add_text(problem, what);

@@ -6,6 +6,7 @@
 #include "buffer.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct endpoint_rules {
   const char *region;   /* NULL where none is set */
@@ -18,6 +19,10 @@ struct endpoint_rules {
 /* Appends the base URL, without a final slash, and returns true; or a sentence in `problem`. */
 bool endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
                       struct buffer *problem);
+
+/* NULL, or why nothing may be sent to this URL: it must be https, or http to loopback (with
+ * `allow_http`, to anywhere), and hold no user name. */
+const char *endpoint_url_problem(const char *url, size_t longest, bool allow_http);
 
 /* `localhost`, 127.0.0.0/8 or [::1], as they stand in a URL. */
 bool endpoint_is_loopback(const char *host);

@@ -1,5 +1,6 @@
 /* Settings; see settings.h. */
 #include "settings.h"
+#include "core.h"
 #include "endpoint.h"
 #include "error.h"
 #include "text.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,6 +157,7 @@ static int fill(lua_State *L, struct settings *s, int index) {
   snprintf(message, sizeof message, "%s", buffer_text(&problem));
   buffer_free(&problem);
   if (!resolved) return configuration_error(L, message);
+  s->transport.https = strncasecmp(buffer_text(&s->endpoint), "https:", 6) == 0;
   return 1;
 }
 

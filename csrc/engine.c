@@ -1,0 +1,191 @@
+/* One CURLM; see engine.h. */
+#include "engine.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+static void initialise(void) {
+  Dl_info self;
+  curl_global_init(CURL_GLOBAL_ALL);
+  if (dladdr((void *)(size_t)engine_global_init, &self) != 0 && self.dli_fname != NULL)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+void engine_global_init(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, initialise);
+}
+
+void engine_moved(struct engine *engine) {
+  if (engine != NULL) engine->moved = true;
+}
+
+static void unlink_exchange(struct engine *engine, struct exchange *x) {
+  *x->where = x->next;
+  if (x->next != NULL) x->next->where = x->where;
+  x->engine = NULL;
+  x->next = NULL;
+  x->where = NULL;
+  engine->active--;
+  engine->moved = true;
+}
+
+/* A forked child shares its parent's sockets: it must neither use nor close what libcurl holds. */
+static void abandon(struct engine *engine) {
+  engine->multi = NULL;
+  engine->idles = 0;
+  while (engine->first != NULL) {
+    struct exchange *x = engine->first;
+    fault_set(&x->fault, "transport", "FORKED", "the process was forked during the exchange");
+    x->easy = NULL;
+    x->done = true;
+    unlink_exchange(engine, x);
+  }
+}
+
+static bool is_ours(struct engine *engine) {
+  if (engine->multi == NULL) return false;
+  if (engine->owner == getpid()) return true;
+  abandon(engine);
+  return false;
+}
+
+static bool is_ready(struct engine *engine) {
+  if (is_ours(engine)) return true;
+  engine_global_init();
+  engine->multi = curl_multi_init();
+  engine->owner = getpid();
+  if (engine->multi == NULL) return false;
+  /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
+  curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 1024L);
+  curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+  return true;
+}
+
+static bool is_post(const struct exchange *x) {
+  return strcmp(x->request.method, "POST") == 0;
+}
+
+static CURL *take_easy(struct engine *engine, const struct exchange *x) {
+  if (is_post(x) && engine->idles > 0) return engine->idle[--engine->idles];
+  CURL *easy = curl_easy_init();
+  if (easy != NULL && !exchange_prepare_easy(easy)) {
+    curl_easy_cleanup(easy);
+    easy = NULL;
+  }
+  return easy;
+}
+
+/* Only operations' handles are kept: those of transfers hold large buffers. */
+static void give_easy(struct engine *engine, struct exchange *x) {
+  CURL *easy = x->easy;
+  x->easy = NULL;
+  if (is_post(x) && engine->idles < ENGINE_IDLE) {
+    engine->idle[engine->idles++] = easy;
+  } else {
+    curl_easy_cleanup(easy);
+  }
+}
+
+bool engine_add(struct engine *engine, struct exchange *x) {
+  bool ready = is_ready(engine);
+  x->easy = ready ? take_easy(engine, x) : NULL;
+  bool added = x->easy != NULL && exchange_apply(x) &&
+               curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
+  if (!added) {
+    if (x->easy != NULL) curl_easy_cleanup(x->easy);
+    x->easy = NULL;
+    x->done = true;
+    fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
+    return false;
+  }
+  x->engine = engine;
+  x->begun = x->moved = exchange_now();
+  x->next = engine->first;
+  x->where = &engine->first;
+  if (x->next != NULL) x->next->where = &x->next;
+  engine->first = x;
+  engine->active++;
+  double look = x->begun + x->transport.stall_timeout / 4;
+  if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
+  return true;
+}
+
+/* What libcurl leaves in OpenSSL's queue, nginx would find there and log as its own alert. */
+static void clear_tls_errors(void) {
+  void (*clear)(void);
+  void *symbol = dlsym(RTLD_DEFAULT, "ERR_clear_error");
+  memcpy(&clear, &symbol, sizeof clear);
+  if (symbol != NULL) clear();
+}
+
+static void end(struct engine *engine, struct exchange *x, CURLcode code) {
+  curl_multi_remove_handle(engine->multi, x->easy);
+  exchange_finish(x, code);
+  if (code != CURLE_OK) clear_tls_errors();
+  give_easy(engine, x);
+  unlink_exchange(engine, x);
+}
+
+void engine_remove(struct engine *engine, struct exchange *x) {
+  if (is_ours(engine) && x->easy != NULL) end(engine, x, CURLE_ABORTED_BY_CALLBACK);
+}
+
+/* Ends what is stalled, or has a fault that libcurl does not know of. */
+static void look_after(struct engine *engine, double now) {
+  double soonest = 3600;
+  struct exchange *next = NULL;
+  for (struct exchange *x = engine->first; x != NULL; x = next) {
+    next = x->next;
+    double limit = x->transport.stall_timeout;
+    if (exchange_is_stalled(x, now)) {
+      fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT",
+                "nothing moved for %g s (stall_timeout)", limit);
+      x->fault.retryable = true;
+      end(engine, x, CURLE_OPERATION_TIMEDOUT);
+    } else if (limit < soonest) {
+      soonest = limit;
+    }
+  }
+  engine->next_look = now + soonest / 4;
+}
+
+int engine_step(struct engine *engine, bool *moved) {
+  if (is_ours(engine) && engine->active > 0) {
+    int running, left;
+    curl_multi_perform(engine->multi, &running);
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
+      struct exchange *x = NULL;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+      if (message->msg == CURLMSG_DONE && x != NULL) end(engine, x, message->data.result);
+    }
+    double now = exchange_now();
+    if (now >= engine->next_look) look_after(engine, now);
+  }
+  if (moved != NULL) *moved = engine->moved;
+  engine->moved = false;
+  return engine->active;
+}
+
+void engine_wait(struct engine *engine, double seconds) {
+  if (!is_ours(engine) || engine->active == 0 || engine->moved) return;
+  double look = engine->next_look - exchange_now();
+  if (look < seconds) seconds = look;
+  if (seconds <= 0) return;
+  curl_multi_poll(engine->multi, NULL, 0, (int)(seconds * 1000) + 1, NULL);
+}
+
+void engine_close(struct engine *engine) {
+  if (is_ours(engine)) {
+    while (engine->first != NULL) {
+      fault_set(&engine->first->fault, "cancelled", "Cancelled", "the client was closed");
+      end(engine, engine->first, CURLE_ABORTED_BY_CALLBACK);
+    }
+    while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
+    curl_multi_cleanup(engine->multi);
+  }
+  engine->multi = NULL;
+}

@@ -1,0 +1,44 @@
+/* One CURLM, and the exchanges under way in it. Never blocks, except in engine_wait. */
+#ifndef CONNECTPARTICIPANT_ENGINE_H
+#define CONNECTPARTICIPANT_ENGINE_H
+
+#include "exchange.h"
+
+#include <sys/types.h>
+
+enum { ENGINE_IDLE = 64 };
+
+struct engine {
+  CURLM *multi; /* NULL until the first exchange, and again after a fork */
+  pid_t owner;
+  struct exchange *first;
+  int active;
+  bool moved;
+  double next_look;        /* when to look for stalls */
+  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
+  int idles;
+};
+
+/* Prepares libcurl for this process, once, and keeps this library loaded: libcurl's resolver
+ * threads may outlive the Lua state that loaded it. */
+void engine_global_init(void);
+
+/* Takes the exchange in; nothing is sent before the next step. False: its fault says why. */
+bool engine_add(struct engine *engine, struct exchange *x);
+
+/* Lets go of an exchange that is not done: it fails with the fault it has. */
+void engine_remove(struct engine *engine, struct exchange *x);
+
+/* Moves everything that can move; returns how many exchanges are not done. `moved` tells whether
+ * anything did since the last step. */
+int engine_step(struct engine *engine, bool *moved);
+
+/* Waits until something can move, at most `seconds`. */
+void engine_wait(struct engine *engine, double seconds);
+
+/* Ends what is under way as cancelled, and frees everything. */
+void engine_close(struct engine *engine);
+
+void engine_moved(struct engine *engine);
+
+#endif

@@ -1,0 +1,136 @@
+/* The options of easy handles: what every exchange of ours demands of libcurl. See exchange.h. */
+#include "endpoint.h"
+#include "exchange.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+/* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
+#define EXPECT_FROM (1024 * 1024)
+#define LARGE_BODY (256 * 1024)
+
+/* libcurl 7.88 leaves its sockets open over exec. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)user;
+  (void)purpose;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+bool exchange_prepare_easy(CURL *easy) {
+  bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+  safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK;
+#else
+  safe = safe &&
+         curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS) == CURLE_OK;
+#endif
+  safe = safe && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 500L);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, exchange_on_read);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, exchange_on_seek);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, exchange_on_header);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, exchange_on_write);
+#if LIBCURL_VERSION_NUM >= 0x075000
+  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* Otherwise removing a handle waits for its name to resolve. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  return safe;
+}
+
+static bool is_loopback(const char *url) {
+  const char *host = strstr(url, "://");
+  char name[64];
+  if (host == NULL) return false;
+  host += 3;
+  size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+  if (size >= sizeof name) return false;
+  memcpy(name, host, size);
+  name[size] = '\0';
+  return endpoint_is_loopback(name);
+}
+
+/* With an explicit bundle and no directory, libcurl parses the bundle once a CURLM and not once a
+ * connection, which is 23 ms of CPU each. */
+static bool apply_tls(const struct exchange *x) {
+  const char *bundle = x->transport.ca_file;
+#if LIBCURL_VERSION_NUM >= 0x074600
+  if (bundle == NULL) bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
+#endif
+  if (bundle == NULL) return true;
+  return curl_easy_setopt(x->easy, CURLOPT_CAINFO, bundle) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
+}
+
+static bool apply_proxy(const struct exchange *x) {
+  const char *proxy = x->transport.proxy;
+  const char *none = proxy != NULL ? "" : is_loopback(x->request.url) ? "*" : NULL;
+  return curl_easy_setopt(x->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
+}
+
+/* libcurl < 8.5 sends Expect with every PUT, and a server that ignores it costs a wait. */
+static void apply_expect(struct exchange *x) {
+  static char none[] = "Expect:", some[] = "Expect: 100-continue";
+  struct curl_slist *line = x->lines;
+  bool first = line->data == NULL;
+  while (line->next != NULL) line++;
+  if (!first) {
+    line->next = line + 1;
+    line++;
+  }
+  *line = (struct curl_slist){x->size >= EXPECT_FROM ? some : none, NULL};
+}
+
+static void apply_method(struct exchange *x) {
+  CURL *easy = x->easy;
+  if (strcmp(x->request.method, "POST") == 0) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
+  } else if (strcmp(x->request.method, "PUT") == 0) {
+    apply_expect(x);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->size);
+    /* A source that cannot be rewound must not meet a kept connection that is dead. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, x->upload == UPLOAD_FED ? 1L : 0L);
+    if (x->size >= LARGE_BODY) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    if (x->download != DOWNLOAD_MEMORY) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
+  }
+}
+
+bool exchange_apply(struct exchange *x) {
+  CURL *easy = x->easy;
+  x->error[0] = '\0';
+  apply_method(x);
+  bool good = curl_easy_setopt(easy, CURLOPT_URL, x->request.url) == CURLE_OK && apply_proxy(x);
+  if (strncasecmp(x->request.url, "https:", 6) == 0) good = good && apply_tls(x);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(easy, CURLOPT_READDATA, x);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   (long)(x->transport.connect_timeout * 1000) + 1);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? (long)(x->timeout * 1000) + 1 : 0L);
+  return good;
+}

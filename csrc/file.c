@@ -1,0 +1,244 @@
+/* A customer's files; see file.h. */
+#include "file.h"
+#include "random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO or pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+static bool take(struct source *source, const char *name, struct fault *fault) {
+  struct stat status;
+  if (fstat(source->fd, &status) != 0) {
+    fault_set_errno(fault, "source", "cannot look at", name, errno);
+  } else if (!S_ISREG(status.st_mode)) {
+    fault_set(fault, "source", S_ISDIR(status.st_mode) ? "EISDIR" : "NotAFile",
+              "%s is %s, and only a file has a size", name, kind_of(status.st_mode));
+  } else if (status.st_size <= source->base) {
+    fault_set(fault, "validation", "ParamValidationError",
+              "%s has no bytes%s: an attachment has at least 1", name,
+              source->base > 0 ? " left" : "");
+  } else {
+    source->size = status.st_size - source->base;
+    source->changed = status.st_mtim;
+    return true;
+  }
+  source_close(source);
+  return false;
+}
+
+bool source_open(struct source *source, const char *path, struct fault *fault) {
+  *source = (struct source){.fd = -1};
+  /* Without O_NONBLOCK, opening a FIFO would wait for its writer. */
+  source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (source->fd < 0) {
+    fault_set_errno(fault, "source", "cannot open", path, errno);
+    return false;
+  }
+  return take(source, path, fault);
+}
+
+bool source_open_handle(struct source *source, FILE *handle, struct fault *fault) {
+  *source = (struct source){.fd = -1};
+  off_t position = ftello(handle);
+  source->fd = fcntl(fileno(handle), F_DUPFD_CLOEXEC, 3);
+  if (source->fd < 0) {
+    fault_set_errno(fault, "source", "cannot read the file handle", NULL, errno);
+    return false;
+  }
+  source->base = position < 0 ? 0 : position;
+  return take(source, "the file handle", fault);
+}
+
+static bool is_unchanged(const struct source *source, struct fault *fault) {
+  struct stat status;
+  if (fstat(source->fd, &status) != 0) {
+    fault_set_errno(fault, "source", "cannot look at the file", NULL, errno);
+    return false;
+  }
+  bool same = status.st_size == source->base + source->size &&
+              status.st_mtim.tv_sec == source->changed.tv_sec &&
+              status.st_mtim.tv_nsec == source->changed.tv_nsec;
+  if (!same) fault_set(fault, "source", "SourceChanged", "the file changed while it was read");
+  return same;
+}
+
+ssize_t source_read(const struct source *source, char *out, size_t room, off_t at,
+                    struct fault *fault) {
+  off_t left = source->size - at;
+  size_t wanted = (off_t)room < left ? room : (size_t)left;
+  ssize_t got;
+  do {
+    got = pread(source->fd, out, wanted, source->base + at);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    fault_set_errno(fault, "source", "cannot read the file", NULL, errno);
+    return -1;
+  }
+  if (got == 0 && wanted > 0) {
+    fault_set(fault, "source", "SourceChanged", "the file became shorter while it was read");
+    return -1;
+  }
+  if (at + got == source->size && !is_unchanged(source, fault)) return -1;
+  return got;
+}
+
+void source_close(struct source *source) {
+  if (source->fd >= 0) close(source->fd);
+  source->fd = -1;
+}
+
+/* The path that a rename has to hit: of a symbolic link, what it points to. */
+static char *real_target(const char *path) {
+  struct stat status;
+  bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+  char *real = is_link ? realpath(path, NULL) : NULL;
+  return real != NULL ? real : strdup(path);
+}
+
+/* A name in the target's directory, so that the rename stays on one file system. */
+static char *aside_of(const char *target) {
+  char uuid[UUID_SIZE];
+  const char *slash = strrchr(target, '/');
+  size_t directory = slash == NULL ? 0 : (size_t)(slash + 1 - target);
+  size_t size = directory + sizeof ".connectparticipant-.part" + UUID_SIZE;
+  char *aside = malloc(size);
+  if (aside == NULL) return NULL;
+  random_uuid(uuid);
+  snprintf(aside, size, "%.*s.connectparticipant-%s.part", (int)directory, target, uuid);
+  return aside;
+}
+
+bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
+  *sink = (struct sink){.fd = -1, .owner = getpid(), .seekable = true};
+  struct stat status;
+  sink->target = real_target(path);
+  bool exists = sink->target != NULL && stat(sink->target, &status) == 0;
+  if (exists && !S_ISREG(status.st_mode)) {
+    fault_set(fault, "sink", S_ISDIR(status.st_mode) ? "EISDIR" : "NotAFile", "%s is %s", path,
+              kind_of(status.st_mode));
+    sink_discard(sink);
+    return false;
+  }
+  sink->aside = sink->target == NULL ? NULL : aside_of(sink->target);
+  if (sink->aside == NULL) {
+    fault_set_errno(fault, "sink", "cannot write", path, ENOMEM);
+    sink_discard(sink);
+    return false;
+  }
+  sink->fd = open(sink->aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (sink->fd < 0) {
+    int number = errno;
+    free(sink->aside); /* it is not ours to remove */
+    sink->aside = NULL;
+    fault_set_errno(fault, "sink", "cannot write", path, number);
+    sink_discard(sink);
+    return false;
+  }
+  if (exists && fchmod(sink->fd, status.st_mode & 0777) != 0) {
+    fault_set_errno(fault, "sink", "cannot keep the mode of", path, errno);
+    sink_discard(sink);
+    return false;
+  }
+  return true;
+}
+
+bool sink_open_handle(struct sink *sink, FILE *handle, struct fault *fault) {
+  *sink = (struct sink){.fd = -1, .owner = getpid()};
+  if (fflush(handle) != 0) {
+    fault_set_errno(fault, "sink", "cannot write to the file handle", NULL, errno);
+    return false;
+  }
+  sink->fd = fcntl(fileno(handle), F_DUPFD_CLOEXEC, 3);
+  int flags = sink->fd < 0 ? -1 : fcntl(sink->fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+    fault_set_errno(fault, "sink", "cannot write to the file handle", NULL,
+                    flags < 0 ? errno : EBADF);
+    sink_discard(sink);
+    return false;
+  }
+  struct stat status;
+  sink->base = lseek(sink->fd, 0, SEEK_CUR);
+  sink->seekable = sink->base >= 0 && fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
+  return true;
+}
+
+bool sink_write(struct sink *sink, const char *data, size_t size, struct fault *fault) {
+  while (size > 0) {
+    ssize_t wrote = write(sink->fd, data, size);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      fault_set_errno(fault, "sink", "cannot write the file", NULL, errno);
+      return false;
+    }
+    data += wrote;
+    size -= (size_t)wrote;
+    sink->size += wrote;
+  }
+  return true;
+}
+
+bool sink_restart(struct sink *sink, struct fault *fault) {
+  if (sink->size == 0) return true;
+  if (!sink->seekable) {
+    fault_set(fault, "sink", "ESPIPE", "what has been written cannot be taken back");
+    return false;
+  }
+  if (ftruncate(sink->fd, sink->base) != 0 || lseek(sink->fd, sink->base, SEEK_SET) < 0) {
+    fault_set_errno(fault, "sink", "cannot begin the file again", NULL, errno);
+    return false;
+  }
+  sink->size = 0;
+  return true;
+}
+
+/* A rename lasts only once its directory is on disk. */
+static bool sync_directory(const char *path) {
+  char *copy = strdup(path);
+  int fd = copy == NULL ? -1 : open(dirname(copy), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  free(copy);
+  if (fd < 0) return false;
+  /* Some file systems cannot sync a directory, and say EINVAL. */
+  bool good = fsync(fd) == 0 || errno == EINVAL;
+  close(fd);
+  return good;
+}
+
+bool sink_commit(struct sink *sink, struct fault *fault) {
+  if (sink->aside == NULL) {
+    sink_discard(sink);
+    return true;
+  }
+  if (fsync(sink->fd) != 0) {
+    fault_set_errno(fault, "sink", "cannot bring to disk", sink->target, errno);
+  } else if (rename(sink->aside, sink->target) != 0) {
+    fault_set_errno(fault, "sink", "cannot rename to", sink->target, errno);
+  } else {
+    free(sink->aside);
+    sink->aside = NULL;
+    if (!sync_directory(sink->target))
+      fault_set_errno(fault, "sink", "cannot bring to disk", sink->target, errno);
+  }
+  bool good = fault->kind == NULL;
+  sink_discard(sink);
+  return good;
+}
+
+void sink_discard(struct sink *sink) {
+  if (sink->fd >= 0) close(sink->fd);
+  if (sink->aside != NULL && sink->owner == getpid()) unlink(sink->aside);
+  free(sink->aside);
+  free(sink->target);
+  sink->fd = -1;
+  sink->aside = sink->target = NULL;
+}
