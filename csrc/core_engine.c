@@ -53,6 +53,15 @@ static int lua_engine_step(lua_State *L) {
   return 2;
 }
 
+/* engine:ready() -> the id of an exchange that is done or waits to be fed or drained; nil when all
+ * have been told. */
+static int lua_engine_ready(lua_State *L) {
+  double id = engine_next_ready(engine_at(L, 1));
+  if (id <= 0) return 0;
+  lua_pushnumber(L, id);
+  return 1;
+}
+
 static int lua_engine_wait(lua_State *L) {
   engine_wait(engine_at(L, 1), (double)luaL_checknumber(L, 2));
   return 0;
@@ -113,6 +122,7 @@ void core_engine_run(lua_State *L, int index) {
   while (!h->x.done) {
     struct engine *engine = h->x.engine;
     engine_step(engine, NULL);
+    while (engine_next_ready(engine) > 0) continue; /* nobody else waits here */
     if (!h->x.done) engine_wait(engine, RUN_WAIT);
   }
 }
@@ -373,6 +383,11 @@ static int lua_engine_transfer(lua_State *L) {
 
 /* Exchanges */
 
+static int lua_exchange_id(lua_State *L) {
+  lua_pushnumber(L, handle_at(L, 1)->x.id);
+  return 1;
+}
+
 static int lua_exchange_state(lua_State *L) {
   static const char *const names[] = {"run", "need_data", "have_data", "done"};
   lua_pushstring(L, names[exchange_state(&handle_at(L, 1)->x)]);
@@ -471,20 +486,22 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 void core_engine_open(lua_State *L) {
-  static const luaL_Reg engine_methods[] = {{"step", lua_engine_step},
-                                            {"wait", lua_engine_wait},
-                                            {"close", lua_engine_close},
-                                            {"transfer", lua_engine_transfer},
-                                            {NULL, NULL}};
+  static const luaL_Reg engine_methods[] = {
+      {"step", lua_engine_step},   {"ready", lua_engine_ready},       {"wait", lua_engine_wait},
+      {"close", lua_engine_close}, {"transfer", lua_engine_transfer}, {NULL, NULL}};
   static const luaL_Reg engine_metamethods[] = {{"__gc", lua_engine_close},
                                                 {"__close", lua_engine_close},
                                                 {"__tostring", lua_engine_tostring},
                                                 {NULL, NULL}};
-  static const luaL_Reg exchange_methods[] = {
-      {"state", lua_exchange_state},   {"feed", lua_exchange_feed},
-      {"drain", lua_exchange_drain},   {"progress", lua_exchange_progress},
-      {"result", lua_exchange_result}, {"info", lua_exchange_info},
-      {"cancel", lua_exchange_cancel}, {NULL, NULL}};
+  static const luaL_Reg exchange_methods[] = {{"id", lua_exchange_id},
+                                              {"state", lua_exchange_state},
+                                              {"feed", lua_exchange_feed},
+                                              {"drain", lua_exchange_drain},
+                                              {"progress", lua_exchange_progress},
+                                              {"result", lua_exchange_result},
+                                              {"info", lua_exchange_info},
+                                              {"cancel", lua_exchange_cancel},
+                                              {NULL, NULL}};
   static const luaL_Reg exchange_metamethods[] = {
       {"__gc", lua_exchange_gc}, {"__tostring", lua_exchange_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"engine", new_engine}, {NULL, NULL}};

@@ -22,7 +22,24 @@ void engine_moved(struct engine *engine) {
   if (engine != NULL) engine->moved = true;
 }
 
+void engine_note_ready(struct engine *engine, const struct exchange *x) {
+  if (engine != NULL) buffer_add(&engine->ready, (const char *)&x->id, sizeof x->id);
+}
+
+double engine_next_ready(struct engine *engine) {
+  double id = 0;
+  if (engine->ready_at + sizeof id > engine->ready.size) {
+    buffer_clear(&engine->ready);
+    engine->ready_at = 0;
+    return 0;
+  }
+  memcpy(&id, engine->ready.data + engine->ready_at, sizeof id);
+  engine->ready_at += sizeof id;
+  return id;
+}
+
 static void unlink_exchange(struct engine *engine, struct exchange *x) {
+  engine_note_ready(engine, x);
   *x->where = x->next;
   if (x->next != NULL) x->next->where = x->where;
   x->engine = NULL;
@@ -102,6 +119,7 @@ bool engine_add(struct engine *engine, struct exchange *x) {
     return false;
   }
   x->engine = engine;
+  x->id = ++engine->last_id;
   x->begun = x->moved = exchange_now();
   x->next = engine->first;
   x->where = &engine->first;
@@ -188,4 +206,6 @@ void engine_close(struct engine *engine) {
     curl_multi_cleanup(engine->multi);
   }
   engine->multi = NULL;
+  buffer_free(&engine->ready);
+  engine->ready_at = 0;
 }

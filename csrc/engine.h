@@ -41,4 +41,9 @@ void engine_close(struct engine *engine);
 
 void engine_moved(struct engine *engine);
 
+/* Notes that the exchange needs its caller; engine_next_ready takes it off the list again, and
+ * gives 0 when there is none. */
+void engine_note_ready(struct engine *engine, const struct exchange *x);
+double engine_next_ready(struct engine *engine);
+
 #endif

@@ -59,6 +59,7 @@ static size_t read_fed(struct exchange *x, char *out, size_t room) {
   size_t size = (off_t)room < waits ? room : (size_t)waits;
   if (size == 0 && x->at < x->size) {
     x->send_paused = true;
+    engine_note_ready(x->engine, x);
     return CURL_READFUNC_PAUSE;
   }
   memcpy(out, x->fed.data + x->fed_at, size);
@@ -174,6 +175,7 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
     good = sink_write(x->sink, data, size, &x->fault);
   } else {
     good = buffer_add(&x->drained, data, size);
+    engine_note_ready(x->engine, x);
   }
   if (good) x->received += (off_t)size;
   return good ? size : 0;

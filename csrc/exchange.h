@@ -39,6 +39,7 @@ enum download { DOWNLOAD_MEMORY, DOWNLOAD_FILE, DOWNLOAD_DRAINED };
 
 struct exchange {
   struct engine *engine;          /* NULL: in none */
+  double id;                      /* its number in the engine, from 1 on */
   struct exchange *next, **where; /* the engine's list */
   CURL *easy;                     /* NULL: done, or abandoned after a fork */
   bool done;
