@@ -14,7 +14,10 @@ struct engine {
   struct exchange *first;
   int active;
   bool moved;
-  double next_look;        /* when to look for stalls */
+  double next_look;    /* when to look for stalls */
+  struct buffer ready; /* ids of exchanges that became done, or wait for the caller */
+  size_t ready_at;
+  double last_id;
   CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
 };
