@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LONGEST_SLEEP 3600.0
+
 static lua_Number seconds_of(clockid_t clock) {
   struct timespec now;
   clock_gettime(clock, &now);
@@ -30,6 +32,17 @@ static int core_now(lua_State *L) {
 static int core_time(lua_State *L) {
   lua_pushnumber(L, seconds_of(CLOCK_REALTIME));
   return 1;
+}
+
+/* core.sleep(seconds): blocks. A signal ends it early, so that Lua's own handler can run. */
+static int core_sleep(lua_State *L) {
+  double seconds = (double)luaL_checknumber(L, 1);
+  if (!(seconds > 0)) return 0;
+  if (seconds > LONGEST_SLEEP) seconds = LONGEST_SLEEP;
+  struct timespec time = {.tv_sec = (time_t)seconds};
+  time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+  nanosleep(&time, NULL);
+  return 0;
 }
 
 static int core_uuid(lua_State *L) {
@@ -85,10 +98,10 @@ static void check_lua(lua_State *L) {
 }
 
 int luaopen_connectparticipant_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"now", core_now},          {"time", core_time},
-                                       {"uuid", core_uuid},        {"random", core_random},
-                                       {"suggest", core_suggest},  {"new_error", error_new},
-                                       {"settings", settings_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"now", core_now},          {"time", core_time},       {"uuid", core_uuid},
+      {"random", core_random},    {"suggest", core_suggest}, {"new_error", error_new},
+      {"settings", settings_new}, {"sleep", core_sleep},     {NULL, NULL}};
   check_lua(L);
   luaL_checkversion(L);
   json_open(L);

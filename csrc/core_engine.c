@@ -435,7 +435,13 @@ static int lua_exchange_result(lua_State *L) {
 
 static int lua_exchange_info(lua_State *L) {
   const struct exchange *x = &handle_at(L, 1)->x;
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 8);
+  /* What a download that broke off needs in order to go on where it stopped. */
+  const char *etag = response_header(&x->response, "etag");
+  if (etag != NULL) {
+    lua_pushstring(L, etag);
+    lua_setfield(L, -2, "etag");
+  }
   if (x->response.status > 0) {
     compat_pushwhole(L, (double)x->response.status);
     lua_setfield(L, -2, "status");
