@@ -12,6 +12,7 @@
 #include "version.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +31,16 @@ static int core_now(lua_State *L) {
 static int core_time(lua_State *L) {
   lua_pushnumber(L, seconds_of(CLOCK_REALTIME));
   return 1;
+}
+
+/* core.sleep(seconds) */
+static int core_sleep(lua_State *L) {
+  double seconds = (double)luaL_checknumber(L, 1);
+  if (!(seconds > 0) || seconds > 1e6) return 0;
+  struct timespec left = {.tv_sec = (time_t)seconds};
+  left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+  return 0;
 }
 
 static int core_uuid(lua_State *L) {
@@ -85,10 +96,10 @@ static void check_lua(lua_State *L) {
 }
 
 int luaopen_connectparticipant_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"now", core_now},          {"time", core_time},
-                                       {"uuid", core_uuid},        {"random", core_random},
-                                       {"suggest", core_suggest},  {"new_error", error_new},
-                                       {"settings", settings_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"now", core_now},        {"sleep", core_sleep},      {"time", core_time},
+      {"uuid", core_uuid},      {"random", core_random},    {"suggest", core_suggest},
+      {"new_error", error_new}, {"settings", settings_new}, {NULL, NULL}};
   check_lua(L);
   luaL_checkversion(L);
   json_open(L);
