@@ -129,7 +129,8 @@ local function fetch(client, plan, got)
 end
 
 local function get_url(client, plan)
-  local got, err = client:call("GetAttachment", plan.get, { deadline = plan.deadline, step = "get" })
+  local got, err = client:call("GetAttachment", plan.get,
+    { deadline = plan.deadline, step = "get" })
   if not got then return nil, err end
   if not got.Url or not got.AttachmentSizeInBytes then
     return nil, protocol_error("InvalidResponse", "the answer names no URL, or no size")

@@ -1,4 +1,4 @@
---- How to wait where nothing else wants to run: the thread sleeps until libcurl has something to do.
+--- How to wait where nothing else wants to run: the thread sleeps until something can move.
 
 local core = require "connectparticipant.core"
 
