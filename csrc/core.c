@@ -12,11 +12,10 @@
 #include "version.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
-
-#define LONGEST_SLEEP 3600.0
 
 static lua_Number seconds_of(clockid_t clock) {
   struct timespec now;
@@ -34,14 +33,13 @@ static int core_time(lua_State *L) {
   return 1;
 }
 
-/* core.sleep(seconds): blocks. A signal ends it early, so that Lua's own handler can run. */
+/* core.sleep(seconds) */
 static int core_sleep(lua_State *L) {
   double seconds = (double)luaL_checknumber(L, 1);
-  if (!(seconds > 0)) return 0;
-  if (seconds > LONGEST_SLEEP) seconds = LONGEST_SLEEP;
-  struct timespec time = {.tv_sec = (time_t)seconds};
-  time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
-  nanosleep(&time, NULL);
+  if (!(seconds > 0) || seconds > 1e6) return 0;
+  struct timespec left = {.tv_sec = (time_t)seconds};
+  left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
   return 0;
 }
 
@@ -99,9 +97,9 @@ static void check_lua(lua_State *L) {
 
 int luaopen_connectparticipant_core(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"now", core_now},          {"time", core_time},       {"uuid", core_uuid},
-      {"random", core_random},    {"suggest", core_suggest}, {"new_error", error_new},
-      {"settings", settings_new}, {"sleep", core_sleep},     {NULL, NULL}};
+      {"now", core_now},        {"sleep", core_sleep},      {"time", core_time},
+      {"uuid", core_uuid},      {"random", core_random},    {"suggest", core_suggest},
+      {"new_error", error_new}, {"settings", settings_new}, {NULL, NULL}};
   check_lua(L);
   luaL_checkversion(L);
   json_open(L);

@@ -429,19 +429,21 @@ static int lua_exchange_progress(lua_State *L) {
   return 2;
 }
 
+/* exchange:header(name) -> a header of the answer so far, or nil */
+static int lua_exchange_header(lua_State *L) {
+  const char *value = response_header(&handle_at(L, 1)->x.response, luaL_checkstring(L, 2));
+  if (value == NULL) return 0;
+  lua_pushstring(L, value);
+  return 1;
+}
+
 static int lua_exchange_result(lua_State *L) {
   return core_engine_result(L, 1);
 }
 
 static int lua_exchange_info(lua_State *L) {
   const struct exchange *x = &handle_at(L, 1)->x;
-  lua_createtable(L, 0, 8);
-  /* What a download that broke off needs in order to go on where it stopped. */
-  const char *etag = response_header(&x->response, "etag");
-  if (etag != NULL) {
-    lua_pushstring(L, etag);
-    lua_setfield(L, -2, "etag");
-  }
+  lua_createtable(L, 0, 6);
   if (x->response.status > 0) {
     compat_pushwhole(L, (double)x->response.status);
     lua_setfield(L, -2, "status");
@@ -504,6 +506,7 @@ void core_engine_open(lua_State *L) {
                                               {"feed", lua_exchange_feed},
                                               {"drain", lua_exchange_drain},
                                               {"progress", lua_exchange_progress},
+                                              {"header", lua_exchange_header},
                                               {"result", lua_exchange_result},
                                               {"info", lua_exchange_info},
                                               {"cancel", lua_exchange_cancel},

@@ -1,5 +1,5 @@
---- The client's methods as jobs for `ngx.run_worker_thread`: plain tables in and out, never a throw.
--- Runs in a thread's own Lua, where a call may block; `run` is for the other side, in a request.
+--- The client's methods as jobs for `ngx.run_worker_thread`: plain tables in and out, never a
+-- throw. Runs in a thread's own Lua, where a call may block; `run` is for the other side.
 
 local core = require "connectparticipant.core"
 
@@ -62,11 +62,13 @@ local function job(method)
   end
 end
 
-for _, operation in ipairs(core.operations()) do worker[operation.method] = job(operation.method) end
+for _, operation in ipairs(core.operations()) do
+  worker[operation.method] = job(operation.method)
+end
 worker.upload_attachment = job "upload_attachment"
 worker.download_attachment = job "download_attachment"
 worker.wait_for_attachment = job "wait_for_attachment"
---- Uploads a list; gives `{ results, errors }`, both indexed as the list, for one table crosses best.
+--- Uploads a list; gives one table `{ results, errors }`, both indexed as the list.
 worker.upload_attachments = job "upload_attachments"
 
 --- Runs a job in a thread of nginx's pool, and gives its error its metatable back.
