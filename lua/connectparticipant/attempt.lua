@@ -1,105 +1,165 @@
---- Sends one job until it succeeds, must not be repeated, or its deadline has passed: retries,
--- pace, and the log event of each attempt. Knows neither operations nor files.
+-- One request until it succeeds, or may not be repeated any more: attempts, waits between them, the
+-- quota and the pace of the client, and one log event an attempt. Knows nothing of what is sent.
 
-local core = require "connectparticipant.core"
+local failure = require "connectparticipant.failure"
 local retry = require "connectparticipant.retry"
 
 local attempt = {}
 
--- How long many uploads at once wait for a throttling service where no timeout is set.
-local PATIENCE = 300
-
----@class connectparticipant.Job
----@field operation string AWS's name
+---@class connectparticipant.Job what is attempted
+---@field operation string
+---@field step? string
 ---@field pace? string what the pace is kept for, where it is not the operation
----@field step? string of a flow
----@field deadline? number of `clock.now()`
----@field send fun(number: integer, left?: number): userdata|nil, table|nil makes the exchange
----@field settle fun(exchange: userdata): table|nil, table|nil runs it to its end
----@field may_repeat? fun(err: table): boolean
----@field uncertain? boolean set when an attempt may have reached the service without an answer
+---@field send fun(job, call, options: table): userdata|nil, table|nil makes an attempt's exchange
+---@field drive? fun(job, call, exchange): table|nil runs it to its end; may give an error of ours
+---@field verdict? fun(job, err: table): boolean|nil whether to repeat; nil: as err.retryable says
+---@field done_code? string the service's word for "already done", once an attempt's end is unknown
 
-local function log(client, job, number, exchange, result, err, delay)
-  local logger = client.options.logger
+-- The request cannot have arrived, so these leave no doubt.
+local NEVER_SENT = {
+  COULDNT_CONNECT = true, COULDNT_RESOLVE_HOST = true, COULDNT_RESOLVE_PROXY = true,
+  SSL_CONNECT_ERROR = true, PEER_FAILED_VERIFICATION = true, FAILED_INIT = true,
+}
+
+-- Whether the service may have done what was asked although the attempt failed.
+local function is_unknown(err)
+  if err.kind == "timeout" or err.kind == "transport" then return not NEVER_SENT[err.code] end
+  return (err.status or 0) >= 500 and not err.throttled
+end
+
+local function drive(call, job, exchange)
+  local own
+  call.exchange = exchange
+  if job.drive then
+    own = job:drive(call, exchange)
+  else
+    while exchange:state() ~= "done" do call:await(exchange) end
+  end
+  call.exchange = nil
+  if not own then return exchange:result() end
+  exchange:cancel()
+  return nil, own
+end
+
+local function log(call, job, state, exchange, result, err, delay)
+  local logger = call.client.options.logger
   if not logger then return end
-  local event = exchange and exchange:info() or { seconds = 0 }
-  event.operation, event.step, event.attempt, event.delay = job.operation, job.step, number, delay
+  local info = exchange and exchange:info() or {}
   local metadata = result and result.ResponseMetadata
-  event.request_id = metadata and metadata.RequestId or err and err.request_id
-  if err then event.kind, event.code, event.message = err.kind, err.code, err.message end
-  logger(event)
-end
-
--- Whether nobody can say what became of the request.
-local function is_uncertain(err)
-  return err.kind == "transport" or err.kind == "timeout" or err.kind == "protocol"
-    or (err.status or 0) >= 500
-end
-
-local function deadline_error(job)
-  return core.new_error {
-    kind = "timeout", code = "OPERATION_TIMEDOUT", operation = job.operation, step = job.step,
-    message = "the timeout passed before the request could be sent", retryable = true,
+  local headers = result and result.headers
+  logger {
+    operation = job.operation,
+    step = job.step,
+    attempt = state.attempt,
+    status = info.status,
+    code = err and err.code,
+    kind = err and err.kind,
+    seconds = info.seconds or 0,
+    bytes_sent = info.bytes_sent or 0,
+    bytes_received = info.bytes_received or 0,
+    reused = info.reused or false,
+    request_id = err and err.request_id or metadata and metadata.RequestId
+      or headers and headers["x-amz-request-id"],
+    delay = delay,
   }
 end
 
--- Seconds until the next attempt, or nil when there must be none.
-local function pause_before(client, job, err, tries, state)
-  if not err.retryable or (job.may_repeat and not job.may_repeat(err)) then return nil end
-  local patient = err.throttled and client:is_many()
-  if not patient then
-    state.counted = state.counted + 1
-    if state.counted >= client.config.max_attempts then return nil end
-    state.cost = client.quota:acquire(err.throttled)
-    if not state.cost then return nil end
+-- Whether the nature of the error, and of what is sent, allow another attempt.
+local function is_repeatable(call, job, err)
+  if call.loop.closed then return false end
+  local verdict = job.verdict and job:verdict(err)
+  if verdict ~= nil then return verdict end
+  return err.retryable
+end
+
+-- Seconds until the next attempt; nil when there is none.
+local function delay_after(call, job, state, err)
+  local client = call.client
+  if not is_repeatable(call, job, err) then return nil end
+  local patient = call.patient and err.throttled
+  if not patient and state.counted >= client.config.max_attempts then return nil end
+  local delay = retry.delay(state.attempt - 1, err.throttled, err.retry_after,
+    client.loop.clock.random)
+  local left = patient and call:patience() or call:left()
+  if left and delay >= left then return nil end
+  -- A patient call keeps to the pace instead: it must outlast what empties the quota.
+  if patient then return delay end
+  state.cost = client.quota:acquire(err.throttled)
+  return state.cost and delay
+end
+
+-- Waits for the call's turn after throttling. Gives an error when that would take too long.
+local function keep_pace(call, job, last)
+  local wait = call.client.pace:reserve(job.pace or job.operation)
+  if wait > 0 then
+    if wait >= call:patience() then
+      return last or failure.timeout("the service throttles, and no time is left to wait", job)
+    end
+    call:sleep(wait)
   end
-  local delay = retry.delay(math.min(tries, 32) - 1, err.throttled, err.retry_after,
-    client.clock.random)
-  local limit = job.deadline or (patient and state.begun + PATIENCE)
-  if limit and client.clock.now() + delay >= limit then return nil end
-  return delay
+  local left = call:left()
+  if left and left <= 0 then
+    return last or failure.timeout("no time is left to send the request", job)
+  end
+  if call.loop.closed then return failure.cancelled("the client was closed", job) end
 end
 
--- Waits until the pace allows another request; false when the deadline comes first.
-local function keep_pace(client, job)
-  local pause = client.pace:reserve(job.pace or job.operation)
-  if pause <= 0 then return true end
-  if job.deadline and client.clock.now() + pause >= job.deadline then return false end
-  client:sleep(pause)
-  return true
+local function try(call, job, state)
+  local max = call.client.config.max_attempts
+  state.attempt = state.attempt + 1
+  local exchange, err = job:send(call, {
+    timeout = call:left(),
+    attempt = state.attempt,
+    max_attempts = max > state.attempt and max or state.attempt,
+  })
+  if not exchange then return nil, err end
+  state.sent = state.attempt
+  local result
+  result, err = drive(call, job, exchange)
+  return result, err, exchange
 end
 
----@param client table
+local function succeeded(call, job, state, result)
+  local client = call.client
+  client.quota:release(state.cost)
+  client.pace:succeeded(job.pace or job.operation)
+  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = state.attempt - 1 end
+  return result
+end
+
+local function failed(job, state, err)
+  err.attempts = state.sent
+  err.step = err.step or job.step
+  return nil, err
+end
+
+--- Runs the job to its end.
+---@param call connectparticipant.Call
 ---@param job connectparticipant.Job
 ---@return table|nil result
 ---@return table|nil err
-function attempt.run(client, job)
-  local state = { begun = client.clock.now(), counted = 0 }
-  local number, last = 0, nil
+function attempt.run(call, job)
+  local state = { attempt = 0, counted = 0 }
+  local last
   while true do
-    if not keep_pace(client, job) then return nil, last or deadline_error(job) end
-    local left = job.deadline and job.deadline - client.clock.now()
-    if left and left <= 0 then return nil, last or deadline_error(job) end
-    number = number + 1
-    local result, err
-    local exchange
-    exchange, err = job.send(number, left)
-    if exchange then result, err = job.settle(exchange) end
-    if result then
-      client.quota:release(state.cost)
-      client.pace:succeeded(job.pace or job.operation)
-      if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = number - 1 end
-      log(client, job, number, exchange, result)
-      return result
+    local problem = keep_pace(call, job, last)
+    if problem then return failed(job, state, problem) end
+    local result, err, exchange = try(call, job, state)
+    if err and state.doubt and job.done_code and err.code == job.done_code then
+      result, err = {}, nil
     end
-    err.attempts = exchange and number or nil
-    job.uncertain = job.uncertain or is_uncertain(err)
-    if err.throttled then client.pace:throttled(job.pace or job.operation) end
-    local delay = pause_before(client, job, err, number, state)
-    log(client, job, number, exchange, nil, err, delay)
-    if not delay then return nil, err end
+    if result then
+      log(call, job, state, exchange, result)
+      return succeeded(call, job, state, result)
+    end
+    state.doubt = state.doubt or is_unknown(err)
+    if err.throttled then call.client.pace:throttled(job.pace or job.operation) end
+    if not (call.patient and err.throttled) then state.counted = state.counted + 1 end
+    local delay = delay_after(call, job, state, err)
+    log(call, job, state, exchange, nil, err, delay)
+    if not delay then return failed(job, state, err) end
     last = err
-    client:sleep(delay)
+    call:sleep(delay)
   end
 end
 

@@ -1,246 +1,217 @@
---- A client: its configuration, its engine, and one method an operation. Flows over several
--- operations live in modules of their own.
+-- A client: its options, its engine, and its methods. What a method does is in the module of its
+-- name; how it is run, and cleaned up after, in `call`.
 
-local attempt = require "connectparticipant.attempt"
+local call = require "connectparticipant.call"
 local config = require "connectparticipant.config"
 local core = require "connectparticipant.core"
+local download = require "connectparticipant.download"
+local driver = require "connectparticipant.driver"
+local failure = require "connectparticipant.failure"
+local loop = require "connectparticipant.loop"
 local many = require "connectparticipant.many"
+local operation = require "connectparticipant.operation"
 local options_of = require "connectparticipant.options"
 local pace = require "connectparticipant.pace"
 local retry = require "connectparticipant.retry"
+local scan = require "connectparticipant.scan"
+local transcript = require "connectparticipant.transcript"
+local upload = require "connectparticipant.upload"
+
+---@alias connectparticipant.Method fun(self, params: table): table|nil, table|nil
 
 ---@class connectparticipant.Client
+---@field start_attachment_upload connectparticipant.Method
+---@field complete_attachment_upload connectparticipant.Method
+---@field get_attachment connectparticipant.Method
+---@field create_participant_connection connectparticipant.Method
+---@field disconnect_participant connectparticipant.Method
+---@field send_message connectparticipant.Method
+---@field send_event connectparticipant.Method
+---@field get_transcript connectparticipant.Method
+---@field describe_view connectparticipant.Method
+---@field get_authentication_url connectparticipant.Method
+---@field cancel_participant_authentication connectparticipant.Method
 local Client = {}
 Client.__index = Client
 Client.__name = "connectparticipant.client"
 
--- The longest wait at a time; nothing depends on it but how soon a clock is looked at again.
-local LONGEST_WAIT = 1
-local TICK = 0.05
+local DEFAULT_CONCURRENCY = 8
 
 local CLOCK = { now = core.now, time = core.time, random = core.random }
 
---- Makes a client. Does no I/O, and reads no environment, before the first call.
+--- Makes a client. Raises on a wrong option; does no I/O and reads no environment before the first
+-- call.
 ---@param given? connectparticipant.Options
----@param clock? { now: function, time: function, random: function }
+---@param clock? { now: function, time: function, random: function } for specs
 ---@return connectparticipant.Client
 function Client.new(given, clock)
-  given = given or {}
-  options_of.check(given)
-  local copy = {}
-  for name, value in pairs(given) do copy[name] = value end
+  given = given == nil and {} or given
+  options_of.check(given, "connectparticipant.new", 3)
+  local options = {}
+  for name, value in pairs(given) do options[name] = value end
   clock = clock or CLOCK
+  local engine = core.engine()
   return setmetatable({
-    options = copy, clock = clock, engine = core.engine(), quota = retry.quota(),
-    pace = pace.new(clock.now), parked = {},
+    options = options,
+    engine = engine,
+    loop = loop.new(engine, driver.choose(options.driver), clock),
+    quota = retry.quota(),
+    pace = pace.new(clock.now),
   }, Client)
 end
 
 --- Ends what is under way, and closes all connections. May be called again.
 function Client:close()
-  if self.closed then return end
-  self.closed = true
-  self.engine:close()
+  self.loop:close()
 end
 
--- Lua 5.4 closes a client that a variable with <close> holds; tables have no __gc on Lua 5.1, so
--- there, as everywhere, the engine's userdata closes its connections when it is collected.
-Client.__close = Client.close
+-- On Lua 5.1 tables have no __gc: there, as everywhere, the engine closes its connections when it
+-- is collected.
 Client.__gc = Client.close
+Client.__close = Client.close
 
 function Client:__tostring()
-  return self.closed and "connectparticipant.client (closed)" or "connectparticipant.client"
+  return self.loop.closed and "connectparticipant.client (closed)" or "connectparticipant.client"
 end
 
--- The configuration is settled at the first call, and kept.
-local function configure(self)
-  local resolved, problem = config.resolve(self.options)
-  if not resolved then
-    return nil, core.new_error {
-      kind = "configuration", code = "InvalidConfiguration", message = problem,
-    }
-  end
-  local settings, err = core.settings {
+-- What core takes of a configuration.
+local function settings_of(resolved)
+  return core.settings {
     region = resolved.region, endpoint = resolved.endpoint, use_fips = resolved.use_fips,
     use_dualstack = resolved.use_dualstack, ca_file = resolved.ca_file, proxy = resolved.proxy,
     connect_timeout = resolved.connect_timeout, stall_timeout = resolved.stall_timeout,
     allow_insecure = resolved.allow_insecure, app_id = resolved.app_id,
   }
-  if not settings then return nil, err end
+end
+
+--- Makes ready for a call: the driver must be able to wait here, and the configuration is settled
+-- at the first call, and kept.
+---@return connectparticipant.Error|nil problem
+function Client:prepare()
+  local check = self.loop.driver.check
+  local may, problem = true, nil
+  if check then may, problem = check() end
+  if not may then return failure.configuration(problem, "CannotYield") end
+  if self.settings then return nil end
+  local resolved
+  resolved, problem = config.resolve(self.options)
+  if not resolved then return failure.configuration(problem) end
+  local settings, err = settings_of(resolved)
+  if not settings then return err end
   self.config, self.settings = resolved, settings
-  return true
 end
 
--- The driver of the place where the call is made, or why there is none.
-local function choose_driver(self)
-  local wanted = self.options.driver
-  if type(wanted) == "table" then return wanted end
-  if wanted ~= "blocking" then
-    local ngx_driver = require "connectparticipant.driver.ngx"
-    if wanted == "ngx" or ngx_driver.is_here() then return ngx_driver.choose(self) end
-  end
-  return require "connectparticipant.driver.blocking"
-end
-
---- Makes the client ready for a call, or says why it cannot be made. Raises on a wrong `self`.
-function Client.prepare(self, params, name)
+-- Raises, at the caller of the method, on what no data can make right.
+local function check(self, method, params)
   if getmetatable(self) ~= Client then
-    error(("%s must be called on a client, as client:%s(...)"):format(name, name), 3)
+    error(("call it as client:%s(...), not client.%s(...)"):format(method, method), 3)
   end
-  if self.closed then error("the client is closed", 3) end
+  if self.loop.closed then error("the client is closed", 3) end
   if type(params) ~= "table" then
-    error(("%s needs a table of parameters, not a %s"):format(name, type(params)), 3)
-  end
-  local driver, problem = choose_driver(self)
-  if not driver then
-    return nil, core.new_error {
-      kind = "configuration", code = "CannotYield", message = problem,
-    }
-  end
-  self.driver = driver
-  if self.settings then return true end
-  return configure(self)
-end
-
---- The deadline of a call that begins now, or nil.
-function Client:deadline()
-  return self.config.timeout and self.clock.now() + self.config.timeout
-end
-
--- Steps the engine, and wakes whoever waits for what became ready. True when anything moved.
-function Client:step()
-  local engine = self.engine
-  local _, moved = engine:step()
-  local id = engine:ready()
-  while id do
-    local waiter = self.parked[id]
-    if waiter then
-      self.parked[id] = nil
-      waiter:wake()
-    end
-    id = engine:ready()
-  end
-  return moved
-end
-
--- Waits until the exchange may have something to tell, at most `seconds`.
-local function wait_for(self, exchange, seconds)
-  local task = many.current(self)
-  if task then
-    task:park(exchange, seconds)
-  elseif self.driver.park then
-    self.driver.park(self, exchange, seconds)
-  else
-    local moved = self:step()
-    if not moved and exchange:state() == "run" then
-      self.driver.wait(self.engine, seconds or LONGEST_WAIT)
-    end
+    error(("%s needs a table, not a %s"):format(method, type(params)), 3)
   end
 end
 
---- Waits until an exchange is done, or wants to be fed or drained; gives its state. Where `tick` is
--- given, it is called in between, and ends the wait with "cancelled" when it returns false.
-function Client:await(exchange, tick)
-  local state = exchange:state()
-  while state == "run" do
-    wait_for(self, exchange, tick and TICK)
-    state = exchange:state()
-    if tick and tick() == false then return "cancelled" end
-  end
-  return state
-end
-
-function Client:sleep(seconds)
-  local task = many.current(self)
-  if task then return task:sleep(seconds) end
-  self.driver.sleep(seconds)
-end
-
---- Whether the call belongs to `map`, where throttling is waited for rather than reported.
-function Client:is_many()
-  return many.current(self) ~= nil
-end
-
---- Runs one operation with its retries. `context` may hold `deadline`, `step` and `job`.
-function Client:call(operation, params, context)
-  local request, err = core.request(operation, params, self.settings)
-  if not request then
-    err.step = context and context.step
-    return nil, err
-  end
-  local job = context and context.job or {}
-  job.operation, job.step = operation, context and context.step
-  job.deadline = context and context.deadline or self:deadline()
-  function job.send(number, left)
-    return request:send(self.engine,
-      { timeout = left, attempt = number, max_attempts = self.config.max_attempts })
-  end
-  function job.settle(exchange)
-    self:await(exchange)
-    return exchange:result()
-  end
-  local result
-  result, err = attempt.run(self, job)
-  if err and job.step then err.step = job.step end
-  return result, err
-end
-
-for _, operation in ipairs(core.operations()) do
-  local name, method = operation.name, operation.method
+for _, entry in ipairs(core.operations()) do
+  local name, method = entry.name, entry.method
   Client[method] = function(self, params)
-    local ready, err = Client.prepare(self, params, method)
-    if not ready then return nil, err end
-    return self:call(name, params)
+    check(self, method, params)
+    return call.run(self, operation.run, name, params)
   end
 end
 
--- Every flow is a function of the client and its parameters.
-local function flow(name, module)
-  Client[name] = function(self, params)
-    local ready, err = Client.prepare(self, params, name)
-    if not ready then return nil, err end
-    return require("connectparticipant." .. module).run(self, params)
-  end
+--- Uploads an attachment: StartAttachmentUpload, the PUT of its bytes, CompleteAttachmentUpload.
+-- Takes `ConnectionToken`; one of `path`, `body` (a string), `file` (a handle, from where it
+-- stands) and `read` (a function giving the next chunk, "" for none yet, nil at the end; with
+-- `AttachmentSizeInBytes`); and may take `AttachmentName`, `ContentType`, `ClientToken`,
+-- `on_progress(sent, total)`, where only `false` cancels, and `wait` for the scan's end.
+---@param params table
+---@return table|nil attachment AttachmentId, AttachmentName, ContentType, AttachmentSizeInBytes
+---@return connectparticipant.Error|nil err `step` tells where it failed
+function Client:upload_attachment(params)
+  check(self, "upload_attachment", params)
+  return call.run(self, upload.run, params)
 end
 
-flow("upload_attachment", "upload")
-flow("download_attachment", "download")
-flow("wait_for_attachment", "scan")
+--- Downloads an attachment into `path` (which appears only when all is there), `file` (a handle),
+-- `write(chunk)`, or a string. Takes `ConnectionToken` and `AttachmentId`; may take
+-- `UrlExpiryInSeconds` and `on_progress(received, total)`, where only `false` cancels.
+-- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetAttachment.html
+---@param params table
+---@return table|nil attachment AttachmentSizeInBytes, ContentType, and `path` or `body`
+---@return connectparticipant.Error|nil err
+function Client:download_attachment(params)
+  check(self, "download_attachment", params)
+  return call.run(self, download.run, params)
+end
 
---- Iterates over the items of all pages of a transcript.
----@param params table those of `get_transcript`, and `on_error(err)`
+--- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected.
+---@param params { ConnectionToken: string, AttachmentId: string, timeout?: number } in seconds; 240
+---@return table|nil attachment as the transcript has it
+---@return connectparticipant.Error|nil err
+function Client:wait_for_attachment(params)
+  check(self, "wait_for_attachment", params)
+  return call.run(self, scan.run, params)
+end
+
+--- Iterates over the items of all pages of a transcript. An error ends the iteration, and is raised
+-- unless `on_error(err)` is among the parameters.
+---@param params table those of `get_transcript`, and `on_error`
 ---@return fun(): table|nil
 function Client:transcript(params)
-  local ready, err = Client.prepare(self, params, "transcript")
-  return require("connectparticipant.transcript").items(self, params, not ready and err or nil)
+  check(self, "transcript", params)
+  return transcript.items(self, params)
 end
 
---- Calls `fn(item, index)` for every item, each in a coroutine of its own.
----@param list table
+-- What `map` and `upload_attachments` may be told.
+local function concurrency_of(options, method)
+  if options == nil then return DEFAULT_CONCURRENCY end
+  options_of.check_map(options, method, 4)
+  return options.concurrency or DEFAULT_CONCURRENCY
+end
+
+-- What cannot even begin fails for each item.
+local function map(self, list, fn, concurrency)
+  local results, errors = call.run(self, many.map, list, fn, concurrency)
+  if results then return results, errors end
+  local all = {}
+  for index = 1, #list do all[index] = errors end
+  return {}, next(all) and all or nil
+end
+
+--- Calls `fn(item, index)` for every item, each in a coroutine of its own; the client's calls in
+-- them interleave. What `fn` gives first is the result; `nil, err` is an error, and stops no other
+-- item. An error that `fn` raises ends the rest and goes on to the caller.
+---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
----@param options? { concurrency: integer }
+---@param options? { concurrency?: integer } 8 unless given
 ---@return table results indexed as the list
----@return table|nil errors indexed as the list; nil when there is none
+---@return table|nil errors indexed as the list; nil when there are none
 function Client:map(list, fn, options)
-  many.check(list, fn, options)
-  local ready, err = Client.prepare(self, list, "map")
-  if not ready then return many.all_failed(list, err) end
-  return many.map(self, list, fn, options)
+  check(self, "map", list)
+  if not options_of.is_callable(fn) then
+    error(("map needs a function, not a %s"):format(type(fn)), 2)
+  end
+  return map(self, list, fn, concurrency_of(options, "map"))
 end
 
---- Uploads a list of attachments at once.
+--- Uploads many attachments: `map` with `upload_attachment`.
 ---@param list table[] parameters of `upload_attachment`
----@param options? { concurrency: integer }
+---@param options? { concurrency?: integer } 8 unless given
+---@return table results indexed as the list
+---@return table|nil errors indexed as the list; nil when there are none
 function Client:upload_attachments(list, options)
-  return self:map(list, function(params)
-    if type(params) ~= "table" then
-      return nil, core.new_error {
-        kind = "validation", code = "ParamValidationError", operation = "StartAttachmentUpload",
-        message = ("an entry must be a table of parameters, not a %s"):format(type(params)),
-      }
+  check(self, "upload_attachments", list)
+  local concurrency = concurrency_of(options, "upload_attachments")
+  for index = 1, #list do
+    if type(list[index]) ~= "table" then
+      error(("upload_attachments needs tables in its list, not a %s at %d")
+        :format(type(list[index]), index), 2)
     end
+  end
+  return map(self, list, function(params)
     return self:upload_attachment(params)
-  end, options)
+  end, concurrency)
 end
 
 return Client

@@ -1,163 +1,176 @@
---- One attachment back: GetAttachment, and the GET of its presigned URL into a sink, resumed where
+-- One attachment back: GetAttachment, and the GET of its presigned URL into a sink, resumed where
 -- it breaks off, and checked against the size that was promised.
 
 local attempt = require "connectparticipant.attempt"
-local core = require "connectparticipant.core"
 local expiry = require "connectparticipant.expiry"
+local failure = require "connectparticipant.failure"
+local members = require "connectparticipant.members"
+local operation = require "connectparticipant.operation"
 local progress = require "connectparticipant.progress"
-local scope = require "connectparticipant.scope"
-local sink_of = require "connectparticipant.sink"
+local sink = require "connectparticipant.sink"
 
 local download = {}
 
 -- So many URLs are asked for when they expire before everything has arrived.
 local MOST_URLS = 3
 
-local FIELDS = {
-  ConnectionToken = "string", AttachmentId = "string", UrlExpiryInSeconds = "number",
+-- How often a file that the engine writes is checked for growing beyond its size, in seconds.
+local LOOK = 1
+
+local GET = "GetAttachment"
+local WHERE = { operation = GET, step = "get" }
+
+local KINDS = {
+  ConnectionToken = "service", AttachmentId = "service", UrlExpiryInSeconds = "service",
   path = "string", file = "file", write = "function", on_progress = "function",
 }
 
-local NAMES = {}
-for name in pairs(FIELDS) do NAMES[#NAMES + 1] = name end
-table.sort(NAMES)
+local NAMES = members.names(KINDS)
 
-local function problems_of(params)
-  local problems, sinks = {}, 0
-  for name, value in pairs(params) do
-    local wanted = FIELDS[name]
-    if not wanted then
-      local meant = type(name) == "string" and core.suggest(name, NAMES)
-      problems[#problems + 1] = ("%s is no member of download_attachment%s")
-        :format(tostring(name), meant and (" (did you mean %s?)"):format(meant) or "")
-    elseif wanted == "file" then
-      if io.type(value) ~= "file" then problems[#problems + 1] = "file must be an open file" end
-    elseif not name:match("^%u") and type(value) ~= wanted then
-      problems[#problems + 1] = ("%s must be a %s, not %s"):format(name, wanted, type(value))
-    end
-    if wanted and sink_of.is_kind(name) then sinks = sinks + 1 end
+---@class connectparticipant.DownloadPlan
+---@field params table the caller's
+---@field get table the parameters of GetAttachment
+---@field sink connectparticipant.Sink
+---@field size? integer what GetAttachment promised
+---@field etag? string of the object, so that a resumed download is of the same one
+---@field progress? connectparticipant.Progress
+
+-- Everything that is wrong with the parameters in one error, and the sink before anything is sent.
+local function make_plan(call, params)
+  local problems = members.problems(params, KINDS, NAMES, "download_attachment")
+  local given = members.given(params, sink.NAMES)
+  if #given > 1 then
+    problems[#problems + 1] = ("at most one of %s is possible, not %s")
+      :format(table.concat(sink.NAMES, ", "), table.concat(given, " and "))
   end
-  if sinks > 1 then
-    problems[#problems + 1] = "at most one of path, file and write can be taken"
-  end
-  table.sort(problems)
-  return problems
-end
-
-local function protocol_error(code, message)
-  return core.new_error {
-    kind = "protocol", code = code, message = message, operation = "GetAttachment", step = "get",
-  }
-end
-
--- Everything that is wrong with the parameters in one error, and the sink where there is none.
-local function check(client, params)
-  local problems = problems_of(params)
   local get = {
     ConnectionToken = params.ConnectionToken, AttachmentId = params.AttachmentId,
     UrlExpiryInSeconds = params.UrlExpiryInSeconds,
   }
-  local request, err = core.request("GetAttachment", get, client.settings)
-  if not request then problems[#problems + 1] = err.message end
-  if #problems > 0 then
-    return nil, core.new_error {
-      kind = "validation", code = "ParamValidationError", operation = "GetAttachment",
-      message = table.concat(problems, "; "),
-    }
-  end
-  local sink
-  sink, err = sink_of.open(params)
-  if not sink then return nil, err end
-  return { get = get, sink = sink }
+  local request, err = operation.request(call.client, GET, get, "get")
+  if #problems == 0 and err then return nil, err end
+  if err then problems[#problems + 1] = err.message end
+  if #problems > 0 then return nil, failure.validation(problems, GET, "get") end
+  local into
+  into, err = sink.open(params)
+  if not into then return nil, err end
+  call:hold(into, "discard")
+  return { params = params, get = get, request = request, sink = into }
 end
 
--- Drains the exchange into the sink until it is done; nil and an error when that must end.
-local function receive(client, plan, exchange)
-  local sink, size = plan.sink, plan.size
-  local function tick()
-    return plan.progress:report(sink:size())
-  end
-  local state, err
-  repeat
-    state = client:await(exchange, plan.progress.fn and tick)
-    if state == "have_data" then err = sink:take(exchange:drain()) end
-    if sink:size() > size then
-      err = protocol_error("SizeMismatch",
-        ("more than the %.0f bytes promised have arrived"):format(size))
-    end
-  until state == "done" or state == "cancelled" or err
-  if err or state == "cancelled" then
-    exchange:cancel()
-    return nil, err or progress.cancelled("GetAttachment", "get")
-  end
-  return exchange:result()
-end
-
--- Answers after which only a beginning from the first byte can help.
-local function must_restart(err)
-  return err.code == "RangeIgnored" or err.status == 412 or err.status == 416
-    or err.code == "WrongRange"
-end
-
--- Runs the GET; the third value tells that another URL could help.
-local function fetch(client, plan, got)
-  local sink, expired = plan.sink, false
-  local job = { operation = "GetAttachment", step = "get", deadline = plan.deadline, pace = "GET" }
-  function job.send(_, left)
-    local exchange, err = client.engine:transfer {
-      method = "GET", url = got.Url, sink = sink:handle(), offset = sink:size(), etag = plan.etag,
-      settings = client.settings, timeout = left, operation = "GetAttachment", step = "get",
-    }
-    if exchange then plan.scope:hold(exchange) end
-    return exchange, err
-  end
-  function job.settle(exchange)
-    local result, err = receive(client, plan, exchange)
-    plan.etag = plan.etag or exchange:header("etag")
-    if err and must_restart(err) and sink:size() > 0 and sink:restart() then
-      err.retryable, plan.etag = true, nil
-    end
-    return result, err
-  end
-  function job.may_repeat()
-    expired = expiry.is_near(got.UrlExpiry, client.clock.time())
-    return not expired
-  end
-  local result, err = attempt.run(client, job)
-  if result then return result end
-  return nil, err, expired or expiry.is_error(err)
-end
-
-local function get_url(client, plan)
-  local got, err = client:call("GetAttachment", plan.get,
-    { deadline = plan.deadline, step = "get" })
+local function ask(call, plan)
+  local request, err = plan.request, nil
+  plan.request = nil
+  if not request then request, err = operation.request(call.client, GET, plan.get, "get") end
+  if not request then return nil, err end
+  local got
+  got, err = operation.send(call, GET, request, "get")
   if not got then return nil, err end
-  if not got.Url or not got.AttachmentSizeInBytes then
-    return nil, protocol_error("InvalidResponse", "the answer names no URL, or no size")
+  local size = got.AttachmentSizeInBytes
+  if not got.Url or not size then
+    return nil, failure.protocol("InvalidResponse", "the answer names no URL, or no size", WHERE)
   end
-  if plan.size and plan.size ~= got.AttachmentSizeInBytes then
-    return nil, protocol_error("SizeMismatch", "the attachment's size has changed")
+  if plan.size and plan.size ~= size then
+    return nil, failure.protocol("SizeMismatch", "the attachment's size has changed", WHERE)
   end
-  plan.size = got.AttachmentSizeInBytes
-  plan.progress = plan.progress or progress.new(plan.on_progress, plan.size, client.clock.now)
+  plan.size = size
+  plan.progress = plan.progress
+    or progress.new(plan.params.on_progress, size, call.loop.clock.now)
   return got
 end
 
-local function transfer(client, plan)
-  local result, err, expired
+local function wrong_size(plan)
+  return failure.protocol("SizeMismatch",
+    ("%.0f bytes have arrived, not the %.0f promised"):format(plan.sink:size(), plan.size), WHERE)
+end
+
+-- The GET as a job; see connectparticipant.Job.
+local Get = {}
+Get.__index = Get
+
+function Get:send(call, options)
+  local plan = self.plan
+  return call.client.engine:transfer {
+    method = "GET", url = self.url, sink = plan.sink:target(), offset = plan.sink:size(),
+    etag = plan.etag, settings = call.client.settings, timeout = options.timeout,
+    operation = GET, step = "get",
+  }
+end
+
+local function receive(self, call, exchange)
+  local plan = self.plan
+  local into, told, now = plan.sink, plan.progress, self.clock.now
+  local state = exchange:state()
+  while state ~= "done" do
+    local err
+    if state == "have_data" then err = into:take(exchange:drain()) end
+    if err then return err end
+    if into:size() > plan.size then return wrong_size(plan) end
+    if state == "run" then call:await(exchange, told:moment() or now() + LOOK) end
+    if not told:report(into:size()) then
+      return failure.cancelled("on_progress returned false", WHERE)
+    end
+    state = exchange:state()
+  end
+end
+
+function Get:drive(call, exchange)
+  local err = receive(self, call, exchange)
+  self.plan.etag = self.plan.etag or exchange:header("etag")
+  return err
+end
+
+-- Whether only a download from the first byte on can help: the object is another one, or the store
+-- does not say whether it is.
+local function must_restart(plan, err)
+  if err.status == 412 or err.status == 416 or err.code == "RangeIgnored"
+    or err.code == "WrongRange" then
+    return true
+  end
+  return err.retryable and plan.etag == nil
+end
+
+function Get:verdict(err)
+  local plan = self.plan
+  self.has_expired = self.ends ~= nil and self.clock.now() >= self.ends
+    and (err.retryable or err.kind == "storage")
+  if plan.sink:size() > 0 and must_restart(plan, err) then
+    if not plan.sink:restart() then return err.retryable and not self.has_expired end
+    plan.etag = nil
+    return not self.has_expired
+  end
+  if self.has_expired then return false end
+end
+
+-- Fetches the bytes; the third value tells that another URL could help.
+local function fetch(call, plan, got)
+  local clock = call.loop.clock
+  local job = setmetatable({
+    operation = GET, step = "get", pace = "GET", plan = plan, url = got.Url, clock = clock,
+    ends = expiry.moment(got.UrlExpiry, clock),
+  }, Get)
+  local result, err = attempt.run(call, job)
+  if result then return result end
+  return nil, err, job.has_expired or expiry.is_error(err)
+end
+
+local function fetch_all(call, plan)
   for number = 1, MOST_URLS do
-    local got
-    got, err = get_url(client, plan)
+    local got, err = ask(call, plan)
     if not got then return nil, err end
-    result, err, expired = fetch(client, plan, got)
-    if result or not expired or number == MOST_URLS then break end
+    local result, problem, expired = fetch(call, plan, got)
+    if result then return result end
+    if not expired or number == MOST_URLS then return nil, problem end
   end
+end
+
+local function transfer(call, plan)
+  local result, err = fetch_all(call, plan)
   if not result then return nil, err end
-  if plan.sink:size() ~= plan.size then
-    return nil, protocol_error("SizeMismatch", ("%.0f bytes have arrived, not the %.0f promised")
-      :format(plan.sink:size(), plan.size))
+  if plan.sink:size() ~= plan.size then return nil, wrong_size(plan) end
+  if not plan.progress:finish() then
+    return nil, failure.cancelled("on_progress returned false", WHERE)
   end
-  if not plan.progress:finish() then return nil, progress.cancelled("GetAttachment", "get") end
   local committed
   committed, err = plan.sink:commit()
   if not committed then return nil, err end
@@ -165,27 +178,23 @@ local function transfer(client, plan)
 end
 
 --- Downloads one attachment.
----@param client connectparticipant.Client
+---@param call connectparticipant.Call
 ---@param params table
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
-function download.run(client, params)
-  local plan, err = check(client, params)
+function download.run(call, params)
+  local plan, err = make_plan(call, params)
   if not plan then return nil, err end
-  plan.deadline, plan.on_progress = client:deadline(), params.on_progress
-  return scope.run(client, function(held)
-    plan.scope = held
-    held:hold(plan.sink)
-    local result, problem = transfer(client, plan)
-    if not result then
-      problem.attachment_id = problem.attachment_id or params.AttachmentId
-      return nil, problem
-    end
-    return {
-      AttachmentSizeInBytes = plan.size, ContentType = result.headers["content-type"],
-      path = params.path, body = plan.sink:body(),
-    }
-  end)
+  local result
+  result, err = transfer(call, plan)
+  if not result then
+    err.attachment_id = err.attachment_id or params.AttachmentId
+    return nil, err
+  end
+  return {
+    AttachmentSizeInBytes = plan.size, ContentType = result.headers["content-type"],
+    path = params.path, body = plan.sink:body(),
+  }
 end
 
 return download

@@ -1,15 +1,13 @@
---- When a presigned URL ends: its UrlExpiry, and the words in which object stores say so.
+-- When a presigned URL ends: its UrlExpiry, and the words in which object stores say so.
 
 local expiry = {}
 
--- A PUT begun later than this before the end is likely to be refused.
+-- A transfer begun later than this before the end is likely to be refused.
 local MARGIN = 5
 
-local CODES = {
-  ExpiredToken = true, RequestExpired = true, ExpiredRequest = true, TokenRefreshRequired = true,
-}
+local CODES = { ExpiredToken = true, RequestExpired = true, ExpiredRequest = true }
 
--- Days since 1970 of a date of the Gregorian calendar.
+-- Days since 1970 of a date of the Gregorian calendar, whose year begins with March here.
 local function days(year, month, day)
   if month <= 2 then year, month = year - 1, month + 12 end
   return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
@@ -29,17 +27,25 @@ function expiry.parse(text)
     + (tonumber("0" .. fraction) or 0)
 end
 
---- Whether a URL has ended, or is about to.
-function expiry.is_near(text, now)
+--- When, on the monotonic clock, a URL that has just been handed out should not be used any more;
+-- nil where that is unknown, or so soon that this machine's clock is more likely to be wrong.
+---@param text? string its UrlExpiry
+---@param clock { now: function, time: function }
+---@return number|nil
+function expiry.moment(text, clock)
   local at = expiry.parse(text)
-  return at ~= nil and now >= at - MARGIN
+  local left = at and at - clock.time() - MARGIN
+  if not left or left <= 0 then return nil end
+  return clock.now() + left
 end
 
 --- Whether the store refused a URL because it has ended.
+---@param err connectparticipant.Error
+---@return boolean
 function expiry.is_error(err)
   if err.kind ~= "storage" then return false end
-  return CODES[err.code] or (err.code == "AccessDenied"
-    and err.message:find("expired", 1, true) ~= nil)
+  if CODES[err.code] then return true end
+  return err.code == "AccessDenied" and err.message:lower():find("expired", 1, true) ~= nil
 end
 
 return expiry

@@ -1,24 +1,36 @@
---- `pcall` for functions that may yield, also on Lua 5.1, where nothing can yield across pcall.
--- Callers' functions run under it, so that what they raise is passed on after cleaning up.
+-- pcall that lets the called function yield on every Lua. Nothing else.
 
--- 5.2 and later and LuaJIT can; this asks the Lua that runs.
-local can_yield = coroutine.wrap(function()
-  return (pcall(coroutine.yield, true))
-end)() == true
+local create, resume = coroutine.create, coroutine.resume
+local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
 
-if can_yield then return pcall end
-
--- Runs the function in a coroutine of its own, and passes its yields on.
-local function pass(routine, ok, ...)
-  if not ok then return false, ... end
-  if coroutine.status(routine) == "dead" then return true, ... end
-  return pass(routine, coroutine.resume(routine, coroutine.yield(...)))
+-- Lua 5.1 cannot yield across pcall; LuaJIT and every later Lua can.
+local function pcall_yields()
+  local probe = create(function() pcall(yield) end)
+  resume(probe)
+  return status(probe) == "suspended"
 end
 
+local guard = {}
+
+--- Whether pcall, metamethods and iterators may yield in this Lua.
+guard.yields = pcall_yields()
+
+-- Passes what the helper yields on to whoever runs us, and what comes back to the helper.
+local function relay(helper, ok, ...)
+  if not ok or status(helper) == "dead" then return ok, ... end
+  return relay(helper, resume(helper, yield(...)))
+end
+
+--- As pcall(fn, ...), but `fn` may yield where the caller may.
+---@param adopt? fun(helper: thread) told of the coroutine that `fn` runs in, if it gets its own
 ---@param fn function
 ---@return boolean ok
----@return any ... what `fn` returned, or what it raised
-return function(fn, ...)
-  local routine = coroutine.create(fn)
-  return pass(routine, coroutine.resume(routine, ...))
+---@return any ...
+function guard.call(adopt, fn, ...)
+  if guard.yields or not running() then return pcall(fn, ...) end
+  local helper = create(fn)
+  if adopt then adopt(helper) end
+  return relay(helper, resume(helper, ...))
 end
+
+return guard

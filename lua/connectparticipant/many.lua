@@ -1,242 +1,199 @@
---- Many calls at once in one thread: `map` gives every item a coroutine, and this runs whichever
--- can go on. Waiting is the client's driver's affair.
+-- Runs many functions as coroutines over one loop: `map`. Knows who runs, who sleeps and who is
+-- woken; what the functions do is their affair.
 
-local core = require "connectparticipant.core"
-local guard = require "connectparticipant.guard"
+local loop = require "connectparticipant.loop"
 
-local many = {}
+local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
+local yield = coroutine.yield
+local close_coroutine = rawget(coroutine, "close") -- Lua 5.4 alone has it
+local WAITS = loop.WAITS
 
-local DEFAULT_CONCURRENCY = 8
-local LONGEST_WAIT = 1
-
--- What a coroutine of ours yields; everything else belongs to a scheduler further out.
-local PARKED = {}
-
----@class connectparticipant.Task
+-- One call of the function: a coroutine, and what it holds.
 local Task = {}
 Task.__index = Task
 
---- The task of the coroutine that runs, if it belongs to this client's `map`.
-function many.current(client)
-  local crew = client.crew
-  return crew and crew.tasks[coroutine.running()] or nil
+-- One `map`: its list, its tasks, its results.
+local Group = {}
+Group.__index = Group
+
+-- What the outermost `map` runs: its own tasks and those of every `map` inside them.
+local Root = {}
+Root.__index = Root
+
+local function new_root(the_loop)
+  return setmetatable({
+    loop = the_loop, queue = {}, first = 1, last = 0, sleepers = {}, soonest = math.huge,
+  }, Root)
 end
 
+local function new_group(root, list, fn, concurrency)
+  return setmetatable({
+    root = root, list = list, fn = fn, count = #list, started = 0, running = 0,
+    concurrency = concurrency, tasks = {}, results = {}, errors = {},
+  }, Group)
+end
+
+--- Puts the task into the queue of those that can go on.
 function Task:wake()
-  if self.queued then return end
+  if self.queued or self.finished then return end
+  local root = self.group.root
   self.queued = true
-  local crew = self.crew
-  crew.last = crew.last + 1
-  crew.queue[crew.last] = self
+  root.last = root.last + 1
+  root.queue[root.last] = self
+  if root.bell then root.bell:wake() end
 end
 
--- Has the task woken at `due`, whatever else wakes it before.
-local function set_due(task, due)
-  local crew = task.crew
-  task.due = due
-  crew.sleeping[task] = true
-  if not crew.next_due or due < crew.next_due then crew.next_due = due end
+--- Has the task woken at a moment, if nothing wakes it before.
+---@param moment? number
+function Task:sleep_until(moment)
+  if not moment then return end
+  local root = self.group.root
+  self.moment = moment
+  root.sleepers[self] = true
+  if moment < root.soonest then root.soonest = moment end
 end
 
---- Waits until the exchange may need its caller, at most `seconds` where they are given.
-function Task:park(exchange, seconds)
-  local client, id = self.crew.client, exchange:id()
-  client.parked[id] = self
-  if seconds then set_due(self, client.clock.now() + seconds) end
-  coroutine.yield(PARKED)
-  client.parked[id] = nil
-  self.crew.sleeping[self] = nil
+-- Lets go of everything that the task has under way; it is never resumed.
+function Task:drop()
+  self.finished = true
+  self.group.root.sleepers[self] = nil
+  for call in pairs(self.calls) do call:release() end
+  if close_coroutine and status(self.co) == "suspended" then close_coroutine(self.co) end
 end
 
-function Task:sleep(seconds)
-  local client = self.crew.client
-  local due = client.clock.now() + seconds
-  repeat
-    set_due(self, due)
-    coroutine.yield(PARKED)
-  until client.clock.now() >= due
-  self.crew.sleeping[self] = nil
-end
-
---- Makes a coroutine that runs on behalf of the task part of it.
-function Task:adopt(routine)
-  self.crew.tasks[routine] = self
-end
-
---- What a task holds and must not outlive it: `resource:close()` is called if it is abandoned.
-function Task:own(resource)
-  self.resources[#self.resources + 1] = resource
-end
-
-local function new_task(crew, index)
-  local task = setmetatable({ crew = crew, index = index, resources = {} }, Task)
-  task.routine = coroutine.create(function()
-    return crew.fn(crew.list[index], index)
-  end)
-  crew.tasks[task.routine] = task
-  return task
-end
-
-local function wake_due(crew)
-  local now = crew.client.clock.now()
-  if not crew.next_due or now < crew.next_due then return end
-  crew.next_due = nil
-  for task in pairs(crew.sleeping) do
-    if task.due <= now then
-      crew.sleeping[task] = nil
-      task:wake()
-    elseif not crew.next_due or task.due < crew.next_due then
-      crew.next_due = task.due
-    end
+function Group:start()
+  while self.running < self.concurrency and self.started < self.count do
+    local index = self.started + 1
+    local task = setmetatable({ group = self, index = index, calls = {} }, Task)
+    self.started, self.running = index, self.running + 1
+    task.co = create(self.fn)
+    self.tasks[task] = true
+    self.root.loop.tasks[task.co] = task
+    task:wake()
   end
+  if self.running == 0 then self:finish() end
 end
 
-local function forget(crew, task)
-  crew.tasks[task.routine] = nil
-  crew.active = crew.active - 1
+function Group:finish()
+  self.finished = true
+  if self.parent then self.parent:wake() end
 end
 
-local function finish(crew, task, result, err)
-  forget(crew, task)
-  if not result and err ~= nil then
-    crew.errors[task.index] = err
-    crew.failed = true
-  else
-    crew.results[task.index] = result
-  end
+-- Ends what still runs; a finished group has nothing left.
+function Group:cancel()
+  self.finished = true
+  for task in pairs(self.tasks) do task:drop() end
+  self.tasks = {}
 end
 
--- Goes on with a task until it parks or ends; yields of other schedulers are passed on to them.
-local function continue(crew, task, ok, first, ...)
-  if ok and first ~= PARKED and coroutine.status(task.routine) ~= "dead" then
-    return continue(crew, task, coroutine.resume(task.routine, coroutine.yield(first, ...)))
-  end
+-- The task's function has returned or raised.
+function Group:settle(task, ok, result, err)
+  task.finished = true
+  self.tasks[task] = nil
+  self.root.sleepers[task] = nil
+  self.running = self.running - 1
   if not ok then
-    forget(crew, task)
-    crew.raised = { value = first }
-  elseif coroutine.status(task.routine) == "dead" then
-    finish(crew, task, first, ...)
+    self.failure = { value = result }
+    self:cancel()
+    return self:finish()
   end
+  if result == nil and err ~= nil then
+    self.errors[task.index] = err
+  else
+    self.results[task.index] = result
+  end
+  return self:start()
 end
 
-local function run_ready(crew)
-  while crew.first <= crew.last and not crew.raised do
-    local task = crew.queue[crew.first]
-    crew.queue[crew.first] = nil
-    crew.first = crew.first + 1
+-- Goes on after a resume: what is not ours is yielded to the host, and its answer given back.
+local function after(task, ok, what, ...)
+  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what, ...) end
+  if what == WAITS then return end
+  return after(task, resume(task.co, yield(what, ...)))
+end
+
+function Root:run_queue(group)
+  local queue = self.queue
+  while self.first <= self.last and not group.finished do
+    local task = queue[self.first]
+    queue[self.first] = nil
+    self.first = self.first + 1
     task.queued = false
-    if coroutine.status(task.routine) == "suspended" then
-      continue(crew, task, coroutine.resume(task.routine))
+    self.sleepers[task] = nil
+    if task.begun and not task.finished then
+      after(task, resume(task.co))
+    elseif not task.finished then
+      task.begun = true
+      after(task, resume(task.co, task.group.list[task.index], task.index))
     end
   end
 end
 
-local function start_more(crew)
-  while crew.active < crew.concurrency and crew.started < crew.count do
-    crew.started = crew.started + 1
-    crew.active = crew.active + 1
-    new_task(crew, crew.started):wake()
+-- Wakes those whose time has come, and finds when the next one's does.
+function Root:wake_sleepers(now)
+  local soonest = math.huge
+  for task in pairs(self.sleepers) do
+    if task.moment <= now then
+      task:wake()
+    elseif task.moment < soonest then
+      soonest = task.moment
+    end
+  end
+  self.soonest = soonest
+end
+
+-- A closed engine tells nobody of what it let go, so everybody has a look.
+function Root:wake_all(group)
+  for task in pairs(group.tasks) do
+    for call in pairs(task.calls) do
+      if call.group then self:wake_all(call.group) end
+    end
+    task:wake()
   end
 end
 
--- Waits until a transfer moves or a sleeper is due.
-local function wait(crew)
-  local client = crew.client
-  local seconds = LONGEST_WAIT
-  if crew.next_due then
-    seconds = math.max(0, math.min(seconds, crew.next_due - client.clock.now()))
+function Root:run(group)
+  local the_loop, idle = self.loop, 0
+  local now = the_loop.clock.now
+  while not group.finished do
+    self:run_queue(group)
+    if group.finished then return end
+    local active, moved = the_loop:step()
+    local time = now()
+    if time >= self.soonest then self:wake_sleepers(time) end
+    local stuck = active == 0 and self.first > self.last and not next(self.sleepers)
+    if stuck or the_loop.closed then self:wake_all(group) end
+    idle = moved and 0 or idle + 1
+    if self.first > self.last then
+      self.bell = self.bell or the_loop:bell()
+      the_loop:pause(active, self.soonest - time, idle, self.bell)
+    end
   end
-  local moved = client:step()
-  if moved or crew.first <= crew.last or seconds == 0 then return end
-  if next(client.parked) then
-    client.driver.wait(client.engine, seconds)
+end
+
+local scheduler = {}
+
+--- Calls `fn(item, index)` for every item of the list, at most `concurrency` at a time.
+---@param call table the call that this is, which holds what runs until it ends
+---@param list any[]
+---@param fn fun(item: any, index: integer): any, any
+---@param concurrency integer
+---@return table results
+---@return table|nil errors
+function scheduler.map(call, list, fn, concurrency)
+  local parent = call.task
+  local root = parent and parent.group.root or new_root(call.loop)
+  local group = new_group(root, list, fn, concurrency)
+  group.parent = parent
+  call.group = group
+  group:start()
+  if parent then
+    while not group.finished do yield(WAITS) end
   else
-    client.driver.sleep(seconds)
+    root:run(group)
   end
+  if group.failure then error(group.failure.value, 0) end
+  return group.results, next(group.errors) and group.errors or nil
 end
 
--- Ends every task that has not ended by itself.
-local function abandon(crew)
-  for _, task in pairs(crew.tasks) do -- a task may be there twice, its resources close once
-    for _, resource in ipairs(task.resources) do resource:close() end
-  end
-  for id, waiter in pairs(crew.client.parked) do
-    if waiter.crew == crew then crew.client.parked[id] = nil end
-  end
-end
-
-local function loop(crew)
-  while true do
-    start_more(crew)
-    run_ready(crew)
-    if crew.raised then error(crew.raised.value, 0) end
-    if crew.active == 0 and crew.started == crew.count then return end
-    if crew.first > crew.last and crew.active > 0 then
-      wait(crew)
-      wake_due(crew)
-    end
-  end
-end
-
--- Inside a task, or beside another map of the client, one after another keeps the concurrency.
-local function one_by_one(list, fn)
-  local results, errors, failed = {}, {}, false
-  for index = 1, #list do
-    local result, err = fn(list[index], index)
-    if result == nil and err ~= nil then
-      errors[index], failed = err, true
-    else
-      results[index] = result
-    end
-  end
-  return results, failed and errors or nil
-end
-
---- Raises, at the level of the caller's caller, on arguments that no data can make right.
-function many.check(list, fn, options)
-  if type(list) ~= "table" then
-    error(("map needs a list, not a %s"):format(type(list)), 3)
-  end
-  if type(fn) ~= "function" then
-    error(("map needs a function, not a %s"):format(type(fn)), 3)
-  end
-  if options == nil then return end
-  if type(options) ~= "table" then error("options must be a table", 3) end
-  for name in pairs(options) do
-    if name ~= "concurrency" then
-      local meant = core.suggest(tostring(name), { "concurrency" })
-      error(("unknown option '%s'%s"):format(tostring(name),
-        meant and " (did you mean 'concurrency'?)" or ""), 3)
-    end
-  end
-  local width = options.concurrency
-  if width ~= nil and not (type(width) == "number" and width >= 1 and width % 1 == 0) then
-    error("option 'concurrency' must be a whole number from 1 on", 3)
-  end
-end
-
---- What `map` gives when nothing could be begun.
-function many.all_failed(list, err)
-  local errors = {}
-  for index = 1, #list do errors[index] = err end
-  return {}, next(errors) and errors or nil
-end
-
-function many.map(client, list, fn, options)
-  if client.crew then return one_by_one(list, fn) end
-  local crew = {
-    client = client, list = list, fn = fn, count = #list, tasks = {}, sleeping = {}, queue = {},
-    first = 1, last = 0, started = 0, active = 0, results = {}, errors = {},
-    concurrency = options and options.concurrency or DEFAULT_CONCURRENCY,
-  }
-  client.crew = crew
-  local ok, raised = guard(loop, crew)
-  client.crew = nil
-  if not ok then
-    abandon(crew)
-    error(raised, 0)
-  end
-  return crew.results, crew.failed and crew.errors or nil
-end
-
-return many
+return scheduler

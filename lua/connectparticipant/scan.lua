@@ -1,95 +1,90 @@
---- Waits until an attachment has been scanned, by asking for the transcript now and then.
+-- Waits until an attachment has been scanned, by asking for the transcript now and then.
 
-local core = require "connectparticipant.core"
+local failure = require "connectparticipant.failure"
+local members = require "connectparticipant.members"
+local operation = require "connectparticipant.operation"
 local transcript = require "connectparticipant.transcript"
 
 local scan = {}
 
-local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.25, 5, 1.5 -- seconds
+local GET = "GetTranscript"
+
+-- Seconds between two looks: soon at first, for most scans are quick, then politely.
+local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5, 1.5
+
 -- Amazon Connect tries a scanner three times, 60 s each.
 local DEFAULT_TIMEOUT = 240
 
-local FIELDS = { ConnectionToken = true, AttachmentId = true, timeout = true }
-local NAMES = { "ConnectionToken", "AttachmentId", "timeout" }
+local KINDS = { ConnectionToken = "service", AttachmentId = "service", timeout = "seconds" }
+local NAMES = members.names(KINDS)
 
-local function check(params)
-  local problems = {}
-  for name in pairs(params) do
-    if not FIELDS[name] then
-      local meant = type(name) == "string" and core.suggest(name, NAMES)
-      problems[#problems + 1] = ("%s is no member of wait_for_attachment%s")
-        :format(tostring(name), meant and (" (did you mean %s?)"):format(meant) or "")
-    end
-  end
-  if type(params.AttachmentId) ~= "string" or params.AttachmentId == "" then
-    problems[#problems + 1] = "AttachmentId must be a string with at least 1 character"
-  end
-  if type(params.ConnectionToken) ~= "string" or params.ConnectionToken == "" then
-    problems[#problems + 1] = "ConnectionToken must be a string with at least 1 character"
-  end
-  local timeout = params.timeout
-  if timeout ~= nil and not (type(timeout) == "number" and timeout > 0) then
-    problems[#problems + 1] = "timeout must be a number of seconds above 0"
-  end
-  table.sort(problems)
+local function problems_of(call, params)
+  local problems = members.problems(params, KINDS, NAMES, "wait_for_attachment")
+  -- GetAttachment has the same two members, and so the model knows their limits.
+  local _, refusal = operation.request(call.client, "GetAttachment",
+    { ConnectionToken = params.ConnectionToken, AttachmentId = params.AttachmentId })
+  if refusal then problems[#problems + 1] = refusal.message end
   return problems
 end
 
--- The attachment's item in the newest part of the transcript, or an error.
-local function find(client, params)
-  local failed
-  local items = transcript.items(client, {
-    ConnectionToken = params.ConnectionToken, MaxResults = 100, SortOrder = "DESCENDING",
-    ScanDirection = "BACKWARD", on_error = function(err) failed = err end,
-  })
-  local item = items()
-  while item do
-    for _, attachment in ipairs(item.Attachments or {}) do
-      if attachment.AttachmentId == params.AttachmentId then return attachment end
+-- The attachment as the newest of its items has it; nil where there is none yet.
+local function find(call, params)
+  local pages = transcript.pages {
+    ConnectionToken = params.ConnectionToken, MaxResults = 100, ScanDirection = "BACKWARD",
+    SortOrder = "DESCENDING",
+  }
+  local items, err = pages:next(call)
+  while items do
+    for _, item in ipairs(items) do
+      for _, attachment in ipairs(item.Attachments or {}) do
+        if attachment.AttachmentId == params.AttachmentId then return attachment end
+      end
     end
-    item = items()
+    items, err = pages:next(call)
   end
-  return nil, failed
+  return nil, err
 end
 
-local function failure(params, kind, code, message)
-  return core.new_error {
-    kind = kind, code = code, message = message, operation = "GetTranscript",
-    attachment_id = params.AttachmentId,
-  }
+local function too_late(params, found)
+  return failure.timeout(("the attachment is not approved yet (%s)")
+    :format(found and found.Status or "it is not in the transcript"),
+    { operation = GET, attachment_id = params.AttachmentId })
+end
+
+local function look(call, params)
+  local found, err = find(call, params)
+  if err then
+    err.attachment_id = params.AttachmentId
+    return nil, err
+  end
+  if found and found.Status == "REJECTED" then
+    return nil, failure.rejected("the scan rejected the attachment",
+      { operation = GET, attachment_id = params.AttachmentId })
+  end
+  return found or false
 end
 
 --- Waits for one attachment; REJECTED is an error.
----@param client connectparticipant.Client
+---@param call connectparticipant.Call
 ---@param params { ConnectionToken: string, AttachmentId: string, timeout?: number }
 ---@return table|nil attachment the transcript's, with Status "APPROVED"
 ---@return connectparticipant.Error|nil err
-function scan.run(client, params)
-  local problems = check(params)
-  if #problems > 0 then
-    return nil, core.new_error {
-      kind = "validation", code = "ParamValidationError", operation = "GetTranscript",
-      message = table.concat(problems, "; "),
-    }
-  end
-  local deadline = client.clock.now() + (params.timeout or client.config.timeout or DEFAULT_TIMEOUT)
-  local pause = FIRST_PAUSE
+function scan.run(call, params)
+  local problems = problems_of(call, params)
+  if #problems > 0 then return nil, failure.validation(problems, GET) end
+  local clock, pause = call.loop.clock, FIRST_PAUSE
+  -- The wait has its own deadline, and a throttled look is only a later one.
+  call.deadline = clock.now() + (params.timeout or DEFAULT_TIMEOUT)
+  call.patient = true
   while true do
-    local found, err = find(client, params)
-    if err then
-      err.attachment_id = params.AttachmentId
-      return nil, err
-    end
+    local found, err = look(call, params)
+    if err then return nil, err end
     if found and found.Status == "APPROVED" then return found end
-    if found and found.Status == "REJECTED" then
-      return nil, failure(params, "service", "AttachmentRejected", "the scan rejected it")
-    end
-    local wait = pause * (1 + client.clock.random()) / 2
-    if client.clock.now() + wait >= deadline then
-      return nil, failure(params, "timeout", "OPERATION_TIMEDOUT",
-        "the attachment was not approved in time")
-    end
-    client:sleep(wait)
+    local wait = pause * (1 + clock.random()) / 2
+    if wait >= call:left() then return nil, too_late(params, found) end
+    call:sleep(wait)
+    if call.loop.closed then return nil, failure.cancelled("the client was closed", {
+      operation = GET, attachment_id = params.AttachmentId }) end
     pause = math.min(pause * GROWTH, LONGEST_PAUSE)
   end
 end

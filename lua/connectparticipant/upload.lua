@@ -1,202 +1,207 @@
---- One attachment, from its bytes to its completion: StartAttachmentUpload, the PUT to the
--- presigned URL, CompleteAttachmentUpload, and the scan where it is asked for.
+-- One attachment, from its bytes to its completion: StartAttachmentUpload, the PUT to the presigned
+-- URL, CompleteAttachmentUpload, and the wait for its scan where that is asked for.
 
 local attempt = require "connectparticipant.attempt"
 local content_type = require "connectparticipant.content_type"
-local core = require "connectparticipant.core"
-local progress = require "connectparticipant.progress"
-local scope = require "connectparticipant.scope"
-local source = require "connectparticipant.source"
 local expiry = require "connectparticipant.expiry"
+local failure = require "connectparticipant.failure"
+local members = require "connectparticipant.members"
+local operation = require "connectparticipant.operation"
+local progress = require "connectparticipant.progress"
+local scan = require "connectparticipant.scan"
+local source = require "connectparticipant.source"
 
 local upload = {}
 
 -- Each Start leaves an attachment behind that nobody completes.
 local MOST_STARTS = 3
 
-local FIELDS = {
-  ConnectionToken = "string", AttachmentName = "string", AttachmentSizeInBytes = "number",
-  ContentType = "string", ClientToken = "string", path = "string", body = "string", file = "file",
-  read = "function", on_progress = "function", wait = "boolean",
+local START, COMPLETE = "StartAttachmentUpload", "CompleteAttachmentUpload"
+
+local KINDS = {
+  ConnectionToken = "service", AttachmentName = "service", AttachmentSizeInBytes = "service",
+  ContentType = "service", ClientToken = "service", path = "string", body = "string",
+  file = "file", read = "function", on_progress = "function", wait = "boolean",
 }
 
-local NAMES = {}
-for name in pairs(FIELDS) do NAMES[#NAMES + 1] = name end
-table.sort(NAMES)
+local NAMES = members.names(KINDS)
 
--- What is wrong with our own members; AWS's are left to the model.
 local function problems_of(params)
-  local problems, sources = {}, 0
-  for name, value in pairs(params) do
-    local wanted = FIELDS[name]
-    if not wanted then
-      local meant = type(name) == "string" and core.suggest(name, NAMES)
-      problems[#problems + 1] = ("%s is no member of upload_attachment%s"):format(tostring(name),
-        meant and (" (did you mean %s?)"):format(meant) or "")
-    elseif wanted == "file" then
-      if io.type(value) ~= "file" then problems[#problems + 1] = "file must be an open file" end
-    elseif not name:match("^%u") and type(value) ~= wanted then
-      problems[#problems + 1] = ("%s must be a %s, not %s"):format(name, wanted, type(value))
-    end
-    if wanted and source.is_kind(name) then sources = sources + 1 end
+  local problems = members.problems(params, KINDS, NAMES, "upload_attachment")
+  local given = members.given(params, source.NAMES)
+  if #given ~= 1 then
+    problems[#problems + 1] = ("exactly one of %s is needed, not %s")
+      :format(table.concat(source.NAMES, ", "), #given == 0 and "none" or
+        table.concat(given, " and "))
   end
-  if sources ~= 1 then
-    problems[#problems + 1] = ("exactly one of path, body, file and read is needed, not %d")
-      :format(sources)
-  end
-  table.sort(problems)
   return problems
 end
 
+-- The parameters of StartAttachmentUpload, with what can be told from the source.
 local function start_params(params, from)
-  local name = params.AttachmentName
+  local name, size = params.AttachmentName, params.AttachmentSizeInBytes
   if name == nil and type(params.path) == "string" then name = params.path:match("[^/]*$") end
-  local kind = params.ContentType
-  if kind == nil then kind = content_type.of(type(name) == "string" and name or "") end
-  local size = params.AttachmentSizeInBytes
-  if size == nil and from then size = from.size end
+  -- A source that cannot be opened has no size to complain about.
+  if size == nil and params.read == nil then size = from and from.size or 1 end
   return {
-    ConnectionToken = params.ConnectionToken, AttachmentName = name, ContentType = kind,
-    AttachmentSizeInBytes = size, ClientToken = params.ClientToken,
+    ConnectionToken = params.ConnectionToken, AttachmentName = name, AttachmentSizeInBytes = size,
+    ContentType = params.ContentType or content_type.of(type(name) == "string" and name or ""),
+    ClientToken = params.ClientToken,
   }
 end
 
-local function validation(problems, model_error)
-  if model_error then problems[#problems + 1] = model_error.message end
-  return core.new_error {
-    kind = "validation", code = "ParamValidationError", operation = "StartAttachmentUpload",
-    message = table.concat(problems, "; "),
-  }
-end
+---@class connectparticipant.UploadPlan
+---@field params table the caller's
+---@field source connectparticipant.Source
+---@field start table the parameters of StartAttachmentUpload
+---@field request? userdata that of the first Start
+---@field progress connectparticipant.Progress
 
 -- Everything that can be known to be wrong before anything is sent, in one error.
-local function check(client, params)
+local function make_plan(call, params)
   local problems = problems_of(params)
   local from, err
-  if #problems == 0 then
-    from, err = source.open(params)
-    if not from and err.kind ~= "validation" then return nil, err end
-    if not from then problems[1] = err.message end
-  end
-  local start = start_params(params, from or not params.read and { size = 1 })
-  local request, model_error = core.request("StartAttachmentUpload", start, client.settings)
-  if #problems > 0 or not request then
-    if from then from:close() end
-    return nil, validation(problems, model_error)
-  end
-  return { source = from, start = start, params = params }
+  if #problems == 0 then from, err = source.open(params) end
+  if from then call:hold(from, "close") end
+  if err and err.kind == "validation" then problems[1] = err.message end
+  local start = start_params(params, from)
+  local request, refusal = operation.request(call.client, START, start, "start")
+  if #problems == 0 and refusal then return nil, refusal end
+  if refusal then problems[#problems + 1] = refusal.message end
+  if #problems > 0 then return nil, failure.validation(problems, START, "start") end
+  if err then return nil, err end
+  return {
+    params = params, source = from, start = start, request = request,
+    progress = progress.new(params.on_progress, from.size, call.loop.clock.now),
+  }
 end
 
-local function mark(err, step, id)
-  err.step = step
+local function mark(err, id)
   err.attachment_id = err.attachment_id or id
   return nil, err
 end
 
-local function start(client, plan)
-  local result, err = client:call("StartAttachmentUpload", plan.start,
-    { deadline = plan.deadline, step = "start" })
-  if not result then return mark(err, "start") end
+local function start(call, plan)
+  local request, err = plan.request, nil
+  plan.request = nil
+  -- Starting over is another upload to the service: its ClientToken is new.
+  if not request then request, err = operation.request(call.client, START, plan.start, "start") end
+  if not request then return nil, err end
+  local result
+  result, err = operation.send(call, START, request, "start")
+  if not result then return nil, err end
   local metadata = result.UploadMetadata
-  if not result.AttachmentId or not metadata or not metadata.Url then
-    return mark(core.new_error {
-      kind = "protocol", code = "InvalidResponse", operation = "StartAttachmentUpload",
-      message = "the answer names no attachment, or no URL to upload it to",
-      status = result.ResponseMetadata.HTTPStatusCode,
-      request_id = result.ResponseMetadata.RequestId,
-    }, "start", result.AttachmentId)
-  end
-  return result
+  if result.AttachmentId and metadata and metadata.Url then return result end
+  return mark(failure.protocol("InvalidResponse",
+    "the answer names no attachment, or no URL to send it to", { operation = START, step = "start",
+      status = result.ResponseMetadata.HTTPStatusCode }), result.AttachmentId)
 end
 
--- Sends the bytes. The third value tells that the URL has expired.
-local function put(client, plan, started)
-  local from, metadata = plan.source, started.UploadMetadata
-  local job = { operation = "StartAttachmentUpload", step = "put", deadline = plan.deadline,
-    pace = "PUT" }
-  local expired
-  local held = plan.scope
-  function job.send(_, left)
-    local exchange, err = client.engine:transfer {
-      method = "PUT", url = metadata.Url, headers = metadata.HeadersToInclude,
-      source = from:handle(), size = from.size, settings = client.settings, timeout = left,
-      operation = "StartAttachmentUpload", step = "put",
-    }
-    if exchange then held:hold(exchange) end
-    return exchange, err
-  end
-  function job.settle(exchange)
-    return from:send(client, exchange, plan.progress)
-  end
-  function job.may_repeat(err)
-    if not from:can_repeat() then
-      err.retryable = false
-      return false
-    end
-    expired = expiry.is_near(metadata.UrlExpiry, client.clock.time())
-    return not expired
-  end
-  local result, err = attempt.run(client, job)
-  if result then return result end
-  expired = expired or expiry.is_error(err)
-  return nil, err, expired and from:can_repeat()
-end
+-- The PUT as a job; see connectparticipant.Job.
+local Put = {}
+Put.__index = Put
 
--- An earlier attempt that got no answer may have completed it: then a conflict is a success.
-local function complete(client, plan, id)
-  local job = {}
-  local result, err = client:call("CompleteAttachmentUpload",
-    { ConnectionToken = plan.params.ConnectionToken, AttachmentIds = { id } },
-    { deadline = plan.deadline, step = "complete", job = job })
-  if result then return result end
-  if err.code == "ConflictException" and job.uncertain then return {} end
-  return mark(err, "complete", id)
-end
-
-local function transfer(client, plan)
-  local started, err, expired
-  for number = 1, MOST_STARTS do
-    started, err = start(client, plan)
-    if not started then return nil, err end
-    local sent
-    sent, err, expired = put(client, plan, started)
-    if sent then break end
-    if not expired or plan.params.ClientToken or number == MOST_STARTS then
-      return mark(err, "put", started.AttachmentId)
-    end
-  end
-  local completed
-  completed, err = complete(client, plan, started.AttachmentId)
-  if not completed then return nil, err end
-  return {
-    AttachmentId = started.AttachmentId, AttachmentName = plan.start.AttachmentName,
-    ContentType = plan.start.ContentType, AttachmentSizeInBytes = plan.source.size,
+function Put:send(call, options)
+  local metadata, from = self.started.UploadMetadata, self.plan.source
+  return call.client.engine:transfer {
+    method = "PUT", url = metadata.Url, headers = metadata.HeadersToInclude,
+    source = from:content(), size = from.size, settings = call.client.settings,
+    timeout = options.timeout, operation = self.operation, step = self.step,
   }
 end
 
+function Put:drive(call, exchange)
+  local from, told = self.plan.source, self.plan.progress
+  local state = exchange:state()
+  while state ~= "done" do
+    local err
+    if state == "need_data" then err = from:feed(call, exchange) end
+    if err then return err end
+    if state == "run" then call:await(exchange, told:moment()) end
+    if not told:report((exchange:progress())) then
+      return failure.cancelled("on_progress returned false", self)
+    end
+    state = exchange:state()
+  end
+end
+
+function Put:verdict(err)
+  if not self.plan.source:can_repeat() then
+    err.retryable = false
+    return false
+  end
+  self.has_expired = self.ends ~= nil and self.clock.now() >= self.ends
+    and (err.retryable or err.kind == "storage")
+  if self.has_expired then return false end
+end
+
+-- Sends the bytes; the third value tells that the URL has expired.
+local function put(call, plan, started)
+  local clock = call.loop.clock
+  local job = setmetatable({
+    operation = START, step = "put", pace = "PUT", plan = plan, started = started, clock = clock,
+    ends = expiry.moment(started.UploadMetadata.UrlExpiry, clock),
+  }, Put)
+  local result, err = attempt.run(call, job)
+  if not result then return nil, err, job.has_expired or expiry.is_error(err) end
+  if plan.progress:finish() then return result end
+  return nil, failure.cancelled("on_progress returned false", job)
+end
+
+-- Whether another StartAttachmentUpload could help, and is ours to decide on.
+local function may_start_over(plan, number)
+  return number < MOST_STARTS and plan.params.ClientToken == nil and plan.source:can_repeat()
+end
+
+local function send(call, plan)
+  for number = 1, MOST_STARTS do
+    local started, err = start(call, plan)
+    if not started then return nil, err end
+    local sent, problem, expired = put(call, plan, started)
+    if sent then return started end
+    if not (expired and may_start_over(plan, number)) then
+      return mark(problem, started.AttachmentId)
+    end
+  end
+end
+
+-- An attempt that got no answer may have completed it, and then the service calls the next one a
+-- conflict: that is the success which was not heard of.
+local function complete(call, plan, id)
+  local request, err = operation.request(call.client, COMPLETE,
+    { ConnectionToken = plan.params.ConnectionToken, AttachmentIds = { id } }, "complete")
+  local result
+  if request then
+    result, err = operation.send(call, COMPLETE, request, "complete", "ConflictException")
+  end
+  if not result then return mark(err, id) end
+  return result
+end
+
 --- Uploads one attachment.
----@param client connectparticipant.Client
+---@param call connectparticipant.Call
 ---@param params table
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
-function upload.run(client, params)
-  local plan, err = check(client, params)
+function upload.run(call, params)
+  local plan, err = make_plan(call, params)
   if not plan then return nil, err end
-  plan.deadline = client:deadline()
-  plan.progress = progress.new(params.on_progress, plan.source.size, client.clock.now)
-  return scope.run(client, function(held)
-    plan.scope = held
-    held:hold(plan.source)
-    local result, problem = transfer(client, plan)
-    if not result or not params.wait then return result, problem end
-    local seen
-    seen, problem = require("connectparticipant.scan").run(client, {
-      ConnectionToken = params.ConnectionToken, AttachmentId = result.AttachmentId,
-    })
-    if not seen then return nil, problem end
-    result.Status = seen.Status
-    return result
-  end)
+  local started, completed
+  started, err = send(call, plan)
+  if not started then return nil, err end
+  local id = started.AttachmentId
+  completed, err = complete(call, plan, id)
+  if not completed then return nil, err end
+  local result = {
+    AttachmentId = id, AttachmentName = plan.start.AttachmentName,
+    ContentType = plan.start.ContentType, AttachmentSizeInBytes = plan.source.size,
+  }
+  if not params.wait then return result end
+  local seen
+  seen, err = scan.run(call, { ConnectionToken = params.ConnectionToken, AttachmentId = id })
+  if not seen then return nil, err end
+  result.Status = seen.Status
+  return result
 end
 
 return upload

@@ -1,17 +1,21 @@
---- How to wait where nothing else wants to run: the thread sleeps until something can move.
+-- Waits by blocking the process: the driver of plain scripts.
 
 local core = require "connectparticipant.core"
 
----@class connectparticipant.Driver
----@field wait fun(engine: userdata, seconds: number) returns at the latest after so many seconds
----@field sleep fun(seconds: number)
-local blocking = {}
+local blocking = {
+  -- Nothing else runs meanwhile, so nobody can take an event away; the bound lets signals through.
+  longest = 1,
+}
 
--- The longest sleep of an engine; whoever has a deadline asks for less.
+--- Waits until the engine can go on.
+---@param engine userdata
+---@param seconds number at most this long
 function blocking.wait(engine, seconds)
   engine:wait(seconds)
 end
 
+--- Waits while nothing is under way.
+---@param seconds number
 function blocking.sleep(seconds)
   core.sleep(seconds)
 end

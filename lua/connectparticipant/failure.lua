@@ -1,0 +1,56 @@
+-- The errors that the Lua layer makes itself, in the one shape that core gives to all of them.
+
+local core = require "connectparticipant.core"
+
+local failure = {}
+
+local function make(kind, code, message, where)
+  where = where or {}
+  return core.new_error {
+    kind = kind, code = code, message = message, operation = where.operation, step = where.step,
+    status = where.status, attachment_id = where.attachment_id, token = where.token,
+    url = where.url, retryable = where.retryable,
+  }
+end
+
+--- Parameters that break the rules, all at once.
+---@param problems string[]
+---@param operation? string
+---@param step? string
+function failure.validation(problems, operation, step)
+  return make("validation", "ParamValidationError", table.concat(problems, "; "),
+    { operation = operation, step = step })
+end
+
+---@param message string
+---@param code? string
+function failure.configuration(message, code)
+  return make("configuration", code or "InvalidConfiguration", message)
+end
+
+--- What follows takes `where`: operation, step, attachment_id, and the secrets to keep out.
+function failure.cancelled(message, where)
+  return make("cancelled", "Cancelled", message, where)
+end
+
+function failure.timeout(message, where)
+  return make("timeout", "OPERATION_TIMEDOUT", message, where)
+end
+
+function failure.protocol(code, message, where)
+  return make("protocol", code, message, where)
+end
+
+function failure.source(code, message, where)
+  return make("source", code, message, where)
+end
+
+function failure.sink(code, message, where)
+  return make("sink", code, message, where)
+end
+
+function failure.rejected(message, where)
+  return make("service", "AttachmentRejected", message, where)
+end
+
+return failure
