@@ -4,4 +4,6 @@ max_line_length = 100
 include_files = { "lua", "spec", "*.rockspec" }
 
 files["spec/**/*_spec.lua"] = { std = "min+busted" }
+files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
+files["lua/connectparticipant/worker.lua"] = { std = "min+ngx_lua" }
 files["*.rockspec"] = { std = "rockspec" }

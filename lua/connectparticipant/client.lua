@@ -120,6 +120,7 @@ function Client:step()
     end
     id = engine:ready()
   end
+  if moved and self.driver.moved then self.driver.moved() end
   return moved
 end
 

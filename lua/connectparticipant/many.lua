@@ -28,6 +28,7 @@ function Task:wake()
   local crew = self.crew
   crew.last = crew.last + 1
   crew.queue[crew.last] = self
+  if crew.on_wake then crew.on_wake() end
 end
 
 -- Has the task woken at `due`, whatever else wakes it before.
@@ -146,6 +147,7 @@ local function wait(crew)
   if crew.next_due then
     seconds = math.max(0, math.min(seconds, crew.next_due - client.clock.now()))
   end
+  if client.driver.rest then return client.driver.rest(client, crew, seconds) end
   local moved = client:step()
   if moved or crew.first <= crew.last or seconds == 0 then return end
   if next(client.parked) then
