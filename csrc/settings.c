@@ -94,7 +94,7 @@ static void add_component(struct buffer *out, const char *text) {
   for (; *text != '\0'; text++) {
     unsigned char c = (unsigned char)*text;
     bool allowed = c < 0x80 && (isalnum(c) || strchr("!$%&'*+-.^_`|~", c) != NULL);
-    buffer_add_char(out, allowed ? (char)c : '-');
+    buffer_add_char(out, allowed ? *text : '-');
   }
 }
 
