@@ -95,7 +95,7 @@ static void keep(lua_State *L, int index, enum anchor what) {
   index = lua_absindex(L, index);
   lua_getuservalue(L, -1);
   lua_pushvalue(L, index);
-  lua_rawseti(L, -2, what);
+  lua_rawseti(L, -2, (int)what);
   lua_pop(L, 1);
 }
 
