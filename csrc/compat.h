@@ -8,36 +8,49 @@
 
 /* Functions that only some of the Luas have. Weak, so that a build for one Lua can be loaded by
  * another and say so, where the dynamic linker would only name a missing symbol. */
-#pragma weak luaL_checkversion_
+#if LUA_VERSION_NUM < 502
 #pragma weak luaL_prepbuffer
+#pragma weak lua_call
+#pragma weak lua_getfenv
+#pragma weak lua_objlen
+#pragma weak lua_pcall
+#pragma weak lua_setfenv
+#else
+#pragma weak luaL_checkversion_
 #pragma weak luaL_prepbuffsize
 #pragma weak luaL_setfuncs
 #pragma weak luaL_testudata
 #pragma weak lua_absindex
-#pragma weak lua_call
 #pragma weak lua_callk
-#pragma weak lua_getfenv
 #pragma weak lua_getglobal
-#pragma weak lua_getiuservalue
-#pragma weak lua_getuservalue
-#pragma weak lua_insert
-#pragma weak lua_isinteger
-#pragma weak lua_newuserdata
-#pragma weak lua_newuserdatauv
-#pragma weak lua_objlen
-#pragma weak lua_pcall
 #pragma weak lua_pcallk
 #pragma weak lua_rawlen
+#pragma weak lua_tointegerx
+#pragma weak lua_tonumberx
+#endif
+#if LUA_VERSION_NUM < 503
+#pragma weak lua_insert
 #pragma weak lua_remove
 #pragma weak lua_replace
+#else
+#pragma weak lua_isinteger
 #pragma weak lua_rotate
-#pragma weak lua_setfenv
-#pragma weak lua_setiuservalue
-#pragma weak lua_setuservalue
+#endif
+#if LUA_VERSION_NUM < 502
 #pragma weak lua_tointeger
-#pragma weak lua_tointegerx
 #pragma weak lua_tonumber
-#pragma weak lua_tonumberx
+#endif
+#if LUA_VERSION_NUM < 504
+#pragma weak lua_newuserdata
+#endif
+#if LUA_VERSION_NUM == 502 || LUA_VERSION_NUM == 503
+#pragma weak lua_getuservalue
+#pragma weak lua_setuservalue
+#elif LUA_VERSION_NUM == 504
+#pragma weak lua_getiuservalue
+#pragma weak lua_newuserdatauv
+#pragma weak lua_setiuservalue
+#endif
 
 #if LUA_VERSION_NUM < 502
 

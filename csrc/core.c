@@ -39,7 +39,10 @@ static int core_sleep(lua_State *L) {
   if (!(seconds > 0) || seconds > 1e6) return 0;
   struct timespec left = {.tv_sec = (time_t)seconds};
   left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
-  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+  int woken;
+  do {
+    woken = nanosleep(&left, &left);
+  } while (woken != 0 && errno == EINTR);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ static void keep(lua_State *L, int index, enum anchor what) {
   index = lua_absindex(L, index);
   lua_getuservalue(L, -1);
   lua_pushvalue(L, index);
-  lua_rawseti(L, -2, what);
+  lua_rawseti(L, -2, (int)what);
   lua_pop(L, 1);
 }
 
@@ -119,11 +120,12 @@ int core_engine_send(lua_State *L, int engine_index, int anchor, const struct ht
 
 void core_engine_run(lua_State *L, int index) {
   struct handle *h = handle_at(L, index);
+  struct engine *engine = h->x.engine;
   while (!h->x.done) {
-    struct engine *engine = h->x.engine;
+    engine_wait(engine, RUN_WAIT);
     engine_step(engine, NULL);
-    while (engine_next_ready(engine) > 0) continue; /* nobody else waits here */
-    if (!h->x.done) engine_wait(engine, RUN_WAIT);
+    /* Nobody else waits here for what is ready. */
+    for (double id = 1; id > 0;) id = engine_next_ready(engine);
   }
 }
 
@@ -134,10 +136,7 @@ static void push_headers(lua_State *L, const struct response *r) {
     char name[128];
     size_t size = strcspn(line, ":");
     if (line[size] != ':' || size >= sizeof name) continue;
-    for (size_t i = 0; i <= size; i++) {
-      char c = line[i];
-      name[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-    }
+    for (size_t i = 0; i <= size; i++) name[i] = (char)tolower((unsigned char)line[i]);
     const char *value = line + size + 1;
     lua_pushlstring(L, name, size);
     lua_pushstring(L, value + strspn(value, " \t"));

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 static void initialise(void) {
+  static int here; /* an address of this library */
   Dl_info self;
   curl_global_init(CURL_GLOBAL_ALL);
-  if (dladdr((void *)(size_t)engine_global_init, &self) != 0 && self.dli_fname != NULL)
+  if (dladdr(&here, &self) != 0 && self.dli_fname != NULL)
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
 
@@ -126,6 +127,7 @@ bool engine_add(struct engine *engine, struct exchange *x) {
   if (x->next != NULL) x->next->where = &x->next;
   engine->first = x;
   engine->active++;
+  engine->moved = true; /* nobody may wait before the first step */
   double look = x->begun + x->transport.stall_timeout / 4;
   if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
   return true;

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
-#define EXPECT_FROM (1024 * 1024)
-#define LARGE_BODY (256 * 1024)
+#define EXPECT_FROM (1024L * 1024L)
+#define LARGE_BODY (256L * 1024L)
 
 /* libcurl 7.88 leaves its sockets open over exec. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
@@ -109,10 +109,10 @@ static void apply_method(struct exchange *x) {
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->size);
     /* A source that cannot be rewound must not meet a kept connection that is dead. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, x->upload == UPLOAD_FED ? 1L : 0L);
-    if (x->size >= LARGE_BODY) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+    if (x->size >= LARGE_BODY) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024L);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    if (x->download != DOWNLOAD_MEMORY) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024);
+    if (x->download != DOWNLOAD_MEMORY) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024L);
   }
 }
 

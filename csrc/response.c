@@ -121,9 +121,10 @@ static const char *push_code(lua_State *L, const struct response *r) {
   size_t size = code == NULL ? 0 : sanitise_code(&code);
   for (size_t i = 0; size == 0 && fields[i] != NULL && lua_istable(L, -1); i++) {
     lua_getfield(L, -1, fields[i]);
-    bool number = lua_type(L, -1) == LUA_TNUMBER;
-    if (number) lua_pushfstring(L, "%d", (int)lua_tonumber(L, -1));
-    if (number) lua_remove(L, -2);
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+      lua_pushfstring(L, "%d", (int)lua_tonumber(L, -1));
+      lua_remove(L, -2);
+    }
     code = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
     size = sanitise_code(&code);
     if (size > 0) {

@@ -54,8 +54,9 @@ static void check_options(lua_State *L, int index) {
     const char *name = lua_tostring(L, -2);
     size_t i = 0;
     while (i < OPTIONS && strcmp(options[i].name, name) != 0) i++;
-    if (i == OPTIONS) unknown_option(L, name);
-    if (lua_type(L, -1) != options[i].type) {
+    if (i == OPTIONS) {
+      unknown_option(L, name);
+    } else if (lua_type(L, -1) != options[i].type) {
       luaL_error(L, "option '%s' must be a %s, not a %s", name, lua_typename(L, options[i].type),
                  luaL_typename(L, -1));
     }
@@ -94,7 +95,8 @@ static void add_component(struct buffer *out, const char *text) {
   for (; *text != '\0'; text++) {
     unsigned char c = (unsigned char)*text;
     bool allowed = c < 0x80 && (isalnum(c) || strchr("!$%&'*+-.^_`|~", c) != NULL);
-    buffer_add_char(out, allowed ? (char)c : '-');
+    if (allowed) buffer_add(out, text, 1);
+    if (!allowed) buffer_add_char(out, '-');
   }
 }
 

@@ -1,0 +1,82 @@
+# connectparticipant: `make help` tells what there is.
+
+LUA ?= 5.4
+ABIS := 5.1 5.2 5.3 5.4 luajit
+CC ?= cc
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+PREFIX ?= /usr/local
+LUA_VERSION ?= $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+SHAREDIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+BINDIR ?= $(PREFIX)/bin
+SANITIZE ?=
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+comma := ,
+
+ifneq ($(filter-out $(ABIS),$(LUA)),)
+$(error LUA must be one of $(ABIS), not $(LUA))
+endif
+
+LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
+LUA_PROGRAM := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
+LUA_INCDIR ?= $(firstword $(patsubst -I%,%,$(filter -I%,$(shell pkg-config --cflags \
+	$(LUA_PACKAGE) 2>/dev/null))) /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,lua$(LUA)))
+CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
+
+BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize)
+SOURCES := $(wildcard csrc/*.c)
+OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
+CORE := $(BUILD)/connectparticipant/core.so
+
+export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
+export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
+
+.PHONY: build demo test lint install clean help
+.DEFAULT_GOAL := build
+
+build: $(CORE) ## build the C module for LUA (default 5.4) into build/
+
+$(CORE): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANITIZERS) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread -ldl
+
+$(BUILD)/obj/%.o: csrc/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD $(WARNINGS) $(HARDENING) \
+		$(SANITIZERS) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+demo: ## upload FILE (default: the README) to a local emulator, and fetch it back
+	@sh spec/support/packages.sh demo
+	@$(MAKE) --no-print-directory -s build
+	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")
+
+test: ## build for every Lua (or for LUA) and run all specs (or SPEC) on it
+	@sh spec/support/packages.sh test
+	@sh spec/support/test.sh $(if $(filter command line environment,$(origin LUA)),$(LUA),$(ABIS))
+
+lint: ## check formatting, warnings and style of everything
+	@sh spec/support/packages.sh lint
+	@sh spec/support/lint.sh $(ABIS)
+
+install: build ## install for LUA_VERSION below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(LIBDIR)/connectparticipant $(DESTDIR)$(BINDIR)
+	install -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/connectparticipant/core.so
+	cd lua && find connectparticipant -name '*.lua' -exec install -D -m 644 '{}' \
+		'$(DESTDIR)$(SHAREDIR)/{}' ';'
+	{ echo '#!/usr/bin/env $(LUA_PROGRAM)'; sed 1d lua/connectparticipant/command.lua; } \
+		> $(DESTDIR)$(BINDIR)/connectparticipant
+	chmod 755 $(DESTDIR)$(BINDIR)/connectparticipant
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@echo 'Variables: LUA=5.1|5.2|5.3|5.4|luajit  FILE=  SPEC=  PREFIX=  DESTDIR=  LUA_VERSION=  SANITIZE=1'

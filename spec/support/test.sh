@@ -1,0 +1,60 @@
+#!/bin/sh
+# test.sh ABI...: builds for each Lua and runs the specs on it, two Luas at a time. Every run has a
+# home and a temporary directory of its own, which must be empty again at its end.
+set -u
+
+specs=${SPEC:-spec}
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT INT TERM
+lua_path=$PWD/lua/?.lua\;$PWD/lua/?/init.lua\;$PWD/?.lua\;\;
+
+run() {
+  abi=$1
+  out=$results/$abi
+  mkdir -p "$out/home" "$out/tmp"
+  if ! make --no-print-directory -s LUA="$abi" build >"$out/log" 2>&1; then
+    echo "0 1" >"$out/sum"
+    return
+  fi
+  program=lua$abi
+  [ "$abi" != luajit ] || program=luajit
+  directory=build/$abi${SANITIZE:+-sanitize}
+  env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
+    LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;;" \
+    ${SANITIZE:+LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=1} \
+    "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $specs >>"$out/log" 2>&1
+  status=$?
+  sum=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$out/log" | tail -n 1)
+  # A run that tells no sum has crashed.
+  [ -n "$sum" ] || { echo "ended with status $status" >>"$out/log"; sum="0 1"; }
+  left=$(find "$out/tmp" "$out/home" -mindepth 1 | head -n 5)
+  if [ -n "$left" ]; then
+    echo "left behind: $left" >>"$out/log"
+    sum="${sum% *} $((${sum#* } + 1))"
+  fi
+  echo "$sum" >"$out/sum"
+}
+
+passed=0 failed=0
+tell() {
+  read -r good bad <"$results/$1/sum"
+  passed=$((passed + good)) failed=$((failed + bad))
+  echo "== Lua $1: $good passed, $bad failed"
+  [ "$bad" = 0 ] || grep -v ' passed, ' "$results/$1/log"
+}
+
+while [ $# -gt 0 ]; do
+  first=$1 second=${2:-}
+  shift
+  run "$first" &
+  one=$!
+  if [ -n "$second" ]; then
+    shift
+    run "$second"
+  fi
+  wait $one
+  tell "$first"
+  [ -z "$second" ] || tell "$second"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
