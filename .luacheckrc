@@ -8,3 +8,5 @@ files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
 -- This luacheck does not know ngx.run_worker_thread yet.
 files["lua/connectparticipant/worker.lua"] = { std = "min", read_globals = { "ngx" } }
 files["*.rockspec"] = { std = "rockspec" }
+-- What runs inside the emulator's nginx, which is LuaJIT.
+files["lua/connectparticipant/emulator/"] = { std = "luajit+ngx_lua" }

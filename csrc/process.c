@@ -27,7 +27,8 @@ static int process_listen(lua_State *L) {
                 "an IPv4 address is needed");
   luaL_argcheck(L, port >= 0 && port <= 65535, 2, "a port is needed");
   address.sin_port = htons((uint16_t)port);
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  /* nginx expects the sockets that it inherits not to block. */
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (fd < 0) return failed(L, "socket", errno);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 4096) != 0 ||
@@ -61,6 +62,7 @@ static char **strings(lua_State *L, int index, const char *first) {
  * process does. */
 static int process_exec(lua_State *L) {
   const char *file = luaL_checkstring(L, 1);
+  lua_settop(L, 4);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
   char **arguments = strings(L, 2, file);

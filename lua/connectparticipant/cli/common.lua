@@ -1,0 +1,92 @@
+--- What the commands share: the options of the client, the token, and how results and errors look.
+
+local cjson = require "cjson.safe"
+
+local common = {}
+
+common.client_options = {
+  region = { kind = "text", value = "REGION", help = "AWS region of the instance" },
+  endpoint = { kind = "text", value = "URL", help = "another endpoint, as the emulator's" },
+  profile = { kind = "text", value = "NAME", help = "profile of the shared config file" },
+  ["ca-file"] = { kind = "text", value = "FILE", help = "CA bundle (PEM)" },
+  timeout = { kind = "seconds", value = "SECONDS", help = "deadline of the whole job" },
+  ["max-attempts"] = { kind = "whole", value = "N", help = "attempts of a request (3)" },
+  ["token-file"] = { kind = "text", value = "FILE", help = "ConnectionToken; - is standard input" },
+  json = { kind = "flag", help = "one JSON object a line, for programs" },
+  help = { kind = "flag", help = "this help" },
+}
+
+--- The command's own options beside the client's.
+function common.with(own)
+  local all = {}
+  for name, option in pairs(common.client_options) do all[name] = option end
+  for name, option in pairs(own) do all[name] = option end
+  return all
+end
+
+local function read_token(world, path)
+  if path == "-" then return world.stdin:read "*l" end
+  local file, problem = io.open(path, "r")
+  if not file then return nil, problem end
+  local text = file:read(8192)
+  file:close()
+  return text
+end
+
+--- The token, from a file, standard input or the environment; never from an argument.
+function common.token(world, options)
+  local token, problem
+  if options.token_file then
+    token, problem = read_token(world, options.token_file)
+    if not token then return nil, "the token cannot be read: " .. (problem or "it is empty") end
+  else
+    token = world.getenv "CONNECT_CONNECTION_TOKEN"
+  end
+  token = token and token:gsub("%s+$", "")
+  if not token or token == "" then
+    return nil, "no token: set CONNECT_CONNECTION_TOKEN, or use --token-file"
+  end
+  return token
+end
+
+function common.client(world, options, logger)
+  return world.participant.new {
+    region = options.region, endpoint = options.endpoint, profile = options.profile,
+    ca_file = options.ca_file, timeout = options.timeout, max_attempts = options.max_attempts,
+    logger = logger,
+  }
+end
+
+--- JSON on one line; slashes stay readable.
+function common.json(value)
+  return (cjson.encode(value):gsub("\\/", "/"))
+end
+
+local function plain(err)
+  local copy = {}
+  for name, value in pairs(err) do copy[name] = value end
+  return copy
+end
+
+--- Tells an error, and gives the exit status that goes with it.
+function common.fail(world, options, err, subject)
+  if options.json then
+    world.stdout:write(common.json { error = plain(err), file = subject }, "\n")
+  else
+    world.stderr:write("connectparticipant: ", subject and subject .. ": " or "", tostring(err), "\n")
+  end
+  return 1
+end
+
+--- Text from elsewhere, without what could drive a terminal.
+function common.printable(text)
+  return (tostring(text):gsub("[%z\1-\31\127]", "?"):gsub("\194[\128-\159]", "?"))
+end
+
+function common.bytes(count)
+  if count < 1024 then return ("%.0f B"):format(count) end
+  if count < 1024 * 1024 then return ("%.1f KiB"):format(count / 1024) end
+  return ("%.1f MiB"):format(count / 1024 / 1024)
+end
+
+return common

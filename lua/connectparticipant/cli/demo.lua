@@ -1,0 +1,135 @@
+--- connectparticipant demo [FILE]: the whole way against the emulator, step by step.
+
+local bar = require "connectparticipant.cli.bar"
+local common = require "connectparticipant.cli.common"
+local core = require "connectparticipant.core"
+
+local demo = {
+  usage = "demo [FILE]",
+  summary = "upload a file to a local emulator, and fetch it back",
+  options = { help = { kind = "flag", help = "this help" } },
+}
+
+-- AWS lets an instance allow so much.
+local LARGEST = 100 * 1024 * 1024
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function sha256(path)
+  local pipe = io.popen("sha256sum -- " .. quote(path))
+  local line = pipe:read "*l"
+  pipe:close()
+  return line and line:match("^\\?(%x+)")
+end
+
+local WHAT = {
+  start = "StartAttachmentUpload      the service gives an id, a presigned URL and headers",
+  put = "PUT to the presigned URL   the bytes go to the object store",
+  complete = "CompleteAttachmentUpload   the attachment is in the chat",
+  get = "GET from a presigned URL   the bytes come back",
+}
+
+-- One line an attempt, made of its log event.
+local function narrator(world)
+  return function(event)
+    local what = WHAT[event.step] or event.operation
+    if event.step == "get" and event.bytes_sent > 0 then
+      what = "GetAttachment              another presigned URL, to fetch it back"
+    elseif event.operation == "CreateParticipantConnection" then
+      what = "CreateParticipantConnection  a ConnectionToken for the ParticipantToken"
+    end
+    world.stdout:write(("  %-78s %s  %.1f ms\n"):format(what, event.status or event.code or "?",
+      event.seconds * 1000))
+    world.stdout:flush()
+  end
+end
+
+local function peak_memory()
+  local file = io.open "/proc/self/status"
+  local peak = file and file:read("*a"):match("VmHWM:%s*(%d+) kB")
+  if file then file:close() end
+  return peak and tonumber(peak) / 1024
+end
+
+local function connect(client, running)
+  local connection, err = client:create_participant_connection {
+    ParticipantToken = running.participant_token, Type = { "CONNECTION_CREDENTIALS" },
+  }
+  if not connection then return nil, err end
+  return connection.ConnectionCredentials.ConnectionToken
+end
+
+-- Up, and back into the emulator's own directory, which goes when the emulator does.
+local function round_trip(world, client, running, path)
+  local token, err = connect(client, running)
+  if not token then return nil, err end
+  local attachment
+  attachment, err = client:upload_attachment {
+    ConnectionToken = token, path = path, on_progress = bar.new(world, "  sent"),
+  }
+  if not attachment then return nil, err end
+  local back = running.directory .. "/downloaded"
+  local downloaded
+  downloaded, err = client:download_attachment {
+    ConnectionToken = token, AttachmentId = attachment.AttachmentId, path = back,
+    on_progress = bar.new(world, "  received"),
+  }
+  if not downloaded then return nil, err end
+  return { attachment = attachment, back = back }
+end
+
+local function compare(world, path, trip)
+  local sent, received = sha256(path), sha256(trip.back)
+  world.stdout:write(("\n  SHA-256 sent      %s\n  SHA-256 received  %s\n"):format(
+    tostring(sent), tostring(received)))
+  if not sent or sent ~= received then
+    world.stderr:write("connectparticipant: the files differ\n")
+    return 1
+  end
+  local peak = peak_memory()
+  world.stdout:write(("\n%s went up, was completed, and came back identical%s.\n"):format(
+    common.bytes(trip.attachment.AttachmentSizeInBytes),
+    peak and (" (peak memory of this process: %.1f MiB)"):format(peak) or ""))
+  return 0
+end
+
+-- A file that is surely there: this one's own package.
+local function own_file()
+  local readme = io.open "README.md"
+  if readme then
+    readme:close()
+    return "README.md"
+  end
+  return debug.getinfo(1, "S").source:sub(2)
+end
+
+function demo.run(world, _, operands)
+  if #operands > 1 then return nil, "demo takes one file" end
+  local path = operands[1] or own_file()
+  local begun = core.now()
+  local running, problem = world.emulator.start { max_size = LARGEST }
+  if not running then
+    world.stderr:write("connectparticipant: ", problem, "\n")
+    return 1
+  end
+  world.stdout:write(("The emulator listens at %s (ready in %.0f ms).\n"):format(running.endpoint,
+    (core.now() - begun) * 1000))
+  world.stdout:write(("Uploading %s:\n\n"):format(common.printable(path)))
+  local client = world.participant.new {
+    endpoint = running.endpoint, logger = narrator(world),
+  }
+  local trip, err = round_trip(world, client, running, path)
+  client:close()
+  local status
+  if trip then
+    status = compare(world, path, trip)
+  else
+    status = common.fail(world, {}, err)
+  end
+  running:stop()
+  return status
+end
+
+return demo

@@ -1,0 +1,45 @@
+--- connectparticipant emulator
+
+local emulator = {
+  usage = "emulator [OPTIONS]",
+  summary = "run a local Participant Service with its object store",
+  options = {
+    json = { kind = "flag", help = "say in one line of JSON when ready" },
+    port = { kind = "whole", value = "N", help = "HTTP port (0: a free one)" },
+    ["tls-port"] = { kind = "whole", value = "N", help = "HTTPS port (0: a free one)" },
+    dir = { kind = "text", value = "D", help = "keep state here (else: temporary)" },
+    admin = { kind = "flag", help = "serve /admin/ to loopback" },
+    rates = { kind = "text", value = "aws", help = "throttle as AWS documents" },
+    quota = { kind = "whole", value = "N", help = "attachments a chat may have (35)" },
+    ["url-expiry"] = { kind = "whole", value = "SECONDS", help = "life of presigned URLs (900)" },
+    ["max-size"] = { kind = "whole", value = "BYTES", help = "largest attachment (20971520)" },
+    ["scan-seconds"] = { kind = "seconds", value = "SECONDS", help = "how long a scan takes (0.2)" },
+    extensions = { kind = "text", value = "LIST", help = "allowed extensions (else: all)" },
+    ["s3-endpoint"] = { kind = "text", value = "URL", help = "an S3-compatible store to sign for" },
+    ["s3-bucket"] = { kind = "text", value = "B", help = "its bucket" },
+    parent = { kind = "whole" }, -- the process to end with; for connectparticipant.emulator.start
+    help = { kind = "flag", help = "this help" },
+  },
+}
+
+local function problem_of(options, operands)
+  if #operands > 0 then return "emulator takes no operand" end
+  if options.rates and options.rates ~= "aws" then return "--rates can only be aws" end
+  for _, name in ipairs { "port", "tls_port" } do
+    if (options[name] or 0) > 65535 then return ("--%s is no port"):format((name:gsub("_", "-"))) end
+  end
+  if options.url_expiry and (options.url_expiry < 1 or options.url_expiry > 604800) then
+    return "--url-expiry must be 1 to 604800 seconds"
+  end
+  if options.max_size and options.max_size < 1 then return "--max-size must be at least 1" end
+end
+
+function emulator.run(world, options, operands)
+  local problem = problem_of(options, operands)
+  if problem then return nil, problem end
+  problem = select(2, world.emulator.run(options))
+  world.stderr:write("connectparticipant: ", tostring(problem), "\n")
+  return 1
+end
+
+return emulator

@@ -1,0 +1,254 @@
+--- A strict local Participant Service with its object store, run by nginx. `run` becomes it; `start`
+-- starts one beside a program, for specs.
+
+local certificate = require "connectparticipant.emulator.certificate"
+local cjson = require "cjson.safe"
+local conf = require "connectparticipant.emulator.conf"
+local core = require "connectparticipant.core"
+
+local emulator = {}
+
+local DEFAULTS = {
+  port = 0, tls_port = 0, quota = 35, url_expiry = 900, max_size = 20 * 1024 * 1024,
+  scan_seconds = 0.2,
+}
+
+local MODULES = {
+  { "/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so" },
+  { "/usr/share/nginx/modules/ndk_http_module.so", "/usr/share/nginx/modules/ngx_http_lua_module.so" },
+}
+
+local PROGRAMS = {
+  "/usr/sbin/nginx", "/usr/local/openresty/nginx/sbin/nginx", "/usr/local/nginx/sbin/nginx",
+  "/usr/local/sbin/nginx", "/usr/bin/nginx",
+}
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function first_line(command)
+  local pipe = io.popen(command)
+  local line = pipe:read "*l"
+  pipe:close()
+  return line
+end
+
+local function find_nginx()
+  for _, path in ipairs(PROGRAMS) do
+    if exists(path) then return path end
+  end
+  local found = first_line "command -v nginx 2>/dev/null"
+  if found and found ~= "" then return found end
+  return nil, "the emulator needs nginx with ngx_lua: apt-get install nginx-light "
+    .. "libnginx-mod-http-lua, or OpenResty"
+end
+
+-- Debian keeps ngx_lua in a module of its own; OpenResty has it built in.
+local function find_modules(nginx)
+  for _, pair in ipairs(MODULES) do
+    if exists(pair[2]) then
+      return ("load_module %s;\nload_module %s;"):format(pair[1], pair[2])
+    end
+  end
+  local built_in = first_line(quote(nginx) .. " -V 2>&1 | grep -c lua")
+  if tonumber(built_in) and tonumber(built_in) > 0 then return "" end
+  return nil, "this nginx has no ngx_lua: apt-get install libnginx-mod-http-lua, or use OpenResty"
+end
+
+-- Where this project's Lua files are, for an nginx that has another package.path.
+local function own_path()
+  local here = debug.getinfo(1, "S").source:match("^@(.*)connectparticipant/emulator%.lua$")
+  if not here then return package.path end
+  if here:sub(1, 1) ~= "/" then here = first_line "pwd" .. "/" .. here end
+  return here .. "?.lua;" .. here .. "?/init.lua;;"
+end
+
+-- LuaJIT finds lua-cjson where Lua 5.1 has it; LuaRocks trees are told by the caller's own path.
+local function own_cpath()
+  local paths = { (package.cpath:gsub("/5%.%d/", "/5.1/")) }
+  paths[#paths + 1] = "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so"
+  return table.concat(paths, ";") .. ";;"
+end
+
+local function make_directory(options)
+  local directory = options.dir or first_line "mktemp -d"
+  if not directory or directory == "" then return nil, "there is no place for temporary files" end
+  local made = os.execute(("mkdir -p %s/objects %s/incoming"):format(quote(directory),
+    quote(directory)))
+  if made ~= true and made ~= 0 then return nil, "the directory cannot be made: " .. directory end
+  return first_line("cd " .. quote(directory) .. " && pwd -P")
+end
+
+local function write(path, text)
+  local file, problem = io.open(path, "w")
+  if not file then return nil, problem end
+  file:write(text)
+  file:close()
+  return true
+end
+
+-- Sockets are bound here, so that a port is known, and ours, before nginx begins.
+local function bind(options)
+  local fd, port = core.listen("127.0.0.1", options.port)
+  if not fd then return nil, ("port %d: %s"):format(options.port, port) end
+  local tls_fd, tls_port = core.listen("127.0.0.1", options.tls_port)
+  if not tls_fd then return nil, ("port %d: %s"):format(options.tls_port, tls_port) end
+  return { fd = fd, port = port, tls_fd = tls_fd, tls_port = tls_port }
+end
+
+local function prepare(options)
+  local nginx, problem = find_nginx()
+  if not nginx then return nil, problem end
+  local modules
+  modules, problem = find_modules(nginx)
+  if not modules then return nil, problem end
+  local directory
+  directory, problem = make_directory(options)
+  if not directory then return nil, problem end
+  return { nginx = nginx, modules = modules, directory = directory }
+end
+
+local function remove(options, directory)
+  if not options.dir then os.execute("rm -rf " .. quote(directory)) end
+end
+
+local function write_files(plan, sockets, options)
+  local directory = plan.directory
+  local made, problem = certificate.make(directory, quote)
+  if not made then return nil, problem end
+  local told = {
+    directory = directory, keep = options.dir ~= nil, log_file = directory .. "/error.log",
+    endpoint = "http://127.0.0.1:" .. sockets.port,
+    tls_endpoint = "https://127.0.0.1:" .. sockets.tls_port, ca_file = directory .. "/ca.pem",
+    access_key = options.s3_endpoint and os.getenv "AWS_ACCESS_KEY_ID" or nil,
+    secret_key = options.s3_endpoint and os.getenv "AWS_SECRET_ACCESS_KEY" or nil,
+    session_token = options.s3_endpoint and os.getenv "AWS_SESSION_TOKEN" or nil,
+    region = os.getenv "AWS_REGION", pid = (core.pid()),
+  }
+  for name, value in pairs(options) do
+    if told[name] == nil then told[name] = value end
+  end
+  local text
+  text, problem = conf.text {
+    modules = plan.modules, directory = directory, log_file = told.log_file,
+    lua_path = own_path(), lua_cpath = own_cpath(), options = directory .. "/options.json",
+    port = sockets.port, tls_port = sockets.tls_port,
+    -- nginx's workers leave root for nobody unless told otherwise.
+    user = first_line "id -u" == "0" and "user root root;" or "",
+  }
+  if not text then return nil, problem end
+  if not write(directory .. "/options.json", cjson.encode(told)) then
+    return nil, "the directory cannot be written to: " .. directory
+  end
+  return write(directory .. "/nginx.conf", text)
+end
+
+--- Becomes the emulator; returns only when it cannot.
+---@param given? table the options of the command, with underscores
+---@return nil
+---@return string problem
+function emulator.run(given)
+  local options = {}
+  for name, value in pairs(DEFAULTS) do options[name] = value end
+  for name, value in pairs(given or {}) do options[name] = value end
+  if options.s3_endpoint and not options.s3_bucket then
+    return nil, "--s3-endpoint needs --s3-bucket too"
+  end
+  if options.s3_endpoint and not os.getenv "AWS_SECRET_ACCESS_KEY" then
+    return nil, "--s3-endpoint needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+  end
+  local plan, problem = prepare(options)
+  if not plan then return nil, problem end
+  local sockets
+  sockets, problem = bind(options)
+  local written
+  if sockets then written, problem = write_files(plan, sockets, options) end
+  if written then
+    local directory = plan.directory
+    local _
+    _, problem = core.exec(plan.nginx, { "-p", directory, "-c", directory .. "/nginx.conf",
+      "-e", directory .. "/error.log" }, { ("NGINX=%d;%d;"):format(sockets.fd, sockets.tls_fd) },
+      options.parent)
+  end
+  remove(options, plan.directory)
+  return nil, problem
+end
+
+---@class connectparticipant.emulator.Running
+---@field endpoint string
+---@field tls_endpoint string
+---@field ca_file string
+---@field participant_token string
+---@field view_token string
+---@field session_id string
+---@field contact_id string
+---@field pid integer
+---@field log_file string
+local Running = {}
+Running.__index = Running
+
+--- Ends the emulator, and waits until it has.
+function Running:stop()
+  if not self.pipe then return end
+  os.execute(("kill -TERM %d 2>/dev/null"):format(self.pid))
+  self.pipe:read "*a"
+  self.pipe:close()
+  self.pipe = nil
+end
+
+-- The Lua that runs, to run the command with: the first of its own arguments.
+local function interpreter()
+  local given = os.getenv "LUA_PROGRAM"
+  if given and given ~= "" then return given end
+  local program, index = "lua", -1
+  local arguments = rawget(_G, "arg") or {}
+  while arguments[index] do
+    program, index = arguments[index], index - 1
+  end
+  return program
+end
+
+-- `{ max_size = 5, admin = true }` as the command's arguments.
+local function arguments_of(options)
+  local words = {}
+  for name, value in pairs(options) do
+    local option = "--" .. name:gsub("_", "-")
+    if value == true then
+      words[#words + 1] = option
+    elseif value ~= false then
+      words[#words + 1] = option .. "=" .. quote(tostring(value))
+    end
+  end
+  table.sort(words)
+  return table.concat(words, " ")
+end
+
+--- Starts an emulator; it ends with `stop`, or with this process.
+---@param options? table those of the command, with underscores: `{ admin = true, quota = 5 }`
+---@return connectparticipant.emulator.Running|nil
+---@return string|nil problem
+function emulator.start(options)
+  local command = ('package.path, package.cpath = %q, %q '
+    .. 'os.exit(require("connectparticipant.cli").main(arg), true)')
+    :format(package.path, package.cpath)
+  local pipe = io.popen(("exec %s -e %s - emulator --json --parent=%d %s 2>&1 </dev/null")
+    :format(quote(interpreter()), quote(command), (core.pid()), arguments_of(options or {})))
+  local line = pipe:read "*l"
+  local told = line and line:sub(1, 1) == "{" and cjson.decode(line)
+  if not told then
+    local rest = pipe:read "*a"
+    pipe:close()
+    return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
+  end
+  told.pipe = pipe
+  return setmetatable(told, Running)
+end
+
+return emulator

@@ -1,0 +1,194 @@
+--- Presigned URLs as S3 has them: makes them, and verifies them over every header they sign.
+-- https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+
+local crypto = require "connectparticipant.emulator.crypto"
+
+local sigv4 = {}
+
+local ALGORITHM = "AWS4-HMAC-SHA256"
+
+local function escape(text)
+  return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function unescape(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local keys = { made = 0 }
+
+-- Deriving the key costs four HMACs and gives the same all day.
+local function signing_key(credentials, date)
+  local name = credentials.secret_key .. date .. credentials.region
+  if not keys[name] then
+    local key = crypto.hmac("AWS4" .. credentials.secret_key, date)
+    key = crypto.hmac(key, credentials.region)
+    key = crypto.hmac(key, "s3")
+    if keys.made > 100 then keys = { made = 0 } end
+    keys[name], keys.made = crypto.hmac(key, "aws4_request"), keys.made + 1
+  end
+  return keys[name]
+end
+
+local function signature(credentials, date, time, canonical)
+  local scope = ("%s/%s/s3/aws4_request"):format(date, credentials.region)
+  local text = table.concat({ ALGORITHM, time, scope, crypto.sha256(canonical) }, "\n")
+  return crypto.hex(crypto.hmac(signing_key(credentials, date), text)), text
+end
+
+local function canonical_query(parameters)
+  local pairs_of = {}
+  for name, value in pairs(parameters) do
+    if name ~= "X-Amz-Signature" then
+      pairs_of[#pairs_of + 1] = escape(name) .. "=" .. escape(value)
+    end
+  end
+  table.sort(pairs_of)
+  return table.concat(pairs_of, "&")
+end
+
+-- Outer white space goes, inner runs of it become one space.
+local function collapse(value)
+  return (tostring(value):gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s+", " "))
+end
+
+local function canonical_request(method, path, parameters, names, headers)
+  local lines = { method, path, canonical_query(parameters) }
+  for _, name in ipairs(names) do
+    lines[#lines + 1] = name .. ":" .. collapse(headers[name] or "")
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = table.concat(names, ";")
+  lines[#lines + 1] = "UNSIGNED-PAYLOAD"
+  return table.concat(lines, "\n")
+end
+
+--- Makes a presigned URL.
+---@param request { method: string, origin: string, path: string, host: string, headers: table, expires: integer, now: integer }
+---@param credentials { access_key: string, secret_key: string, region: string, token?: string }
+function sigv4.presign(request, credentials)
+  local time = os.date("!%Y%m%dT%H%M%SZ", request.now)
+  local date = time:sub(1, 8)
+  local headers, names = { host = request.host }, { "host" }
+  for name, value in pairs(request.headers or {}) do
+    headers[name:lower()] = value
+    names[#names + 1] = name:lower()
+  end
+  table.sort(names)
+  local parameters = {
+    ["X-Amz-Algorithm"] = ALGORITHM,
+    ["X-Amz-Credential"] = ("%s/%s/%s/s3/aws4_request")
+      :format(credentials.access_key, date, credentials.region),
+    ["X-Amz-Date"] = time, ["X-Amz-Expires"] = request.expires,
+    ["X-Amz-SignedHeaders"] = table.concat(names, ";"),
+    ["X-Amz-Security-Token"] = credentials.token,
+  }
+  local canonical = canonical_request(request.method, request.path, parameters, names, headers)
+  local signed = signature(credentials, date, time, canonical)
+  return request.origin .. request.path .. "?" .. canonical_query(parameters)
+    .. "&X-Amz-Signature=" .. signed
+end
+
+--- Splits a raw query string.
+function sigv4.parameters(query)
+  local parameters = {}
+  for name, value in (query or ""):gmatch("([^&=]+)=?([^&]*)") do
+    parameters[unescape(name)] = unescape(value)
+  end
+  return parameters
+end
+
+-- Seconds since 1970 of X-Amz-Date, or nil.
+local function parse_time(text)
+  local year, month, day, hour, minute, second =
+    (text or ""):match("^(%d%d%d%d)(%d%d)(%d%d)T(%d%d)(%d%d)(%d%d)Z$")
+  if not year then return nil end
+  local local_time = os.time {
+    year = tonumber(year), month = tonumber(month), day = tonumber(day), hour = tonumber(hour),
+    min = tonumber(minute), sec = tonumber(second), isdst = false,
+  }
+  local now = os.time()
+  local utc = os.date("!*t", now)
+  utc.isdst = false
+  return local_time + os.difftime(now, os.time(utc))
+end
+
+local function denied(code, message, extra)
+  return nil, { status = 403, code = code, message = message, extra = extra }
+end
+
+local function malformed(message)
+  return nil, { status = 400, code = "AuthorizationQueryParametersError", message = message }
+end
+
+-- S3 refuses x-amz-* headers that the URL does not sign.
+local function unsigned_header(headers, names)
+  local signed = {}
+  for _, name in ipairs(names) do signed[name] = true end
+  for name in pairs(headers) do
+    local lower = name:lower()
+    if lower:sub(1, 6) == "x-amz-" and not signed[lower] then return lower end
+  end
+end
+
+local function check_form(parameters, credentials)
+  if parameters["X-Amz-Algorithm"] ~= ALGORITHM then
+    return malformed("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
+  end
+  local expires = tonumber((parameters["X-Amz-Expires"] or ""):match("^%d+$"))
+  if not expires or expires > 604800 then
+    return malformed("X-Amz-Expires must be a number of seconds less than a week")
+  end
+  local begun = parse_time(parameters["X-Amz-Date"])
+  if not begun then return malformed("X-Amz-Date must be in the ISO8601 Long Format") end
+  local key = (parameters["X-Amz-Credential"] or ""):match("^([^/]+)/")
+  if key ~= credentials.access_key then
+    return denied("InvalidAccessKeyId",
+      "The AWS Access Key Id you provided does not exist in our records.")
+  end
+  return begun, expires
+end
+
+--- Verifies a request against the URL it came by; nil and S3's refusal where it does not match.
+---@param request { method: string, path: string, query: string, headers: table, now: integer }
+---@param credentials table
+function sigv4.verify(request, credentials)
+  local parameters = sigv4.parameters(request.query)
+  local given = parameters["X-Amz-Signature"]
+  if not given then return denied("AccessDenied", "Access Denied") end
+  if request.headers.authorization then
+    return nil, { status = 400, code = "InvalidArgument", message = "Only one auth mechanism "
+      .. "allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
+      .. "the Authorization header should be specified" }
+  end
+  local begun, expires = check_form(parameters, credentials)
+  if not begun then return nil, expires end
+  if request.now > begun + expires then
+    return denied("AccessDenied", "Request has expired", {
+      { "X-Amz-Expires", expires },
+      { "Expires", os.date("!%Y-%m-%dT%H:%M:%SZ", begun + expires) },
+      { "ServerTime", os.date("!%Y-%m-%dT%H:%M:%SZ", request.now) },
+    })
+  end
+  local names = {}
+  for name in (parameters["X-Amz-SignedHeaders"] or ""):gmatch("[^;]+") do
+    names[#names + 1] = name
+  end
+  local stranger = unsigned_header(request.headers, names)
+  if stranger then
+    return denied("AccessDenied", "There were headers present in the request which were not signed",
+      { { "HeadersNotSigned", stranger } })
+  end
+  local canonical = canonical_request(request.method, request.path, parameters, names,
+    request.headers)
+  local time = parameters["X-Amz-Date"]
+  local wanted, text = signature(credentials, time:sub(1, 8), time, canonical)
+  if wanted ~= given then
+    return denied("SignatureDoesNotMatch", "The request signature we calculated does not match "
+      .. "the signature you provided. Check your key and signing method.",
+      { { "StringToSign", text }, { "CanonicalRequest", canonical } })
+  end
+  return true
+end
+
+return sigv4
