@@ -1,5 +1,5 @@
---- A strict local Participant Service with its object store, run by nginx. `run` becomes it; `start`
--- starts one beside a program, for specs.
+--- A strict local Participant Service with its object store, run by nginx. `run` becomes it;
+-- `start` starts one beside a program, for specs.
 
 local certificate = require "connectparticipant.emulator.certificate"
 local cjson = require "cjson.safe"
@@ -14,8 +14,7 @@ local DEFAULTS = {
 }
 
 local MODULES = {
-  { "/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so" },
-  { "/usr/share/nginx/modules/ndk_http_module.so", "/usr/share/nginx/modules/ngx_http_lua_module.so" },
+  "/usr/lib/nginx/modules/", "/usr/share/nginx/modules/", "/usr/lib64/nginx/modules/",
 }
 
 local PROGRAMS = {
@@ -52,9 +51,10 @@ end
 
 -- Debian keeps ngx_lua in a module of its own; OpenResty has it built in.
 local function find_modules(nginx)
-  for _, pair in ipairs(MODULES) do
-    if exists(pair[2]) then
-      return ("load_module %s;\nload_module %s;"):format(pair[1], pair[2])
+  for _, place in ipairs(MODULES) do
+    if exists(place .. "ngx_http_lua_module.so") then
+      return ("load_module %sndk_http_module.so;\nload_module %sngx_http_lua_module.so;")
+        :format(place, place)
     end
   end
   local built_in = first_line(quote(nginx) .. " -V 2>&1 | grep -c lua")
@@ -72,9 +72,8 @@ end
 
 -- LuaJIT finds lua-cjson where Lua 5.1 has it; LuaRocks trees are told by the caller's own path.
 local function own_cpath()
-  local paths = { (package.cpath:gsub("/5%.%d/", "/5.1/")) }
-  paths[#paths + 1] = "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so"
-  return table.concat(paths, ";") .. ";;"
+  return package.cpath:gsub("/5%.%d/", "/5.1/") .. ";/usr/lib/x86_64-linux-gnu/lua/5.1/?.so"
+    .. ";/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
 end
 
 local function make_directory(options)

@@ -89,7 +89,8 @@ function arguments.describe(known)
   local lines = {}
   for name, option in pairs(known) do
     if option.help then
-      local left = "--" .. name .. (option.kind ~= "flag" and " " .. (option.value or "VALUE") or "")
+      local value = option.kind ~= "flag" and " " .. (option.value or "VALUE") or ""
+      local left = "--" .. name .. value
       lines[#lines + 1] = ("  %-28s %s"):format(left, option.help)
     end
   end

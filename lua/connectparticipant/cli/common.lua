@@ -73,7 +73,8 @@ function common.fail(world, options, err, subject)
   if options.json then
     world.stdout:write(common.json { error = plain(err), file = subject }, "\n")
   else
-    world.stderr:write("connectparticipant: ", subject and subject .. ": " or "", tostring(err), "\n")
+    world.stderr:write("connectparticipant: ", subject and common.printable(subject) .. ": " or "",
+      tostring(err), "\n")
   end
   return 1
 end

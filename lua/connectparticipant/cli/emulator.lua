@@ -13,7 +13,7 @@ local emulator = {
     quota = { kind = "whole", value = "N", help = "attachments a chat may have (35)" },
     ["url-expiry"] = { kind = "whole", value = "SECONDS", help = "life of presigned URLs (900)" },
     ["max-size"] = { kind = "whole", value = "BYTES", help = "largest attachment (20971520)" },
-    ["scan-seconds"] = { kind = "seconds", value = "SECONDS", help = "how long a scan takes (0.2)" },
+    ["scan-seconds"] = { kind = "seconds", value = "SECONDS", help = "how long a scan takes" },
     extensions = { kind = "text", value = "LIST", help = "allowed extensions (else: all)" },
     ["s3-endpoint"] = { kind = "text", value = "URL", help = "an S3-compatible store to sign for" },
     ["s3-bucket"] = { kind = "text", value = "B", help = "its bucket" },
@@ -26,7 +26,9 @@ local function problem_of(options, operands)
   if #operands > 0 then return "emulator takes no operand" end
   if options.rates and options.rates ~= "aws" then return "--rates can only be aws" end
   for _, name in ipairs { "port", "tls_port" } do
-    if (options[name] or 0) > 65535 then return ("--%s is no port"):format((name:gsub("_", "-"))) end
+    if (options[name] or 0) > 65535 then
+      return ("--%s is no port"):format((name:gsub("_", "-")))
+    end
   end
   if options.url_expiry and (options.url_expiry < 1 or options.url_expiry > 604800) then
     return "--url-expiry must be 1 to 604800 seconds"

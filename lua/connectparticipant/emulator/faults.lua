@@ -116,7 +116,7 @@ function Faults:before(operation)
 end
 
 --- The same for a fault that waits until the body has been read.
-function Faults:after()
+function Faults.after()
   local fault = ngx.ctx.fault
   if not fault then return false end
   actions[fault.action](fault)

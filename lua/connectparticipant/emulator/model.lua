@@ -124,7 +124,9 @@ local function check_members(members, value, path, problems)
     local inner, given = path == "" and name or path .. "." .. name, value[name]
     if given == cjson.null then given = nil end
     if given == nil then
-      if member.required then problems[#problems + 1] = constraint(inner, "Member must not be null") end
+      if member.required then
+        problems[#problems + 1] = constraint(inner, "Member must not be null")
+      end
     else
       check_value(member, given, inner, problems)
     end

@@ -212,7 +212,8 @@ function service.SendMessage(emulator, chat, input)
   if not longest then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
-  if #input.Content > longest * 4 or select(2, input.Content:gsub("[^\128-\191]", "")) > longest then
+  local _, characters = input.Content:gsub("[^\128-\191]", "")
+  if characters > longest then
     return nil, "ValidationException", ("Content must have at most %d characters"):format(longest)
   end
   return add_content(emulator, chat, "SendMessage", input, "MESSAGE")

@@ -64,7 +64,7 @@ local function canonical_request(method, path, parameters, names, headers)
 end
 
 --- Makes a presigned URL.
----@param request { method: string, origin: string, path: string, host: string, headers: table, expires: integer, now: integer }
+---@param request table method, origin, host, path, headers, expires (seconds), now
 ---@param credentials { access_key: string, secret_key: string, region: string, token?: string }
 function sigv4.presign(request, credentials)
   local time = os.date("!%Y%m%dT%H%M%SZ", request.now)

@@ -19,8 +19,7 @@ local function start_index(items, position, forward)
 end
 
 local function decode(token)
-  local index, direction = ngx.decode_base64(token or "") and
-    ngx.decode_base64(token):match("^(%d+)/(%u+)$")
+  local index, direction = (ngx.decode_base64(token) or ""):match("^(%d+)/(%u+)$")
   return tonumber(index), direction
 end
 
