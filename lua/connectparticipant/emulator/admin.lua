@@ -55,7 +55,7 @@ handlers["DELETE /admin/requests"] = function(emulator)
 end
 
 local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
-  scan_seconds = "number" }
+  scan_seconds = "number", clock_skew = "number" }
 
 handlers["POST /admin/settings"] = function(emulator, input)
   for name, value in pairs(input) do
@@ -95,8 +95,10 @@ end
 
 local function send(status, body)
   ngx.status = status
+  local text = cjson.encode(body)
   ngx.header["Content-Type"] = "application/json"
-  ngx.print(cjson.encode(body))
+  ngx.header["Content-Length"] = #text
+  ngx.print(text)
 end
 
 function admin.handle(emulator)

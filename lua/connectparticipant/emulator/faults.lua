@@ -57,7 +57,9 @@ function actions.error(fault)
     ngx.header["x-amzn-ErrorType"] = code
     ngx.status = fault.status or 500
     ngx.header["Content-Type"] = "application/json"
-    ngx.print(('{"Message":"%s"}'):format(message))
+    local body = ('{"Message":"%s"}'):format(message)
+    ngx.header["Content-Length"] = #body
+    ngx.print(body)
   end
   return ngx.exit(ngx.HTTP_OK)
 end
