@@ -314,7 +314,8 @@ describe("faults", function()
 
   it("reset and truncate", function()
     service:fault { operation = "GetTranscript", action = "reset" }
-    local request = "POST /participant/transcript HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    local request = "POST /participant/transcript HTTP/1.1\r\nHost: x\r\n"
+      .. "Content-Length: 2\r\n\r\n{}"
     assert.equal("", http.raw(service.port, request))
     service:fault { operation = "GetTranscript", action = "truncate" }
     assert.truthy(http.raw(service.port, request):match('"AttachmentId":"$'))

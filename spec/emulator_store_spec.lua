@@ -19,7 +19,8 @@ end
 
 local function with_url(begun, change)
   local url = change(begun.UploadMetadata.Url)
-  return { UploadMetadata = { Url = url, HeadersToInclude = begun.UploadMetadata.HeadersToInclude } }
+  local headers = begun.UploadMetadata.HeadersToInclude
+  return { UploadMetadata = { Url = url, HeadersToInclude = headers } }
 end
 
 describe("a PUT", function()

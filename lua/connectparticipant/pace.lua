@@ -3,30 +3,27 @@
 
 local pace = {}
 
-local CUT = 0.7      -- of the rate that was too fast
-local GROWTH = 0.1   -- requests a second more, each second without throttling
+local CUT = 0.85     -- of the rate that went through
+local GROWTH = 0.05  -- requests a second more, each second without throttling
 local SLOWEST = 0.5  -- requests a second
-local WINDOW = 1     -- seconds over which the rate is measured
+local WINDOW = 2     -- seconds over which the rate is measured
 local FORGET = 60    -- seconds without throttling after which there is no pace any more
 
 ---@class connectparticipant.Pace
 local Pace = {}
 Pace.__index = Pace
 
--- What has been sent lately tells what was too fast.
-local function measure(entry, now)
-  local span = now - entry.since
-  if span >= WINDOW then
-    entry.measured = entry.sent / span
-    entry.sent, entry.since = 0, now
-  end
-end
-
 local function entry_of(self, operation, now)
   local entry = self.entries[operation]
   if not entry then
-    entry = { sent = 0, since = now, measured = 0 }
+    entry = { good = 0, since = now, next_turn = now }
     self.entries[operation] = entry
+  end
+  -- What went through lately tells what the service allows.
+  local span = now - entry.since
+  if span >= WINDOW then
+    entry.measured = entry.good / span
+    entry.good, entry.since = 0, now
   end
   return entry
 end
@@ -37,16 +34,14 @@ end
 function Pace:reserve(operation)
   local now = self.now()
   local entry = entry_of(self, operation, now)
-  measure(entry, now)
-  entry.sent = entry.sent + 1
   if not entry.rate then return 0 end
-  if now - entry.throttled_at > FORGET then
+  local calm = now - entry.throttled_at
+  if calm > FORGET and entry.next_turn <= now then
     entry.rate = nil
     return 0
   end
-  local rate = entry.rate + (now - entry.throttled_at) * GROWTH
   local turn = math.max(now, entry.next_turn)
-  entry.next_turn = turn + 1 / rate
+  entry.next_turn = turn + 1 / (entry.rate + calm * GROWTH)
   return turn - now
 end
 
@@ -55,18 +50,20 @@ end
 function Pace:throttled(operation)
   local now = self.now()
   local entry = entry_of(self, operation, now)
-  measure(entry, now)
-  -- Requests already on their way say the same thing again; one cut a second answers them all.
+  -- Requests already on their way say the same thing again; one cut answers them all.
   if entry.rate and now - entry.throttled_at < WINDOW then return end
-  local reached = entry.rate and entry.rate + (now - entry.throttled_at) * GROWTH
-    or math.max(entry.measured, entry.sent / math.max(now - entry.since, WINDOW))
-  entry.rate = math.max(SLOWEST, reached * CUT)
+  local through = entry.measured or entry.good / WINDOW
+  local reached = entry.rate and entry.rate + (now - entry.throttled_at) * GROWTH or through
+  entry.rate = math.max(SLOWEST, math.min(reached, through) * CUT)
   entry.throttled_at = now
-  entry.next_turn = math.max(entry.next_turn or 0, now + 1 / entry.rate)
+  entry.next_turn = math.max(entry.next_turn, now) + 1 / entry.rate
 end
 
 --- A request went through.
-function Pace.succeeded()
+---@param operation string
+function Pace:succeeded(operation)
+  local entry = entry_of(self, operation, self.now())
+  entry.good = entry.good + 1
 end
 
 ---@param now fun(): number monotonic seconds

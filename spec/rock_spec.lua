@@ -1,0 +1,75 @@
+-- The rock: what LuaRocks builds and installs works from anywhere, by itself.
+local process = require "spec.support.process"
+
+local VERSION = process.abi == "luajit" and "5.1" or process.abi
+
+local function sources()
+  local listed = {}
+  local rockspec = setmetatable({}, { __index = _G })
+  local file = assert(io.open "connectparticipant-dev-1.rockspec")
+  local text = file:read "*a"
+  file:close()
+  local chunk
+  if setfenv then -- luacheck: ignore 113
+    chunk = setfenv(assert(loadstring(text)), rockspec) -- luacheck: ignore 113
+  else
+    chunk = assert(load(text, "rockspec", "t", rockspec))
+  end
+  chunk()
+  for _, source in ipairs(rockspec.build.modules["connectparticipant.core"].sources) do
+    listed[#listed + 1] = source
+  end
+  table.sort(listed)
+  return table.concat(listed, "\n")
+end
+
+describe("the rockspec", function()
+  it("lists every C file", function()
+    local found = process.run { "sh", "-c", "ls csrc/*.c | LC_ALL=C sort" }
+    assert.equal(found.stdout:gsub("\n$", ""), sources())
+  end)
+
+  it("passes LuaRocks' lint", function()
+    assert.equal(0, process.run { "luarocks", "lint", "connectparticipant-dev-1.rockspec" }.status)
+  end)
+end)
+
+describe("the rock", function()
+  it("installs into a tree, works from a clean directory, and goes again", function()
+    local place = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+    finally(function() process.run { "rm", "-rf", place } end)
+    local copied = process.run { "sh", "-c", "mkdir checkout tree elsewhere && cp -R "
+      .. process.quote(process.root) .. "/csrc " .. process.quote(process.root) .. "/lua "
+      .. process.quote(process.root) .. "/*.rockspec " .. process.quote(process.root)
+      .. "/README.md checkout", cwd = place }
+    assert.equal(0, copied.status, copied.stderr)
+    local command = { "luarocks", "--lua-version", VERSION, "make", "--deps-mode=none", "--tree",
+      place .. "/tree", cwd = place .. "/checkout", env = { HOME = place } }
+    if process.abi == "luajit" then
+      command[#command + 1] = "LUA_INCDIR=/usr/include/luajit-2.1"
+    end
+    local made = process.run(command)
+    assert.equal(0, made.status, made.stdout .. made.stderr)
+    local paths = {
+      LUA_PATH = ("%s/tree/share/lua/%s/?.lua;%s/tree/share/lua/%s/?/init.lua;;")
+        :format(place, VERSION, place, VERSION),
+      LUA_CPATH = ("%s/tree/lib/lua/%s/?.so;;"):format(place, VERSION), HOME = place,
+    }
+    local tried = process.run { process.lua, "-e", [[
+      local participant = require "connectparticipant"
+      local client = participant.new { endpoint = "http://127.0.0.1:1", max_attempts = 1 }
+      local result, err = client:get_transcript { ConnectionToken = "t" }
+      print(result, err.code)
+    ]], cwd = place .. "/elsewhere", env = paths }
+    assert.equal("nil\tCOULDNT_CONNECT\n", tried.stdout, tried.stderr)
+    local asked = process.run { process.lua,
+      ("%s/tree/share/lua/%s/connectparticipant/command.lua"):format(place, VERSION), "--version",
+      cwd = place .. "/elsewhere", env = paths }
+    assert.truthy(asked.stdout:match("^connectparticipant %d"), asked.stderr)
+    local installed = process.run { "test", "-x", place .. "/tree/bin/connectparticipant" }
+    assert.equal(0, installed.status)
+    local removed = process.run { "luarocks", "--lua-version", VERSION, "remove", "--tree",
+      place .. "/tree", "connectparticipant", env = { HOME = place } }
+    assert.equal(0, removed.status, removed.stderr)
+  end)
+end)

@@ -1,0 +1,49 @@
+-- Other programs, run to their end. Every word is quoted, so that nothing is taken for a command.
+local process = {}
+
+function process.quote(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- run { words..., env = { NAME = value }, stdin = text, cwd = directory } ->
+-- { status, stdout, stderr }
+function process.run(command)
+  local words = { "env" }
+  for name, value in pairs(command.env or {}) do
+    words[#words + 1] = process.quote(name .. "=" .. value)
+  end
+  for _, word in ipairs(command) do words[#words + 1] = process.quote(word) end
+  local out, err, input = os.tmpname(), os.tmpname(), os.tmpname()
+  local file = assert(io.open(input, "wb"))
+  file:write(command.stdin or "")
+  file:close()
+  local line = ("cd %s && %s <%s >%s 2>%s; echo $?"):format(process.quote(command.cwd or "."),
+    table.concat(words, " "), input, out, err)
+  local pipe = io.popen(line)
+  local status = tonumber(pipe:read "*l")
+  pipe:close()
+  local result = { status = status, stdout = read(out), stderr = read(err) }
+  os.remove(out)
+  os.remove(err)
+  os.remove(input)
+  return result
+end
+
+-- The interpreter that runs these specs, and where this checkout is.
+process.lua = os.getenv "LUA_PROGRAM" or "lua"
+process.abi = os.getenv "LUA_ABI" or "5.4"
+process.root = (function()
+  local pipe = io.popen "pwd"
+  local line = pipe:read "*l"
+  pipe:close()
+  return line
+end)()
+
+return process
