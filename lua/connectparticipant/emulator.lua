@@ -214,19 +214,19 @@ local function interpreter()
   return program
 end
 
--- `{ max_size = 5, admin = true }` as the command's arguments.
-local function arguments_of(options)
+-- `{ max_size = 5, admin = true }` as the command's words, each a Lua string.
+local function words_of(options)
   local words = {}
   for name, value in pairs(options) do
     local option = "--" .. name:gsub("_", "-")
     if value == true then
-      words[#words + 1] = option
+      words[#words + 1] = ("%q"):format(option)
     elseif value ~= false then
-      words[#words + 1] = option .. "=" .. quote(tostring(value))
+      words[#words + 1] = ("%q"):format(option .. "=" .. tostring(value))
     end
   end
   table.sort(words)
-  return table.concat(words, " ")
+  return table.concat(words, ", ")
 end
 
 --- Starts an emulator; it ends with `stop`, or with this process.
@@ -234,11 +234,13 @@ end
 ---@return connectparticipant.emulator.Running|nil
 ---@return string|nil problem
 function emulator.start(options)
-  local command = ('package.path, package.cpath = %q, %q '
-    .. 'os.exit(require("connectparticipant.cli").main(arg), true)')
-    :format(package.path, package.cpath)
-  local pipe = io.popen(("exec %s -e %s - emulator --json --parent=%d %s 2>&1 </dev/null")
-    :format(quote(interpreter()), quote(command), (core.pid()), arguments_of(options or {})))
+  local given = { json = true, parent = (core.pid()) }
+  for name, value in pairs(options or {}) do given[name] = value end
+  -- Lua 5.1 and 5.2 have no `arg` yet when they run -e, so the words stand in the code.
+  local code = ('package.path, package.cpath = %q, %q '
+    .. 'os.exit(require("connectparticipant.cli").main { "emulator", %s })')
+    :format(package.path, package.cpath, words_of(given))
+  local pipe = io.popen(("exec %s -e %s 2>&1 </dev/null"):format(quote(interpreter()), quote(code)))
   local line = pipe:read "*l"
   local told = line and line:sub(1, 1) == "{" and cjson.decode(line)
   if not told then
