@@ -177,7 +177,8 @@ describe("a connection that breaks", function()
   end)
 
   it("at Complete has it repeated with the same ClientToken", function()
-    server:script { faults.started(), faults.stored(), { reset = "headers", size = 9 }, faults.ok() }
+    local broken = { reset = "headers", size = 9 }
+    server:script { faults.started(), faults.stored(), broken, faults.ok() }
     assert(upload())
     local requests = server:seen().requests
     assert.equal(requests[3].body, requests[4].body)

@@ -4,7 +4,8 @@
 -- A behaviour: { status, reason, headers = { { name, value } }, body, size (of a made-up body),
 --   length (another Content-Length), reset = "request" | "body" | "headers" | "response",
 --   after (bytes before the reset), hang = "request" | "response", early (before the body is read),
---   raw (bytes instead of an answer), close, drip (pause between bytes, in seconds), continue = false }
+--   raw (bytes instead of an answer), close, drip (seconds between bytes), continue = false,
+--   range (answers a Range of the made-up body with 206) }
 -- In bodies, headers and raw bytes ${origin} stands for the server's own URL.
 local cjson = require "cjson"
 local socket = require "socket"
@@ -116,9 +117,15 @@ local function made_up(size)
   return ("0123456789abcdef"):rep(math.ceil(size / 16)):sub(1, size)
 end
 
-local function answer_bytes(behaviour)
+local function answer_bytes(behaviour, request)
   if behaviour.raw then return "", fill(behaviour.raw) end
   local body = behaviour.size and made_up(behaviour.size) or fill(behaviour.body or "")
+  local from = behaviour.range and tonumber((request.headers.range or ""):match("bytes=(%d+)-"))
+  if from then
+    behaviour.status = 206
+    behaviour.headers = { { "Content-Range", ("bytes %d-%d/%d"):format(from, #body - 1, #body) } }
+    body = body:sub(from + 1)
+  end
   local lines = { ("HTTP/1.1 %d %s"):format(behaviour.status or 200, behaviour.reason or "X") }
   for _, pair in ipairs(behaviour.headers or {}) do
     lines[#lines + 1] = pair[1] .. ": " .. fill(pair[2])
@@ -127,8 +134,8 @@ local function answer_bytes(behaviour)
   return table.concat(lines, "\r\n") .. "\r\n\r\n", body
 end
 
-local function send_answer(connection, behaviour)
-  local head, body = answer_bytes(behaviour)
+local function send_answer(connection, behaviour, request)
+  local head, body = answer_bytes(behaviour, request)
   if not send(connection, head) then return false end
   if behaviour.reset == "headers" then return false end
   if behaviour.hang == "response" then hang() end
@@ -166,7 +173,7 @@ local function misbehave(connection, state, request)
   if behaviour.reset == "request" then return false, true end
   if behaviour.hang == "request" then hang() end
   if behaviour.early then
-    send_answer(connection, behaviour)
+    send_answer(connection, behaviour, request)
     take_body(connection, state, request, math.huge)
     return false
   end
@@ -177,7 +184,7 @@ local function misbehave(connection, state, request)
   if not take_body(connection, state, request, all) then return false end
   if behaviour.reset == "body" then return false, true end
   request.complete = true
-  local go_on = send_answer(connection, behaviour)
+  local go_on = send_answer(connection, behaviour, request)
   return go_on, behaviour.reset ~= nil
 end
 

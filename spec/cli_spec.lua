@@ -1,0 +1,140 @@
+-- The command, as a user runs it: what it prints, where, and how it ends.
+local cjson = require "cjson"
+local emulated = require "spec.support.emulated"
+local process = require "spec.support.process"
+
+local service, token, directory
+setup(function()
+  service = emulated.start()
+  token = service:connect(service.running.participant_token)
+  directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+end)
+teardown(function()
+  service:stop()
+  process.run { "rm", "-rf", directory }
+end)
+
+local function command(words)
+  local all = { process.lua, "lua/connectparticipant/command.lua", stdin = words.stdin,
+    env = words.env or { CONNECT_CONNECTION_TOKEN = token, AWS_ENDPOINT_URL = service.endpoint } }
+  for index, word in ipairs(words) do all[index + 2] = word end
+  return process.run(all)
+end
+
+local function write(name, text)
+  local path = directory .. "/" .. name
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+describe("connectparticipant", function()
+  it("tells its version and its help", function()
+    assert.truthy(command { "--version" }.stdout:match("^connectparticipant %d+%.%d+%.%d+\n$"))
+    local overview = command { "--help" }
+    assert.equal(0, overview.status)
+    for _, name in ipairs { "upload", "download", "transcript", "emulator", "demo" } do
+      assert.truthy(overview.stdout:find("\n  " .. name .. " ", 1, true))
+      local help = command { name, "--help" }
+      assert.equal(0, help.status)
+      assert.truthy(help.stdout:match("^Usage: connectparticipant " .. name))
+    end
+  end)
+
+  it("ends with 2, and a hint, when it is used wrongly", function()
+    local cases = {
+      [{}] = "Usage", [{ "uplaod" }] = "did you mean 'upload'", [{ "upload" }] = "which file",
+      [{ "upload", "--rgeion", "x", "f" }] = "did you mean --region",
+      [{ "upload", "-" }] = "standard input has no size", [{ "download", "id" }] = "-o FILE",
+      [{ "download", "-o", "x" }] = "which attachment", [{ "upload", "--timeout", "soon", "f" }] =
+      "--timeout must be", [{ "upload", "--region" }] = "--region needs a value",
+      [{ "upload", "--json=1", "f" }] = "--json takes no value", [{ "emulator", "--port", "x" }] =
+      "--port must be", [{ "emulator", "--rates", "x" }] = "--rates can only be aws",
+      [{ "upload", "--token", "x", "f" }] = "token", [{ "transcript", "x" }] = "no operand",
+    }
+    for words, hint in pairs(cases) do
+      local said = command(words)
+      assert.equal(2, said.status, table.concat(words, " "))
+      assert.truthy(said.stderr:find(hint, 1, true), said.stderr)
+      assert.equal("", said.stdout)
+    end
+    local said = command { "upload", "f", env = {} }
+    assert.equal(2, said.status)
+    assert.truthy(said.stderr:find("CONNECT_CONNECTION_TOKEN", 1, true))
+  end)
+
+  it("uploads, lists and downloads", function()
+    local path = write("with space é.txt", "hello\0world")
+    local sent = command { "upload", "--wait", path }
+    assert.equal(0, sent.status, sent.stderr)
+    local id = sent.stdout:match("^(%S+)  ")
+    local listed = command { "transcript" }
+    assert.equal(0, listed.status, listed.stderr)
+    assert.truthy(listed.stdout:find(id, 1, true))
+    assert.truthy(listed.stdout:find("APPROVED", 1, true))
+    local back = directory .. "/back"
+    assert.equal(0, command { "download", id, "-o", back }.status)
+    assert.equal("hello\0world", read(back))
+    assert.equal("hello\0world", command { "download", "-o", "-", id }.stdout)
+  end)
+
+  it("speaks JSON to programs", function()
+    local good, bad = write("good.txt", "x"), directory .. "/missing.txt"
+    local said = command { "upload", "--json", good, bad }
+    assert.equal(1, said.status)
+    local lines = {}
+    for line in said.stdout:gmatch("[^\n]+") do lines[#lines + 1] = cjson.decode(line) end
+    assert.equal(good, lines[1].file)
+    assert.equal(1, lines[1].AttachmentSizeInBytes)
+    assert.equal(bad, lines[2].file)
+    assert.equal("source", lines[2].error.kind)
+    assert.equal("ENOENT", lines[2].error.code)
+    assert.equal("", said.stderr)
+    for line in command { "transcript", "--json" }.stdout:gmatch("[^\n]+") do
+      assert.equal("string", type(cjson.decode(line).Id))
+    end
+  end)
+
+  it("takes the token from a file or from standard input", function()
+    local path = write("token", token .. "\n")
+    local env = { AWS_ENDPOINT_URL = service.endpoint }
+    assert.equal(0, command { "transcript", "--token-file", path, env = env }.status)
+    assert.equal(0, command { "transcript", "--token-file", "-", env = env,
+      stdin = token .. "\n" }.status)
+    assert.equal(2, command { "transcript", "--token-file", "/nonexistent", env = env }.status)
+  end)
+
+  it("fails with 1 and one line", function()
+    local said = command { "upload", directory .. "/missing" }
+    assert.equal(1, said.status)
+    assert.equal("", said.stdout)
+    assert.truthy(said.stderr:match("^connectparticipant: [^\n]*No such file or directory\n$"))
+    said = command { "transcript", env = { CONNECT_CONNECTION_TOKEN = "a-secret-token",
+      AWS_ENDPOINT_URL = service.endpoint } }
+    assert.equal(1, said.status)
+    assert.truthy(said.stderr:find("AccessDeniedException", 1, true))
+    assert.is_nil(said.stderr:find("a-secret-token", 1, true))
+  end)
+
+  it("demonstrates the whole way, and leaves nothing", function()
+    local path = write("-starts with a dash.bin", ("\0\1\2\255"):rep(100000))
+    local said = command { "demo", "--", path, env = { TMPDIR = directory } }
+    assert.equal(0, said.status, said.stderr .. said.stdout)
+    for _, step in ipairs { "CreateParticipantConnection", "StartAttachmentUpload", "PUT",
+      "CompleteAttachmentUpload", "GetAttachment", "came back identical" } do
+      assert.truthy(said.stdout:find(step, 1, true), step)
+    end
+    assert.is_nil(process.run { "ls", directory }.stdout:find("tmp.", 1, true))
+    said = command { "demo", directory .. "/missing", env = { TMPDIR = directory } }
+    assert.equal(1, said.status)
+    assert.truthy(said.stderr:find("No such file", 1, true))
+  end)
+end)
