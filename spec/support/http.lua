@@ -30,7 +30,18 @@ local function read_headers(connection)
   return headers
 end
 
+local function read_chunks(connection)
+  local chunks = {}
+  while true do
+    local size = tonumber((connection:receive "*l" or "0"):match("^%x+"), 16) or 0
+    if size == 0 then return table.concat(chunks) end
+    chunks[#chunks + 1] = assert(connection:receive(size))
+    connection:receive "*l"
+  end
+end
+
 local function read_body(connection, method, headers)
+  if headers["transfer-encoding"] == "chunked" then return read_chunks(connection) end
   if method == "HEAD" then return "" end
   local length = tonumber(headers["content-length"])
   if length then return length > 0 and assert(connection:receive(length)) or "" end
