@@ -16,6 +16,9 @@ Loop.__index = Loop
 
 local loop = {}
 
+-- Nobody is told when a client is closed: sleepers look after so long, in seconds.
+local LONGEST_SLEEP = 1
+
 --- What a task yields when it waits; anything else that it yields belongs to the host.
 loop.WAITS = setmetatable({}, { __name = "connectparticipant.waits" })
 
@@ -71,9 +74,9 @@ end
 ---@param bell? table rung by whoever moves what is waited for
 function Loop:pause(active, seconds, idle, bell)
   local driver = self.driver
-  if seconds > driver.longest then seconds = driver.longest end
   if seconds <= 0 then return end
-  if active == 0 then return driver.sleep(seconds) end
+  if active == 0 then return driver.sleep(math.min(seconds, LONGEST_SLEEP)) end
+  if seconds > driver.longest then seconds = driver.longest end
   if bell and driver.pump(self) then return bell:wait(seconds) end
   return driver.wait(self.engine, seconds, idle)
 end

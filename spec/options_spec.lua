@@ -1,0 +1,97 @@
+-- The options of new and of map: a wrong one raises at the caller, and says what is right.
+local participant = require "connectparticipant"
+
+local function raised_by(fn, ...)
+  local ok, problem = pcall(fn, ...)
+  assert.is_false(ok)
+  return problem
+end
+
+local function new(options)
+  local client = participant.new(options)
+  return client
+end
+
+local function map(options)
+  local results = new():map({}, function() end, options)
+  return results
+end
+
+describe("the options of new", function()
+  it("may all be left out", function()
+    assert.truthy(participant.new())
+    assert.truthy(participant.new {})
+  end)
+
+  it("are named when one is wrong", function()
+    local problem = raised_by(new, { regoin = "us-west-2" })
+    assert.truthy(problem:find("connectparticipant.new: ", 1, true), problem)
+    assert.truthy(problem:find("unknown option 'regoin' (did you mean 'region'?)", 1, true), problem)
+  end)
+
+  it("have names only", function()
+    assert.truthy(raised_by(new, { "us-west-2" }):find("names only", 1, true))
+    assert.truthy(raised_by(new, "us-west-2"):find("must be a table, not a string", 1, true))
+  end)
+
+  it("have their types and ranges", function()
+    local wrong = {
+      region = { 1 }, endpoint = { true }, profile = { {} }, use_fips = { "true" },
+      use_dualstack = { 1 }, max_attempts = { 0, 1.5, "3", 0 / 0, 1 / 0 },
+      connect_timeout = { 0, -1, "1", 0 / 0, 1 / 0 }, timeout = { 0 }, stall_timeout = { {} },
+      ca_file = { 1 }, proxy = { false }, app_id = { 1 }, logger = { "print", {} },
+      driver = { "nginx", {}, { wait = print }, { wait = 1, sleep = print } },
+      allow_insecure = { 1 },
+    }
+    for name, values in pairs(wrong) do
+      for _, value in ipairs(values) do
+        local problem = raised_by(new, { [name] = value })
+        assert.truthy(problem:find(("option '%s' must be"):format(name), 1, true), problem)
+      end
+    end
+  end)
+
+  it("take every value of their type", function()
+    local callable = setmetatable({}, { __call = function() end })
+    assert.truthy(participant.new {
+      region = "eu-west-2", endpoint = "http://localhost", profile = "p", use_fips = true,
+      use_dualstack = false, max_attempts = 1, connect_timeout = 0.5, timeout = 1e6,
+      stall_timeout = 2, ca_file = "ca.pem", proxy = "", app_id = "a", logger = callable,
+      driver = { wait = print, sleep = callable }, allow_insecure = false,
+    })
+  end)
+
+  it("are taken by value", function()
+    local options = { max_attempts = 2 }
+    local client = participant.new(options)
+    options.max_attempts = 9
+    assert.equal(2, client.options.max_attempts)
+  end)
+end)
+
+describe("the options of map", function()
+  it("are only concurrency, a whole number from 1 on", function()
+    assert.same({}, map { concurrency = 1 })
+    local problem = raised_by(map, { concurency = 2 })
+    assert.truthy(problem:find("map: unknown option 'concurency'", 1, true), problem)
+    assert.truthy(problem:find("did you mean 'concurrency'?", 1, true))
+    for _, value in ipairs { 0, 1.5, "2", 1 / 0 } do
+      assert.truthy(raised_by(map, { concurrency = value }):find("whole number", 1, true))
+    end
+  end)
+
+  it("come after a list and a function", function()
+    local client = new()
+    local function wrong(...)
+      local results = client:map(...)
+      return results
+    end
+    local problem = raised_by(wrong, {}, "fn")
+    assert.truthy(problem:match("options_spec.lua:%d+: map needs a function, not a string"), problem)
+    assert.truthy(raised_by(wrong, nil, print):find("map needs a table, not a nil", 1, true))
+    assert.truthy(raised_by(function()
+      local results = client:upload_attachments { {}, "invoice.pdf" }
+      return results
+    end):match("options_spec.lua:%d+: upload_attachments needs tables in its list, not a string at 2"))
+  end)
+end)

@@ -1,0 +1,21 @@
+-- A clock that only moves when somebody sleeps, and the driver that goes with it: specs of waiting
+-- need not wait. Transfers go on in real time.
+local clock = {}
+
+--- `slept` lists every sleep; `random` gives what it is set to.
+function clock.new()
+  local self = { slept = {}, seconds = 1000, chance = 0.5, wall = 1790000000 }
+  function self.now() return self.seconds end
+  function self.time() return self.wall + self.seconds - 1000 end
+  function self.random() return self.chance end
+  self.driver = {
+    wait = function(engine, seconds) engine:wait(seconds) end,
+    sleep = function(seconds)
+      self.slept[#self.slept + 1] = seconds
+      self.seconds = self.seconds + seconds
+    end,
+  }
+  return self
+end
+
+return clock
