@@ -45,8 +45,10 @@ local function start_nginx()
   local file = assert(io.open(directory .. "/nginx.conf", "w"))
   file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
   file:close()
-  local started = process.run { "/usr/sbin/nginx", "-p", directory, "-c",
-    directory .. "/nginx.conf", "-e", directory .. "/error.log", env = sockets }
+  -- An nginx that inherits its sockets stays in the foreground.
+  local started = process.run { "sh", "-c", ("/usr/sbin/nginx -p %s -c %s/nginx.conf "
+    .. "-e %s/error.log >/dev/null 2>&1 &"):format(directory, directory, directory),
+    env = sockets }
   assert(started.status == 0, started.stderr)
   return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port
 end
