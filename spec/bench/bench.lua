@@ -13,7 +13,8 @@ daemon on; worker_processes 1; pid %(directory)/pid; error_log %(directory)/erro
 %(user)
 events { worker_connections 8192; }
 http {
-  access_log off; keepalive_requests 100000000; client_max_body_size 0; client_body_buffer_size 128k;
+  access_log off; keepalive_requests 100000000;
+  client_max_body_size 0; client_body_buffer_size 128k;
   client_body_temp_path %(directory)/a; proxy_temp_path %(directory)/b;
   fastcgi_temp_path %(directory)/c; uwsgi_temp_path %(directory)/d; scgi_temp_path %(directory)/e;
   ssl_certificate %(directory)/server.pem; ssl_certificate_key %(directory)/server.key;
@@ -22,7 +23,7 @@ http {
     listen 127.0.0.1:%(port) backlog=8192;
     location = /participant/start-attachment-upload {
       add_header x-amzn-RequestId 0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f;
-      return 200 '{"AttachmentId":"0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f","UploadMetadata":{"HeadersToInclude":{"Content-Type":"application/pdf","x-amz-meta-contact_id":"0b8ce8ac"},"Url":"http://127.0.0.1:%(port)/o/key?X-Amz-Signature=0123456789abcdef","UrlExpiry":"2090-01-01T00:00:00.000Z"}}';
+      return 200 '%(started)';
     }
     location = /participant/complete-attachment-upload { return 200 '{}'; }
     location /o/ { return 200; }
@@ -34,6 +35,16 @@ http {
 }
 ]]
 
+local STARTED = {
+  AttachmentId = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f",
+  UploadMetadata = {
+    HeadersToInclude = { ["Content-Type"] = "application/pdf",
+      ["x-amz-meta-contact_id"] = "0b8ce8ac" },
+    Url = "http://127.0.0.1:%d/o/key?X-Amz-Signature=0123456789abcdef",
+    UrlExpiry = "2090-01-01T00:00:00.000Z",
+  },
+}
+
 local function start_nginx()
   local sockets = {}
   local fd, port = core.listen("127.0.0.1", 0)
@@ -41,6 +52,7 @@ local function start_nginx()
   sockets.NGINX = ("%d;%d;"):format(fd, tls_fd)
   assert(certificate.make(directory, process.quote))
   local values = { directory = directory, port = port, tls_port = tls_port,
+    started = (cjson.encode(STARTED):gsub("\\/", "/"):gsub("%%d", port)),
     user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "" }
   local file = assert(io.open(directory .. "/nginx.conf", "w"))
   file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
@@ -56,11 +68,9 @@ end
 -- A server that drops what it is sent, over TLS where a certificate is given.
 local function start_drop(tls)
   local words = tls and (" %s/server.pem %s/server.key"):format(directory, directory) or ""
-  local fifo = directory .. (tls and "/tls" or "/plain")
-  local pipe = io.popen(("mkfifo %s; build/bench/drop%s <%s & echo $!; exec 9>%s; cat >/dev/null")
-    :format(fifo, words, fifo, fifo))
-  local first, second = pipe:read "*l", pipe:read "*l"
-  return { pipe = pipe, port = tonumber(second), pid = first }
+  local pipe = io.popen("exec build/bench/drop" .. words)
+  local pid, port = pipe:read "*l", pipe:read "*l"
+  return { pipe = pipe, port = tonumber(port), pid = pid }
 end
 
 local function median(list)
@@ -157,8 +167,8 @@ local function flows()
     boto3 = { words = boto3("flows", base, times(500), "32") },
     js = { words = js("flows", base, times(1000), "32") },
   }
-  row("flows of 64 KiB, 32 in flight, flows/s", "raw C", seen.raw.wall / seen.flows.wall, 0.7, false,
-    rate(seen.flows.wall) .. " and " .. rate(seen.raw.wall))
+  row("flows of 64 KiB, 32 in flight, flows/s", "raw C", seen.raw.wall / seen.flows.wall, 0.7,
+    false, rate(seen.flows.wall) .. " and " .. rate(seen.raw.wall))
   row("flows of 64 KiB, 32 in flight, flows/s", "best SDK-based",
     math.min(seen.boto3.wall, seen.js.wall) / seen.flows.wall, 16, false,
     rate(math.min(seen.boto3.wall, seen.js.wall)))
@@ -191,7 +201,7 @@ local function puts(tls)
     row("peak memory, 1 GiB", "1 MiB", seen.ours.peak / small.ours.peak, 1.15, true,
       ("%d KiB"):format(small.ours.peak))
   end
-  process.run { "kill", drop.pid }
+  process.run { "sh", "-c", "kill " .. drop.pid }
   drop.pipe:close()
 end
 
