@@ -1,7 +1,7 @@
 --- How the service, API Gateway and S3 answer: their status, headers, and bodies.
 
-local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
+local json = require "connectparticipant.emulator.json"
 
 local answer = {}
 
@@ -14,39 +14,42 @@ local STATUS = {
 --- Sends a whole answer, unless a fault waits for it.
 ---@param status integer
 ---@param kind string|nil Content-Type
----@param body string
-function answer.send(status, kind, body)
+---@param body string|string[] or its pieces
+---@param size? integer of all pieces
+function answer.send(status, kind, body, size)
+  size = size or #body
   ngx.ctx.status = status
   ngx.status = status
   ngx.header["Content-Type"] = kind
-  ngx.header["Content-Length"] = #body
+  ngx.header["Content-Length"] = size
   local spoil = ngx.ctx.spoil
   if spoil then
     ngx.ctx.spoil = nil
-    return spoil(body)
+    return spoil(type(body) == "table" and table.concat(body) or body)
   end
-  if #body > 0 and ngx.req.get_method() ~= "HEAD" then
+  if size > 0 and ngx.req.get_method() ~= "HEAD" then
     ngx.print(body)
   else
     ngx.send_headers()
   end
 end
 
-local function send_json(status, body)
+local function send_json(status, value)
   ngx.header["x-amzn-RequestId"] = crypto.uuid()
   ngx.header["x-amz-apigw-id"] = crypto.identifier()
-  answer.send(status, "application/json", body)
+  if value then return answer.send(status, "application/json", json.pieces(value)) end
+  answer.send(status, "application/json", "")
 end
 
 --- The service's result; an empty one has an empty body, as AWS's documentation says.
 function answer.result(value)
-  send_json(200, next(value) and cjson.encode(value) or "")
+  send_json(200, next(value) and value or nil)
 end
 
 local function refuse(status, code, body)
   ngx.header["x-amzn-ErrorType"] = code
   ngx.ctx.code = code
-  send_json(status, cjson.encode(body))
+  send_json(status, body)
 end
 
 --- One of the service's exceptions.

@@ -88,14 +88,25 @@ function crypto.uuid()
     .. hex:sub(17, 20) .. "-" .. hex:sub(21, 32)
 end
 
+local context = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
+
+--- SHA-256 of pieces, which are never made one string.
+---@param pieces string[]
+function crypto.sha256_of(pieces)
+  lib.EVP_DigestInit_ex(context, lib.EVP_sha256(), nil)
+  for _, piece in ipairs(pieces) do lib.EVP_DigestUpdate(context, piece, #piece) end
+  lib.EVP_DigestFinal_ex(context, digest, length)
+  return hex_of(digest, 32)
+end
+
 --- MD5 of what comes in pieces: `update(piece)`, and `final()` for its 16 bytes.
 function crypto.md5()
-  local context = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
-  assert(lib.EVP_DigestInit_ex(context, lib.EVP_md5(), nil) == 1, "libcrypto has no MD5")
+  local own = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
+  assert(lib.EVP_DigestInit_ex(own, lib.EVP_md5(), nil) == 1, "libcrypto has no MD5")
   return {
-    update = function(piece) lib.EVP_DigestUpdate(context, piece, #piece) end,
+    update = function(piece) lib.EVP_DigestUpdate(own, piece, #piece) end,
     final = function()
-      lib.EVP_DigestFinal_ex(context, digest, length)
+      lib.EVP_DigestFinal_ex(own, digest, length)
       return ffi.string(digest, 16)
     end,
   }

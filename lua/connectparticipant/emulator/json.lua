@@ -1,5 +1,5 @@
---- Reads JSON as strictly as RFC 8259 writes it: lua-cjson takes hexadecimal numbers, NaN, repeated
--- names and broken UTF-8, and does not tell 5 from 5.0. Writing is lua-cjson's.
+--- JSON as strictly as RFC 8259 has it. lua-cjson takes hexadecimal numbers, NaN, repeated names
+-- and broken UTF-8, does not tell 5 from 5.0, and writes an empty list as an object.
 
 local text = require "connectparticipant.emulator.text"
 
@@ -134,6 +134,69 @@ function json.object(source)
   end
   if skip(source, behind) <= #source then return nil, "more than one value" end
   return object
+end
+
+local WRITTEN = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n",
+  ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function escape(c)
+  return WRITTEN[c] or ("\\u%04x"):format(byte(c))
+end
+
+local write
+
+local function write_string(out, value)
+  if find(value, '["\\%c]') then value = value:gsub('["\\%z\1-\31]', escape) end
+  local size = #out
+  out[size + 1], out[size + 2], out[size + 3] = '"', value, '"'
+end
+
+local function write_members(out, value)
+  local mark = "{"
+  for name, member in pairs(value) do
+    out[#out + 1] = mark
+    write_string(out, name)
+    out[#out + 1] = ":"
+    write(out, member)
+    mark = ","
+  end
+  out[#out + 1] = mark == "{" and "{}" or "}"
+end
+
+local function write_entries(out, value)
+  out[#out + 1] = "["
+  for index, entry in ipairs(value) do
+    if index > 1 then out[#out + 1] = "," end
+    write(out, entry)
+  end
+  out[#out + 1] = "]"
+end
+
+function write(out, value)
+  local kind = type(value)
+  if kind == "string" then
+    write_string(out, value)
+  elseif kind == "number" then
+    out[#out + 1] = ("%.14g"):format(value)
+  elseif kind == "boolean" then
+    out[#out + 1] = tostring(value)
+  elseif getmetatable(value) == json.list or value[1] ~= nil then
+    write_entries(out, value)
+  else
+    write_members(out, value)
+  end
+end
+
+--- Writes a value in pieces, and tells their size. LuaJIT keeps every string once, and looks at a
+-- few of its bytes to find it: whole answers, which differ in few, would all be in one place.
+---@param value table
+---@return string[] pieces
+---@return integer size
+function json.pieces(value)
+  local out, size = {}, 0
+  write(out, value)
+  for _, piece in ipairs(out) do size = size + #piece end
+  return out, size
 end
 
 return json

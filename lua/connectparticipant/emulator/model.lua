@@ -83,7 +83,8 @@ model.operations = {
     },
   },
   DescribeView = {
-    path = "/participant/views/", method = "GET", members = { ViewToken = text(1, 1000, "required") },
+    path = "/participant/views/", method = "GET",
+    members = { ViewToken = text(1, 1000, "required") },
   },
   GetAuthenticationUrl = {
     path = "/participant/authentication-url",

@@ -1,5 +1,5 @@
---- Idempotency: what was done for a ClientToken is not done again, and a ClientToken that comes back
--- with other parameters is refused.
+--- Idempotency: what was done for a ClientToken is not done again, and a ClientToken that comes
+-- back with other parameters is refused.
 
 local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"

@@ -1,9 +1,10 @@
---- The eleven operations over the emulator's state. Each takes the emulator, the caller of its token
--- (a chat and a participant of it), and checked input; gives a result, or nil, an exception's name,
--- a message and further members.
+--- The eleven operations over the emulator's state. Each takes the emulator, the caller of its
+-- token (a chat and a participant of it), and checked input; gives a result, or nil, an exception's
+-- name, a message and further members.
 
 local attachments = require "connectparticipant.emulator.attachments"
 local crypto = require "connectparticipant.emulator.crypto"
+local json = require "connectparticipant.emulator.json"
 local once = require "connectparticipant.emulator.once"
 local state = require "connectparticipant.emulator.state"
 local transcript = require "connectparticipant.emulator.transcript"
@@ -119,12 +120,10 @@ function service.GetTranscript(emulator, caller, input)
   end
   local page, problem = transcript.page(chat, input, emulator.credentials.secret_key)
   if not page then return nil, "ValidationException", problem end
-  local items = {}
+  local items = setmetatable({}, json.list)
   for index, item in ipairs(page.items) do items[index] = shown(emulator, item) end
   return {
-    InitialContactId = chat.id, NextToken = page.next_token,
-    -- lua-cjson would write an empty list as an object.
-    Transcript = #items > 0 and items or nil,
+    InitialContactId = chat.id, Transcript = items, NextToken = page.next_token,
   }
 end
 

@@ -31,9 +31,10 @@ local function signing_key(credentials, date)
   return keys[name]
 end
 
+-- `canonical` is the canonical request in pieces.
 local function signature(credentials, date, time, canonical)
   local scope = ("%s/%s/s3/aws4_request"):format(date, credentials.region)
-  local text = table.concat({ ALGORITHM, time, scope, crypto.sha256(canonical) }, "\n")
+  local text = table.concat({ ALGORITHM, time, scope, crypto.sha256_of(canonical) }, "\n")
   return crypto.hex(crypto.hmac(signing_key(credentials, date), text)), text
 end
 
@@ -59,15 +60,17 @@ local function canonical_path(path)
   return (escape(unescape(path)):gsub("%%2F", "/"))
 end
 
-local function canonical_request(method, path, parameters, names, headers)
-  local lines = { method, canonical_path(path), canonical_query(parameters) }
+local function canonical_request(method, path, query, names, headers)
+  local pieces = { method, "\n", canonical_path(path), "\n", query, "\n" }
   for _, name in ipairs(names) do
-    lines[#lines + 1] = name .. ":" .. collapse(headers[name] or "")
+    pieces[#pieces + 1] = name .. ":"
+    pieces[#pieces + 1] = collapse(headers[name] or "")
+    pieces[#pieces + 1] = "\n"
   end
-  lines[#lines + 1] = ""
-  lines[#lines + 1] = table.concat(names, ";")
-  lines[#lines + 1] = "UNSIGNED-PAYLOAD"
-  return table.concat(lines, "\n")
+  pieces[#pieces + 1] = "\n"
+  pieces[#pieces + 1] = table.concat(names, ";")
+  pieces[#pieces + 1] = "\nUNSIGNED-PAYLOAD"
+  return pieces
 end
 
 --- Makes a presigned URL.
@@ -90,10 +93,10 @@ function sigv4.presign(request, credentials)
     ["X-Amz-SignedHeaders"] = table.concat(names, ";"),
     ["X-Amz-Security-Token"] = credentials.token,
   }
-  local canonical = canonical_request(request.method, request.path, parameters, names, headers)
+  local query = canonical_query(parameters)
+  local canonical = canonical_request(request.method, request.path, query, names, headers)
   local signed = signature(credentials, date, time, canonical)
-  return request.origin .. request.path .. "?" .. canonical_query(parameters)
-    .. "&X-Amz-Signature=" .. signed
+  return request.origin .. request.path .. "?" .. query .. "&X-Amz-Signature=" .. signed
 end
 
 --- Splits a raw query string.
@@ -160,14 +163,14 @@ local function check_presence(parameters)
 end
 
 local function check_credential(parameters, credentials)
-  local key, date, region, service =
-    parameters["X-Amz-Credential"]:match("^([^/]+)/(%d%d%d%d%d%d%d%d)/([^/]+)/([^/]+)/aws4_request$")
+  local key, date, region, service = parameters["X-Amz-Credential"]
+    :match("^([^/]+)/(%d%d%d%d%d%d%d%d)/([^/]+)/([^/]+)/aws4_request$")
   if not key then
     return malformed("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
       .. 'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
   elseif date ~= parameters["X-Amz-Date"]:sub(1, 8) then
-    return malformed(('Invalid credential date "%s". This date is not the same as X-Amz-Date: "%s".')
-      :format(date, parameters["X-Amz-Date"]:sub(1, 8)))
+    return malformed(('Invalid credential date "%s". This date is not the same as X-Amz-Date: '
+      .. '"%s".'):format(date, parameters["X-Amz-Date"]:sub(1, 8)))
   elseif service ~= "s3" then
     return malformed(('Error parsing the X-Amz-Credential parameter; incorrect service "%s". This '
       .. 'endpoint belongs to "s3".'):format(service))
@@ -226,15 +229,16 @@ local function check_headers(parameters, headers)
 end
 
 local function check_signature(request, parameters, names, credentials)
-  local canonical = canonical_request(request.method, request.path, parameters, names,
-    request.headers)
+  local canonical = canonical_request(request.method, request.path, canonical_query(parameters),
+    names, request.headers)
   local time = parameters["X-Amz-Date"]
   local wanted, text = signature(credentials, time:sub(1, 8), time, canonical)
   if wanted == parameters["X-Amz-Signature"] then return true end
   return denied("SignatureDoesNotMatch", "The request signature we calculated does not match "
     .. "the signature you provided. Check your key and signing method.", {
       { "AWSAccessKeyId", credentials.access_key }, { "StringToSign", text },
-      { "SignatureProvided", parameters["X-Amz-Signature"] }, { "CanonicalRequest", canonical },
+      { "SignatureProvided", parameters["X-Amz-Signature"] },
+      { "CanonicalRequest", table.concat(canonical) },
     })
 end
 

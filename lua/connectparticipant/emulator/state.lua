@@ -8,6 +8,7 @@ local state = {}
 
 -- Bounds against a client that never ends: what is oldest goes first.
 local CONNECTIONS, REPLIES, ITEMS, CHATS = 1000, 1000, 10000, 10000
+local TRIMMED = 1000 -- items that go at once, since to remove the first of many costs most
 
 local function iso(at)
   local whole = math.floor(at)
@@ -24,12 +25,6 @@ State.__index = State
 
 local function token(kind)
   return kind .. "." .. crypto.hex(crypto.random(48))
-end
-
--- Adds to a list and gives what no longer has room in it.
-local function push(list, value, most)
-  list[#list + 1] = value
-  if #list > most then return table.remove(list, 1) end
 end
 
 local function add_participant(self, chat, given)
@@ -52,9 +47,9 @@ function State:new_chat(participants)
   if self.chats >= CHATS then return nil, "there are too many chats" end
   self.chats = self.chats + 1
   local chat = {
-    id = crypto.uuid(), participants = {}, items = {}, attachments = 0, first_item = 1,
-    replies = {}, reply_order = {}, view_token = token "view", session_id = crypto.uuid(),
-    session = "initiated", open = true,
+    id = crypto.uuid(), participants = {}, items = {}, first_item = 1, attachments = 0, open = true,
+    replies = {}, old_replies = {}, reply_count = 0, view_token = token "view",
+    session_id = crypto.uuid(), session = "initiated",
   }
   self.data.chats[chat.id] = chat
   local added = {}
@@ -71,8 +66,9 @@ function State:new_connection(caller, lifetime)
     chat = caller.chat.id, participant = caller.participant.id, kind = "connection",
     expiry = expiry,
   }
-  local oldest = push(caller.participant.connections, value, CONNECTIONS)
-  if oldest then self.data.tokens[oldest] = nil end
+  local connections = caller.participant.connections
+  connections[#connections + 1] = value
+  if #connections > CONNECTIONS then self.data.tokens[table.remove(connections, 1)] = nil end
   self:changed()
   return value, iso(expiry)
 end
@@ -96,7 +92,12 @@ function State:add_item(chat, participant, item)
   else
     item.ParticipantRole = "SYSTEM"
   end
-  if push(chat.items, item, ITEMS) then chat.first_item = chat.first_item + 1 end
+  chat.items[#chat.items + 1] = item
+  if #chat.items >= ITEMS + TRIMMED then
+    local kept = {}
+    for index = TRIMMED + 1, #chat.items do kept[index - TRIMMED] = chat.items[index] end
+    chat.items, chat.first_item = kept, chat.first_item + TRIMMED
+  end
   self:changed()
   return item
 end
@@ -114,13 +115,14 @@ end
 
 --- The answer to an earlier call with this key, as `remember` has it.
 function State.recall(chat, key)
-  return chat.replies[key]
+  return chat.replies[key] or chat.old_replies[key]
 end
 
 function State:remember(chat, key, reply)
-  chat.replies[key] = reply
-  local oldest = push(chat.reply_order, key, REPLIES)
-  if oldest then chat.replies[oldest] = nil end
+  if chat.reply_count >= REPLIES then
+    chat.old_replies, chat.replies, chat.reply_count = chat.replies, {}, 0
+  end
+  chat.replies[key], chat.reply_count = reply, chat.reply_count + 1
   self:changed()
 end
 
@@ -144,7 +146,7 @@ local function forget(self, attachment)
   self.data.attachments[attachment.id] = nil
   local chat = self.data.chats[attachment.chat]
   chat.attachments = chat.attachments - 1
-  chat.replies[attachment.key] = nil
+  chat.replies[attachment.key], chat.old_replies[attachment.key] = nil, nil
   self:changed()
 end
 

@@ -80,7 +80,8 @@ end
 function transcript.page(chat, input, secret)
   local known = view(chat)
   local direction = input.ScanDirection or (input.StartPosition and "FORWARD") or "BACKWARD"
-  local forward, number, problem = direction == "FORWARD", nil, nil
+  local forward = direction == "FORWARD"
+  local number, problem
   if input.NextToken then
     number, forward = decode(secret, chat, input.NextToken)
     if not number then return nil, "NextToken is not valid" end
