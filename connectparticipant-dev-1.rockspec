@@ -36,6 +36,7 @@ build = {
         "csrc/curl_codes.c",
         "csrc/endpoint.c",
         "csrc/engine.c",
+        "csrc/engine_poll.c",
         "csrc/error.c",
         "csrc/exchange.c",
         "csrc/exchange_options.c",

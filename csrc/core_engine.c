@@ -68,6 +68,28 @@ static int lua_engine_wait(lua_State *L) {
   return 0;
 }
 
+/* engine:pollfd(), engine:events(), engine:timeout(): what cqueues and its like poll an object by
+ */
+static int lua_engine_pollfd(lua_State *L) {
+  int fd = engine_pollfd(engine_at(L, 1));
+  if (fd < 0) return luaL_error(L, "no descriptor is left");
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+static int lua_engine_events(lua_State *L) {
+  engine_at(L, 1);
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+static int lua_engine_timeout(lua_State *L) {
+  double seconds = engine_timeout(engine_at(L, 1));
+  if (seconds < 0) return 0;
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
 static int lua_engine_close(lua_State *L) {
   engine_close(engine_at(L, 1));
   return 0;
@@ -493,9 +515,15 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 void core_engine_open(lua_State *L) {
-  static const luaL_Reg engine_methods[] = {
-      {"step", lua_engine_step},   {"ready", lua_engine_ready},       {"wait", lua_engine_wait},
-      {"close", lua_engine_close}, {"transfer", lua_engine_transfer}, {NULL, NULL}};
+  static const luaL_Reg engine_methods[] = {{"step", lua_engine_step},
+                                            {"ready", lua_engine_ready},
+                                            {"wait", lua_engine_wait},
+                                            {"pollfd", lua_engine_pollfd},
+                                            {"events", lua_engine_events},
+                                            {"timeout", lua_engine_timeout},
+                                            {"close", lua_engine_close},
+                                            {"transfer", lua_engine_transfer},
+                                            {NULL, NULL}};
   static const luaL_Reg engine_metamethods[] = {{"__gc", lua_engine_close},
                                                 {"__close", lua_engine_close},
                                                 {"__tostring", lua_engine_tostring},

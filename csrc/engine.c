@@ -54,6 +54,7 @@ static void unlink_exchange(struct engine *engine, struct exchange *x) {
 static void abandon(struct engine *engine) {
   engine->multi = NULL;
   engine->idles = 0;
+  engine_poll_close(engine);
   while (engine->first != NULL) {
     struct exchange *x = engine->first;
     fault_set(&x->fault, "transport", "FORKED", "the process was forked during the exchange");
@@ -208,6 +209,7 @@ void engine_close(struct engine *engine) {
     curl_multi_cleanup(engine->multi);
   }
   engine->multi = NULL;
+  engine_poll_close(engine);
   buffer_free(&engine->ready);
   engine->ready_at = 0;
 }

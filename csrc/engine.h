@@ -18,7 +18,8 @@ struct engine {
   struct buffer ready; /* ids of exchanges that became done, or wait for the caller */
   size_t ready_at;
   double last_id;
-  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
+  struct engine_poll *poll; /* NULL until a host asks for it */
+  CURL *idle[ENGINE_IDLE];  /* easy handles of operations, ready for the next */
   int idles;
 };
 
@@ -48,5 +49,14 @@ void engine_moved(struct engine *engine);
  * gives 0 when there is none. */
 void engine_note_ready(struct engine *engine, const struct exchange *x);
 double engine_next_ready(struct engine *engine);
+
+/* A descriptor that becomes readable when a step would move something; -1 where there is none. It
+ * covers sockets below FD_SETSIZE, which is all that libcurl tells of. */
+int engine_pollfd(struct engine *engine);
+
+/* Seconds after which a step is due whatever the descriptor says; negative: never. */
+double engine_timeout(struct engine *engine);
+
+void engine_poll_close(struct engine *engine);
 
 #endif

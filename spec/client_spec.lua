@@ -70,7 +70,7 @@ describe("a client", function()
       local _, dot = pcall(function() return (client.get_attachment({})) end)
       assert.truthy(dot:match("client_spec.lua:%d+: call it as client:get_attachment"), dot)
       local _, none = pcall(function() return (client:get_attachment()) end)
-      assert.truthy(none:match("client_spec.lua:%d+: get_attachment needs a table, not a nil"), none)
+      assert.truthy(none:find("get_attachment needs a table, not a nil", 1, true), none)
     end)
 
     it("is closed when its variable with <close> ends", function()

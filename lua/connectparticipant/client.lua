@@ -98,6 +98,13 @@ function Client:prepare()
   if not resolved then return failure.configuration(problem) end
   local settings, err = settings_of(resolved)
   if not settings then return err end
+  if self.options.shared_dict then
+    local place
+    place, problem = require("connectparticipant.shared").open(self.options.shared_dict)
+    if not place then return failure.configuration(problem) end
+    self.quota = retry.quota(place.tokens)
+    self.pace = pace.new(self.loop.clock.now, place.store)
+  end
   self.config, self.settings = resolved, settings
 end
 

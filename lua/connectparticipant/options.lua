@@ -21,6 +21,7 @@ local options = {}
 ---@field driver? "blocking"|"ngx"|connectparticipant.Driver
 ---@field logger? fun(event: table) told of every attempt; what it raises goes on to the caller
 ---@field allow_insecure? boolean allows http to other hosts
+---@field shared_dict? string nginx's dictionary in which all workers keep one pace and retry quota
 
 ---@class connectparticipant.Driver how a host waits
 ---@field wait fun(engine: userdata, seconds: number) until the engine can go on, at most so long
@@ -31,6 +32,7 @@ local TYPES = {
   use_dualstack = "boolean", max_attempts = "count", connect_timeout = "seconds",
   timeout = "seconds", stall_timeout = "seconds", ca_file = "string", proxy = "string",
   app_id = "string", driver = "driver", logger = "function", allow_insecure = "boolean",
+  shared_dict = "string",
 }
 
 local MAP_TYPES = { concurrency = "count" }

@@ -14,11 +14,7 @@ local Pace = {}
 Pace.__index = Pace
 
 local function entry_of(self, operation, now)
-  local entry = self.entries[operation]
-  if not entry then
-    entry = { good = 0, since = now, next_turn = now }
-    self.entries[operation] = entry
-  end
+  local entry = self.store:load(operation) or { good = 0, since = now, next_turn = now }
   -- What went through lately tells what the service allows.
   local span = now - entry.since
   if span >= WINDOW then
@@ -35,13 +31,13 @@ function Pace:reserve(operation)
   local now = self.now()
   local entry = entry_of(self, operation, now)
   if not entry.rate then return 0 end
-  local calm = now - entry.throttled_at
+  local calm, turn = now - entry.throttled_at, math.max(now, entry.next_turn)
   if calm > FORGET and entry.next_turn <= now then
     entry.rate = nil
-    return 0
+  else
+    entry.next_turn = turn + 1 / (entry.rate + calm * GROWTH)
   end
-  local turn = math.max(now, entry.next_turn)
-  entry.next_turn = turn + 1 / (entry.rate + calm * GROWTH)
+  self.store:save(operation, entry)
   return turn - now
 end
 
@@ -57,6 +53,7 @@ function Pace:throttled(operation)
   entry.rate = math.max(SLOWEST, math.min(reached, through) * CUT)
   entry.throttled_at = now
   entry.next_turn = math.max(entry.next_turn, now) + 1 / entry.rate
+  self.store:save(operation, entry)
 end
 
 --- A request went through.
@@ -64,12 +61,26 @@ end
 function Pace:succeeded(operation)
   local entry = entry_of(self, operation, self.now())
   entry.good = entry.good + 1
+  self.store:save(operation, entry)
+end
+
+-- The numbers of one client alone.
+local Store = {}
+Store.__index = Store
+
+function Store:load(operation)
+  return self[operation]
+end
+
+function Store:save(operation, entry)
+  self[operation] = entry
 end
 
 ---@param now fun(): number monotonic seconds
+---@param store? table with `load(operation)` and `save(operation, entry)`, where workers share it
 ---@return connectparticipant.Pace
-function pace.new(now)
-  return setmetatable({ now = now, entries = {} }, Pace)
+function pace.new(now, store)
+  return setmetatable({ now = now, store = store or setmetatable({}, Store) }, Pace)
 end
 
 return pace

@@ -19,20 +19,33 @@ Quota.__index = Quota
 ---@return integer|nil cost
 function Quota:acquire(throttled)
   local cost = throttled and THROTTLING_COST or TRANSIENT_COST
-  if self.tokens < cost then return nil end
-  self.tokens = self.tokens - cost
-  return cost
+  if self.tokens:add(-cost) >= 0 then return cost end
+  self.tokens:add(cost)
+  return nil
 end
 
 --- A call succeeded: gives back its last retry's cost, or a little where it needed none.
 ---@param cost? integer
 function Quota:release(cost)
-  self.tokens = math.min(CAPACITY, self.tokens + (cost or 1))
+  local excess = self.tokens:add(cost or 1) - CAPACITY
+  if excess > 0 then self.tokens:add(-excess) end
 end
 
+-- The tokens of one client alone.
+local Tokens = {}
+Tokens.__index = Tokens
+
+function Tokens:add(count)
+  self.count = self.count + count
+  return self.count
+end
+
+--- A quota; `tokens` makes what counts them where workers share it.
+---@param tokens? fun(capacity: integer): table with `add(count)`, which gives the new count
 ---@return connectparticipant.Quota
-function retry.quota()
-  return setmetatable({ tokens = CAPACITY }, Quota)
+function retry.quota(tokens)
+  local own = tokens and tokens(CAPACITY) or setmetatable({ count = CAPACITY }, Tokens)
+  return setmetatable({ tokens = own }, Quota)
 end
 
 --- Seconds to wait before a retry.

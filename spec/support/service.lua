@@ -2,7 +2,7 @@
 -- them: `script { put = { { status = 503 }, {} } }` refuses the first PUT and takes the second.
 -- Requests beyond the script are answered as they should be. What a step can say:
 --   status, error, message, headers, body, xml    this answer, without doing anything
---   close     no answer; the connection is closed       read = n    closed after n bytes of the body
+--   close     no answer; the connection is closed       read = n    closed after n body bytes
 --   lose      done, but the answer is lost              hang        no answer, ever
 --   cut = n   the connection ends after n bytes of the answer's body
 --   url, expiry, include, id (start); size (get); page, scan (transcript); etag, no_range (object)
@@ -28,8 +28,8 @@ function service.start()
   local pipe = assert(io.popen(("LUA_PROGRAM='%s' exec '%s' spec/support/service_server.lua")
     :format(lua, lua)))
   local port = assert(pipe:read "*l", "the service did not start")
-  return setmetatable({ pipe = pipe, port = tonumber(port), endpoint = "http://127.0.0.1:" .. port },
-    Service)
+  local endpoint = "http://127.0.0.1:" .. port
+  return setmetatable({ pipe = pipe, port = tonumber(port), endpoint = endpoint }, Service)
 end
 
 local function control(self, path, body)

@@ -199,7 +199,9 @@ local function serve(client, buffer, request, route, fault)
   local size = tonumber(request.headers["content-length"]) or 0
   if request.headers.expect then send(client, "HTTP/1.1 100 Continue\r\n\r\n") end
   local wanted = fault.read and math.min(fault.read, size) or size
-  request.body = receive(client, buffer, function(data) return #data >= wanted and wanted or nil end)
+  request.body = receive(client, buffer, function(data)
+    return #data >= wanted and wanted or nil
+  end)
   if not request.body then return false end
   log(request, route)
   if fault.hang then

@@ -1,0 +1,77 @@
+-- Other hosts: what a scheduler needs to run calls beside everything else it runs.
+local cqueues = require "cqueues"
+local faults = require "spec.support.faults"
+local participant = require "connectparticipant"
+
+local server
+setup(function() server = faults.start() end)
+teardown(function() server:stop() end)
+
+local function call(client)
+  return client:upload_attachment { ConnectionToken = "token", body = ("x"):rep(50000),
+    AttachmentName = "a.txt" }
+end
+
+describe("cqueues", function()
+  it("polls the engine, and runs others meanwhile", function()
+    local polls = 0
+    local client = participant.new { endpoint = server.url, driver = {
+      wait = function(engine, seconds)
+        polls = polls + 1
+        assert.equal("r", engine:events())
+        assert.equal("number", type(engine:pollfd()))
+        cqueues.poll(engine, seconds)
+      end,
+      sleep = cqueues.sleep,
+    } }
+    server:script { faults.started(), faults.stored(), faults.ok(), faults.started(),
+      faults.stored(), faults.ok() }
+    local queue, done, ticks = cqueues.new(), {}, 0
+    -- The behaviours come in order, so the second begins when the first has ended.
+    queue:wrap(function()
+      done[1] = assert(call(client))
+      done[2] = assert(call(client))
+    end)
+    queue:wrap(function()
+      while not done[2] do
+        ticks = ticks + 1
+        cqueues.sleep(0.001)
+      end
+    end)
+    assert(queue:loop())
+    assert.equal(50000, done[2].AttachmentSizeInBytes)
+    assert.truthy(polls > 0 and ticks > 0)
+    client:close()
+  end)
+
+  it("does not wait for the engine when nothing is under way", function()
+    local engine = require("connectparticipant.core").engine()
+    assert.is_nil(engine:timeout())
+    assert.equal("number", type(engine:pollfd()))
+    engine:close()
+  end)
+end)
+
+describe("a scheduler of plain coroutines", function()
+  it("is yielded to, and goes on with whoever it likes", function()
+    local client = participant.new { endpoint = server.url, driver = {
+      wait = function(engine)
+        coroutine.yield "waiting"
+        engine:wait(0.001)
+      end,
+      sleep = function() coroutine.yield "sleeping" end,
+    } }
+    server:script { faults.started(), faults.stored(), faults.ok() }
+    local routine, yields = coroutine.create(function() return call(client) end), 0
+    local result
+    repeat
+      local ok, value = coroutine.resume(routine)
+      assert.is_true(ok, value)
+      if value == "waiting" then yields = yields + 1 end
+      result = value
+    until coroutine.status(routine) == "dead"
+    assert.truthy(yields > 0)
+    assert.equal("attachment-1", result.AttachmentId)
+    client:close()
+  end)
+end)
