@@ -102,6 +102,26 @@ local function bind(options)
   return { fd = fd, port = port, tls_fd = tls_fd, tls_port = tls_port }
 end
 
+-- A directory with state serves one emulator at a time, and only if it can be read.
+local function check_state(directory)
+  local file = io.open(directory .. "/nginx.pid", "r")
+  local pid = file and file:read "*l"
+  if file then file:close() end
+  file = pid and pid:match "^%d+$" and io.open("/proc/" .. pid .. "/cmdline", "rb")
+  local command = file and file:read "*a" or ""
+  if file then file:close() end
+  if command:find(directory .. "/nginx.conf", 1, true) then
+    return nil, ("the emulator of process %s keeps its state there: %s"):format(pid, directory)
+  end
+  file = io.open(directory .. "/state.json", "r")
+  local text = file and file:read "*a"
+  if file then file:close() end
+  if text and not cjson.decode(text) then
+    return nil, directory .. "/state.json is not the emulator's state; remove it to begin anew"
+  end
+  return true
+end
+
 local function prepare(options)
   local nginx, problem = find_nginx()
   if not nginx then return nil, problem end
@@ -111,6 +131,9 @@ local function prepare(options)
   local directory
   directory, problem = make_directory(options)
   if not directory then return nil, problem end
+  local usable
+  usable, problem = check_state(directory)
+  if not usable then return nil, problem end
   return { nginx = nginx, modules = modules, directory = directory }
 end
 

@@ -1,4 +1,5 @@
---- Digests, HMAC and randomness for the emulator, from the libcrypto that nginx is linked with.
+--- SHA-256, HMAC, MD5 and randomness for the emulator, from the libcrypto that nginx is linked
+-- with.
 
 local ffi = require "ffi"
 
