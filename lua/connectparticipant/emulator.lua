@@ -201,6 +201,9 @@ function emulator.run(given)
   local options = {}
   for name, value in pairs(DEFAULTS) do options[name] = value end
   for name, value in pairs(given or {}) do options[name] = value end
+  if options.s3_endpoint and not options.s3_endpoint:find "^https?://[^/]+/?$" then
+    return nil, "--s3-endpoint must be like https://host:port"
+  end
   if options.s3_endpoint and not options.s3_bucket then
     return nil, "--s3-endpoint needs --s3-bucket too"
   end
