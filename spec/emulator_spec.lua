@@ -3,6 +3,7 @@ local emulated = require "spec.support.emulated"
 local emulator = require "connectparticipant.emulator"
 local http = require "spec.support.http"
 local process = require "spec.support.process"
+local socket = require "socket"
 
 local service
 setup(function() service = emulated.start { scan_seconds = 0.01 } end)
@@ -333,6 +334,29 @@ describe("a message", function()
   end)
 end)
 
+describe("an event about a message", function()
+  it("gives the message a receipt of whom it reached", function()
+    local chat = service:admin("POST", "chats",
+      { participants = { { role = "CUSTOMER" }, { role = "AGENT" } } })
+    local customer = service:connect(chat.participants[1].participant_token)
+    local agent = service:connect(chat.participants[2].participant_token)
+    local sent = service:call("message", agent,
+      { ContentType = "text/plain", Content = "x" }).result
+    local event = { Content = ('{"messageId":"%s"}'):format(sent.Id),
+      ContentType = "application/vnd.amazonaws.connect.event.message.delivered" }
+    local delivered = service:call("event", customer, event).result.AbsoluteTime
+    event.ContentType = "application/vnd.amazonaws.connect.event.message.read"
+    local read = service:call("event", customer, event).result.AbsoluteTime
+    local message = service:call("transcript", agent, { StartPosition = { Id = sent.Id },
+      MaxResults = 1 }).result.Transcript[1]
+    assert.same({ MessageId = sent.Id, Receipts = { { DeliveredTimestamp = delivered,
+      ReadTimestamp = read, RecipientParticipantId = chat.participants[1].participant_id } } },
+      message.MessageMetadata)
+    event.Content = '{"messageId":"stranger"}'
+    refused(service:call("event", customer, event), 400, "ValidationException")
+  end)
+end)
+
 describe("JSON", function()
   local token
   setup(function() token = service:connect() end)
@@ -445,6 +469,22 @@ describe("faults", function()
     assert.equal("", http.raw(service.port, request))
     service:fault { operation = "GetTranscript", action = "truncate" }
     assert.truthy(http.raw(service.port, request):match('"AttachmentId":"$'))
+  end)
+end)
+
+describe("connections", function()
+  it("may be opened and dropped by the thousand", function()
+    local token = service:connect()
+    local begun = "POST /participant/transcript HTTP/1.1\r\nHost: x\r\nContent-Len"
+    for _ = 1, 20 do
+      local open = {}
+      for index = 1, 500 do
+        open[index] = assert(socket.connect("127.0.0.1", service.port))
+        if index % 2 == 0 then open[index]:send(begun) end
+      end
+      for _, connection in ipairs(open) do connection:close() end
+    end
+    assert.equal(200, service:call("transcript", token, {}).status)
   end)
 end)
 
