@@ -513,6 +513,19 @@ describe("a directory", function()
       "-newer", directory .. "/nginx.conf" }.stdout)
   end)
 
+  it("keeps no secret of a request in its log", function()
+    local service_here = emulated.start { dir = directory }
+    local token = service_here:connect(service_here.running.participant_token)
+    emulated.put(service_here:begin(token, 5), "hello")
+    service_here:call("views/" .. service_here.running.view_token, token)
+    service_here:stop()
+    local log = process.run { "cat", directory .. "/access.log" }.stdout
+    assert.truthy(log:find("PUT /object/attachments/[%x-]+ 200 "))
+    assert.truthy(log:find("GET /participant/views/... 200 ", 1, true))
+    assert.is_nil(log:find("X-Amz-", 1, true))
+    assert.is_nil(log:find(service_here.running.view_token, 1, true))
+  end)
+
   it("that holds something else is left alone", function()
     local file = assert(io.open(directory .. "/state.json", "w"))
     file:write "{broken"
