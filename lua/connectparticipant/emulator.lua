@@ -201,6 +201,9 @@ function emulator.run(given)
   local options = {}
   for name, value in pairs(DEFAULTS) do options[name] = value end
   for name, value in pairs(given or {}) do options[name] = value end
+  if options.s3_endpoint and not options.s3_endpoint:find "^https?://[^/]+/?$" then
+    return nil, "--s3-endpoint must be like https://host:port"
+  end
   if options.s3_endpoint and not options.s3_bucket then
     return nil, "--s3-endpoint needs --s3-bucket too"
   end
@@ -246,10 +249,13 @@ function Running:stop()
   self.pipe = nil
 end
 
--- The Lua that runs, to run the command with: the first of its own arguments.
+-- The Lua that runs, to run the command with. Linux knows; elsewhere it is the first of the own
+-- arguments.
 local function interpreter()
   local given = os.getenv "LUA_PROGRAM"
   if given and given ~= "" then return given end
+  local running = first_line "readlink /proc/$PPID/exe 2>/dev/null"
+  if running and running:match "[^/]*$":find "^lua" then return running end
   local program, index = "lua", -1
   local arguments = rawget(_G, "arg") or {}
   while arguments[index] do

@@ -20,7 +20,14 @@ http {
   lua_socket_log_errors off;
   # Names like x-amz-meta-contact_id stay as they are.
   lua_transform_underscores_in_response_headers off;
-  access_log %(directory)/access.log;
+  # Neither a presigned query nor a view's token belongs into a file.
+  map $request_uri $logged {
+    "~^/participant/views/" "/participant/views/...";
+    "~^(?<path_alone>[^?]*)" $path_alone;
+  }
+  log_format readable '$time_iso8601 $request_method $logged $status '
+    '${body_bytes_sent}B ${request_time}s';
+  access_log %(directory)/access.log readable;
   client_body_temp_path %(directory)/incoming;
   proxy_temp_path %(directory)/unused;
   fastcgi_temp_path %(directory)/unused;

@@ -1,5 +1,4 @@
---- SHA-256, HMAC, MD5 and randomness for the emulator, from the libcrypto that nginx is linked
--- with.
+--- Digests, HMAC and randomness for the emulator, from the libcrypto that nginx is linked with.
 
 local ffi = require "ffi"
 
