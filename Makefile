@@ -36,7 +36,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint soak conformance install clean help
+.PHONY: build demo test lint soak conformance bench install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -79,6 +79,15 @@ conformance: ## compare what AWS's SDKs for Python and JavaScript send with what
 	@sh spec/support/packages.sh peers
 	@$(MAKE) --no-print-directory -s build $(SDK)
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/conformance/conformance.lua
+
+build/bench/%: spec/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $< -lcurl -lssl -lcrypto -lpthread
+
+bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough look)
+	@sh spec/support/packages.sh bench
+	@$(MAKE) --no-print-directory -s build $(SDK) build/bench/raw build/bench/drop
+	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
 
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/connectparticipant $(DESTDIR)$(BINDIR)

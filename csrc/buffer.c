@@ -49,13 +49,17 @@ bool buffer_add_char(struct buffer *b, char c) {
 
 bool buffer_format(struct buffer *b, const char *format, ...) {
   va_list arguments;
+  if (!buffer_reserve(b, 64)) return false;
+  size_t room = b->capacity - b->size;
   va_start(arguments, format);
-  int size = vsnprintf(NULL, 0, format, arguments);
+  int size = vsnprintf(b->data + b->size, room, format, arguments);
   va_end(arguments);
   if (size < 0 || !buffer_reserve(b, (size_t)size)) return !(b->failed = true);
-  va_start(arguments, format);
-  vsnprintf(b->data + b->size, (size_t)size + 1, format, arguments);
-  va_end(arguments);
+  if ((size_t)size >= room) {
+    va_start(arguments, format);
+    vsnprintf(b->data + b->size, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+  }
   b->size += (size_t)size;
   return true;
 }

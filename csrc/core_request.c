@@ -221,7 +221,7 @@ static int call_operation(lua_State *L) {
   const struct operation *operation = &model_operations[lua_tointeger(L, lua_upvalueindex(1))];
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
-  int count = settings_push(L, 2);
+  int count = settings_push_kept(L, 2);
   if (count != 1) return count;
   int settings = lua_gettop(L);
   count = push_request(L, operation, 1, settings);

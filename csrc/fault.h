@@ -7,7 +7,7 @@
 struct fault {
   const char *kind; /* NULL: there is none. As in an error's `kind` */
   char code[40];
-  char message[512];
+  char message[256];
   bool retryable;
 };
 

@@ -3,7 +3,6 @@
 #include "model.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define JSON_ENCODE "connectparticipant.json.encode"
@@ -135,6 +134,14 @@ static const struct member *find_member(const struct member *members, const char
   return NULL;
 }
 
+/* A model's names are short, and its shapes few levels deep, so that a path always fits. */
+static void add_name(char path[JSON_PATH], size_t length, const char *name) {
+  size_t size = strlen(name);
+  if (length + size + 2 > JSON_PATH) return;
+  if (length > 0) path[length++] = '.';
+  memcpy(path + length, name, size + 1);
+}
+
 /* The table is on top. Only existing fields change, so lua_next may go on meanwhile. */
 static bool shape_struct(lua_State *L, const struct member *members, char *path) {
   lua_pushnil(L);
@@ -146,7 +153,7 @@ static bool shape_struct(lua_State *L, const struct member *members, char *path)
       lua_pushnil(L);
     } else {
       size_t length = strlen(path);
-      snprintf(path + length, JSON_PATH - length, "%s%s", length > 0 ? "." : "", member->name);
+      add_name(path, length, member->name);
       if (!shape_value(L, member, path)) return false;
       path[length] = '\0';
     }

@@ -120,7 +120,7 @@ static void add_whole(struct building *b, const struct member *m, const char *pa
   } else if (m->max > 0 && value > m->max) {
     problem(b, path, "must be at most %.0f", m->max);
   } else {
-    buffer_format(&b->request->body, "%.0f", value + 0.0); /* -0.0 is 0 */
+    buffer_format(&b->request->body, "%lld", (long long)value);
   }
 }
 
@@ -249,19 +249,25 @@ static void push_member(struct building *b, const struct member *m) {
 /* The table is on top of the stack. */
 static void add_struct(struct building *b, const struct member *members, const char *path) {
   struct buffer *body = &b->request->body;
-  const char *separator = "";
+  const char *separator = "\"";
   check_keys(b, members, path);
   buffer_add_char(body, '{');
   for (const struct member *m = members; m->name != NULL; m++) {
-    char inner[PATH_SIZE];
-    snprintf(inner, sizeof inner, "%s%s%s", path, *path != '\0' ? "." : "", m->name);
+    char joined[PATH_SIZE];
+    const char *inner = m->name;
+    if (*path != '\0') {
+      snprintf(joined, sizeof joined, "%s.%s", path, m->name);
+      inner = joined;
+    }
     push_member(b, m);
     if (lua_isnil(b->L, -1)) {
       if (m->need == REQUIRED) problem(b, inner, "is required");
     } else {
       if (m->place == IN_BODY) {
-        buffer_format(body, "%s\"%s\":", separator, m->name);
-        separator = ",";
+        buffer_add_text(body, separator);
+        buffer_add_text(body, m->name);
+        buffer_add(body, "\":", 2);
+        separator = ",\"";
       }
       add_value(b, m, inner);
     }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define SETTINGS_TYPE "connectparticipant.settings"
+#define LAST_SETTINGS "connectparticipant.settings.last"
 
 /* AWS's SDKs give a connection and an answer 60 s each; a connection needs far less. */
 #define CONNECT_TIMEOUT 10.0
@@ -126,6 +127,25 @@ static const char *problem_of_ca_file(const char *path) {
   return regular ? NULL : "it is not a file";
 }
 
+/* The options as bytes that are the same for the same options. */
+static void add_key(lua_State *L, struct buffer *key, int index) {
+  for (size_t i = 0; i < OPTIONS; i++) {
+    lua_getfield(L, index, options[i].name);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      size_t size;
+      const char *text = lua_tolstring(L, -1, &size);
+      buffer_add(key, text, size);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+      lua_Number number = lua_tonumber(L, -1);
+      buffer_add(key, (const char *)&number, sizeof number);
+    } else if (lua_toboolean(L, -1)) {
+      buffer_add_char(key, 't');
+    }
+    buffer_add_char(key, '\0');
+    lua_pop(L, 1);
+  }
+}
+
 static int fill(lua_State *L, struct settings *s, int index) {
   struct endpoint_rules rules = {
       .region = option_text(L, index, "region"),
@@ -177,9 +197,54 @@ int settings_push(lua_State *L, int index) {
   memset(s, 0, sizeof *s);
   luaL_getmetatable(L, SETTINGS_TYPE);
   lua_setmetatable(L, -2);
+  add_key(L, &s->key, table);
   int count = fill(L, s, table);
   if (count == 1 && (s->endpoint.failed || s->user_agent.failed)) luaL_error(L, "out of memory");
   return count;
+}
+
+/* Takes `size` bytes and a NUL off the key, if they are next. */
+static bool take(const char **at, const char *end, const void *bytes, size_t size) {
+  if ((size_t)(end - *at) <= size) return false;
+  if (memcmp(*at, bytes, size) != 0 || (*at)[size] != '\0') return false;
+  *at += size + 1;
+  return true;
+}
+
+/* Whether settings were made from the same options as there are at `index`. */
+static bool is_made_from(lua_State *L, const struct settings *s, int index) {
+  const char *at = buffer_text(&s->key), *end = at + s->key.size;
+  bool same = true;
+  for (size_t i = 0; same && i < OPTIONS; i++) {
+    lua_getfield(L, index, options[i].name);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      size_t size;
+      const char *text = lua_tolstring(L, -1, &size);
+      same = take(&at, end, text, size);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+      lua_Number number = lua_tonumber(L, -1);
+      same = take(&at, end, &number, sizeof number);
+    } else {
+      same = take(&at, end, "t", lua_toboolean(L, -1) ? 1 : 0);
+    }
+    lua_pop(L, 1);
+  }
+  return same;
+}
+
+int settings_push_kept(lua_State *L, int index) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
+  const struct settings *last = luaL_testudata(L, -1, SETTINGS_TYPE);
+  if (last != NULL && lua_istable(L, index)) {
+    check_options(L, index);
+    if (is_made_from(L, last, index)) return 1;
+  }
+  lua_pop(L, 1);
+  int count = settings_push(L, index);
+  if (count != 1) return count;
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
+  return 1;
 }
 
 int settings_new(lua_State *L) {
@@ -201,6 +266,7 @@ static int settings_endpoint(lua_State *L) {
 
 static int settings_gc(lua_State *L) {
   struct settings *s = settings_check(L, 1);
+  buffer_free(&s->key);
   buffer_free(&s->endpoint);
   buffer_free(&s->user_agent);
   buffer_free(&s->ca_file);

@@ -9,6 +9,7 @@
 
 struct settings {
   struct transport transport; /* its strings point into the buffers below */
+  struct buffer key;          /* the options it was made from */
   struct buffer endpoint;
   struct buffer user_agent;
   struct buffer ca_file;
@@ -23,6 +24,9 @@ int settings_new(lua_State *L);
 /* Makes settings from the table at `index`, which may be absent; leaves the userdata, or nil and
  * an error, on the stack and returns how many. */
 int settings_push(lua_State *L, int index);
+
+/* The same for calls that come with their options each time, which are mostly the last ones. */
+int settings_push_kept(lua_State *L, int index);
 
 struct settings *settings_check(lua_State *L, int index);
 

@@ -28,6 +28,10 @@ long text_length(const char *text, size_t size) {
   long length = 0;
   for (size_t i = 0; i < size; length++) {
     uint32_t character;
+    if (s[i] < 0x80) {
+      i++;
+      continue;
+    }
     size_t step = decode(s + i, size - i, &character);
     if (step == 0) return -1;
     i += step;
@@ -43,7 +47,7 @@ bool text_has_control(const char *text, size_t size, enum text_kind kind) {
   const unsigned char *s = (const unsigned char *)text;
   for (size_t i = 0; i < size;) {
     uint32_t c = s[i];
-    size_t step = decode(s + i, size - i, &c);
+    size_t step = c < 0x80 ? 1 : decode(s + i, size - i, &c);
     i += step == 0 ? 1 : step;
     if (!is_control(c)) continue;
     if (kind == TEXT_LINES && (c == '\t' || c == '\n' || c == '\r')) continue;

@@ -10,7 +10,7 @@ local emulator = {}
 
 local DEFAULTS = {
   port = 0, tls_port = 0, quota = 35, url_expiry = 900, max_size = 20 * 1024 * 1024,
-  scan_seconds = 0.2,
+  scan_seconds = 0.2, body_timeout = 20,
 }
 
 local MODULES = {
@@ -79,7 +79,7 @@ end
 local function make_directory(options)
   local directory = options.dir or first_line "mktemp -d"
   if not directory or directory == "" then return nil, "there is no place for temporary files" end
-  local made = os.execute(("mkdir -p %s/objects %s/incoming"):format(quote(directory),
+  local made = os.execute(("umask 077; mkdir -p %s/objects %s/incoming"):format(quote(directory),
     quote(directory)))
   if made ~= true and made ~= 0 then return nil, "the directory cannot be made: " .. directory end
   return first_line("cd " .. quote(directory) .. " && pwd -P")
@@ -118,6 +118,26 @@ local function remove(options, directory)
   if not options.dir then os.execute("rm -rf " .. quote(directory)) end
 end
 
+-- How many descriptors, and so connections, there may be.
+local function descriptors()
+  local most = tonumber(first_line "ulimit -Hn" or "") or 20000
+  local files = math.min(most, 20000)
+  return files, math.max(64, files - 256)
+end
+
+-- What nginx needs to reach a store elsewhere: the keys of the environment, names, and trust.
+local function outward(options)
+  if not options.s3_endpoint then return "", "", "" end
+  local servers = first_line "awk '$1 == \"nameserver\" { print $2 }' /etc/resolv.conf | head -n 1"
+  local resolver = servers and servers:match "^[%x.:]+$"
+  if resolver and resolver:find(":", 1, true) then resolver = "[" .. resolver .. "]" end
+  local bundle = os.getenv "AWS_CA_BUNDLE" or "/etc/ssl/certs/ca-certificates.crt"
+  local trusted = exists(bundle) and not bundle:find "[\"\n\\;{}$#%s]"
+    and ("lua_ssl_trusted_certificate %s; lua_ssl_verify_depth 5;"):format(bundle) or ""
+  return "env AWS_ACCESS_KEY_ID; env AWS_SECRET_ACCESS_KEY; env AWS_SESSION_TOKEN;",
+    resolver and "resolver " .. resolver .. ";" or "", trusted
+end
+
 local function write_files(plan, sockets, options)
   local directory = plan.directory
   local made, problem = certificate.make(directory, quote)
@@ -126,16 +146,17 @@ local function write_files(plan, sockets, options)
     directory = directory, keep = options.dir ~= nil, log_file = directory .. "/error.log",
     endpoint = "http://127.0.0.1:" .. sockets.port,
     tls_endpoint = "https://127.0.0.1:" .. sockets.tls_port, ca_file = directory .. "/ca.pem",
-    access_key = options.s3_endpoint and os.getenv "AWS_ACCESS_KEY_ID" or nil,
-    secret_key = options.s3_endpoint and os.getenv "AWS_SECRET_ACCESS_KEY" or nil,
-    session_token = options.s3_endpoint and os.getenv "AWS_SESSION_TOKEN" or nil,
     region = os.getenv "AWS_REGION", pid = (core.pid()),
   }
   for name, value in pairs(options) do
     if told[name] == nil then told[name] = value end
   end
+  local environment, resolver, trusted = outward(options)
+  local files, connections = descriptors()
   local text
   text, problem = conf.text {
+    environment = environment, resolver = resolver, trusted = trusted,
+    files = ("%d"):format(files), connections = ("%d"):format(connections),
     modules = plan.modules, directory = directory, log_file = told.log_file,
     lua_path = own_path(), lua_cpath = own_cpath(), options = directory .. "/options.json",
     port = sockets.port, tls_port = sockets.tls_port,

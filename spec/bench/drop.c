@@ -1,14 +1,16 @@
 /* A server that drops what it is sent: reads each PUT to its end, then answers 200. With a
  * certificate and a key it speaks TLS. Loopback only, a thread a connection.
- * drop [CERTIFICATE KEY]      prints its port, ends when its standard input does */
+ * drop [CERTIFICATE KEY]      prints its process id and its port; ends with its parent */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,18 +74,12 @@ static void *serve(void *argument) {
   return NULL;
 }
 
-static void *wait_for_end(void *argument) {
-  char byte;
-  while (read(0, &byte, 1) > 0) continue;
-  (void)argument;
-  _exit(0);
-}
-
 int main(int argc, char **argv) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t size = sizeof address;
   pthread_t thread;
   int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (argc == 3) {
     tls = SSL_CTX_new(TLS_server_method());
     if (SSL_CTX_use_certificate_chain_file(tls, argv[1]) != 1 ||
@@ -94,9 +90,8 @@ int main(int argc, char **argv) {
   if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 128) != 0)
     return 1;
   getsockname(listener, (struct sockaddr *)&address, &size);
-  printf("%d\n", ntohs(address.sin_port));
+  printf("%d\n%d\n", (int)getpid(), ntohs(address.sin_port));
   fflush(stdout);
-  pthread_create(&thread, NULL, wait_for_end, NULL);
   for (;;) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) continue;

@@ -81,7 +81,7 @@ function nginx:pid()
 end
 
 function nginx:signal(name)
-  process.run { "kill", "-" .. name, self:pid() }
+  process.run { "sh", "-c", ("kill -%s %s"):format(name, self:pid()) }
 end
 
 function nginx:log()
@@ -93,17 +93,21 @@ end
 
 -- Descriptors of the only worker.
 function nginx:descriptors()
-  local pid = process.run { "pgrep", "-P", self:pid() }.stdout:match("%d+")
+  local master = self:pid()
+  local children = process.run { "cat", ("/proc/%s/task/%s/children"):format(master, master) }
+  local pid = children.stdout:match("%d+")
   return tonumber(process.run { "sh", "-c", "ls /proc/" .. pid .. "/fd | wc -l" }.stdout)
 end
 
 -- Ends gracefully; gives the lines that nginx should never have to write.
 function nginx:stop()
   local pid = self:pid()
-  process.run { "kill", "-QUIT", pid }
-  process.run { "tail", "--pid=" .. pid, "-f", "/dev/null" }
+  self:signal "QUIT"
+  -- A worker that hangs must not make the specs hang, but fail.
+  local ended = process.run { "timeout", "30", "tail", "--pid=" .. pid, "-f", "/dev/null" }
+  if ended.status ~= 0 then self:signal "KILL" end
   self.stopped = true
-  local bad = {}
+  local bad = ended.status ~= 0 and { "nginx did not end within 30 s" } or {}
   for line in self:log():gmatch("[^\n]+") do
     if line:match("%[alert%]") or line:match("%[crit%]") or line:match("%[emerg%]")
       or line:match("%[error%]") then

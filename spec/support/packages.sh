@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh demo|test|lint|peers: installs the Debian packages that are missing, or says how.
+# packages.sh demo|test|lint|peers|bench: installs the Debian packages that are missing, or says how.
 set -eu
 
 demo="gcc libc6-dev pkg-config libcurl4-openssl-dev lua5.4 liblua5.4-dev lua-cjson
@@ -11,7 +11,8 @@ case $1 in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
-peers)
+peers | bench)
+  [ "$1" = peers ] || tests="$tests libssl-dev valgrind"
   wanted="$tests python3-boto3"
   # A Node.js that came another way is as good.
   command -v npm >/dev/null || wanted="$wanted nodejs npm"

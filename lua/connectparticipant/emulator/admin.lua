@@ -1,8 +1,8 @@
 --- The admin endpoint, for specs and experiments: more chats, faults, limits, and what has arrived.
 -- Off unless asked for, and for loopback only.
 
+local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
-local crypto = require "connectparticipant.emulator.crypto"
 
 local admin = {}
 
@@ -24,12 +24,62 @@ end
 
 local handlers = {}
 
-handlers["POST /admin/chats"] = function(emulator, input)
-  local chat = emulator.state:new_chat(input.display_name)
+local ROLES = { AGENT = true, CUSTOMER = true, SYSTEM = true, CUSTOM_BOT = true, SUPERVISOR = true }
+
+local function problem_of_participants(participants)
+  if participants == nil then return nil end
+  if type(participants) ~= "table" or #participants == 0 or #participants > 100 then
+    return "participants must be a list of 1 to 100"
+  end
+  for _, given in ipairs(participants) do
+    if type(given) ~= "table" then return "a participant must be an object" end
+    if given.role ~= nil and not ROLES[given.role] then return "there is no such role" end
+    if given.display_name ~= nil and type(given.display_name) ~= "string" then
+      return "display_name must be a string"
+    end
+  end
+end
+
+local function shown_participant(participant)
   return {
-    contact_id = chat.id, participant_token = chat.participant_token,
-    view_token = chat.view_token, session_id = chat.session_id,
+    participant_id = participant.id, role = participant.role, open = participant.open,
+    display_name = participant.display_name, participant_token = participant.token,
   }
+end
+
+local function shown_chat(chat)
+  return {
+    contact_id = chat.id, open = chat.open, attachments = chat.attachments, items = #chat.items,
+    view_token = chat.view_token, session_id = chat.session_id, session = chat.session,
+    redirect = chat.redirect,
+  }
+end
+
+handlers["POST /admin/chats"] = function(emulator, input)
+  local problem = problem_of_participants(input.participants)
+  if problem then return nil, problem end
+  local chat, added = emulator.state:new_chat(input.participants
+    or { { display_name = input.display_name } })
+  if not chat then return nil, added end
+  local result = shown_chat(chat)
+  result.participants, result.participant_token = {}, added[1].token
+  for index, participant in ipairs(added) do
+    result.participants[index] = shown_participant(participant)
+  end
+  return result
+end
+
+handlers["GET /admin/chats"] = function(emulator)
+  local list = {}
+  for _, chat in pairs(emulator.state.data.chats) do
+    local shown = shown_chat(chat)
+    shown.participants = {}
+    for _, participant in pairs(chat.participants) do
+      shown.participants[#shown.participants + 1] = shown_participant(participant)
+    end
+    list[#list + 1] = shown
+  end
+  return { chats = list }
 end
 
 handlers["POST /admin/faults"] = function(emulator, input)
@@ -55,15 +105,16 @@ handlers["DELETE /admin/requests"] = function(emulator)
 end
 
 local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
-  scan_seconds = "number", clock_skew = "number" }
+  scan_seconds = "number", clock_skew = "number", body_timeout = "number" }
 
 handlers["POST /admin/settings"] = function(emulator, input)
   for name, value in pairs(input) do
     if name == "rates" then
       emulator.limits.on = value == "aws"
     elseif name == "extensions" and type(value) == "table" then
-      emulator.extensions = {}
-      for _, extension in ipairs(value) do emulator.extensions[extension] = true end
+      emulator.extensions = attachments.extensions(table.concat(value, ","))
+    elseif name == "extensions" and type(value) == "string" then
+      emulator.extensions = attachments.extensions(value)
     elseif type(value) == SETTABLE[name] then
       emulator.options[name] = value
     else
@@ -73,11 +124,15 @@ handlers["POST /admin/settings"] = function(emulator, input)
   return {}
 end
 
+local STATUSES = { IN_PROGRESS = true, APPROVED = true, REJECTED = true }
+
 handlers["POST /admin/attachments"] = function(emulator, input)
   local attachment = emulator.state:attachment(input.AttachmentId or "")
-  if not attachment then return nil, "there is no such attachment" end
-  attachment.status, attachment.verdict = input.Status, input.Status
-  emulator.state:changed()
+  if not attachment or attachment.status == "STARTED" then
+    return nil, "there is no such completed attachment"
+  end
+  if not STATUSES[input.Status] then return nil, "there is no such Status" end
+  attachments.judge(emulator, attachment, input.Status)
   return {}
 end
 
@@ -115,8 +170,5 @@ function admin.handle(emulator)
   if not result then return send(400, { message = problem }) end
   send(200, result)
 end
-
---- A name for the emulator's run, shown in its log.
-admin.run_id = crypto.uuid
 
 return admin

@@ -2,14 +2,15 @@
 -- Gateway and the service do.
 
 local answer = require "connectparticipant.emulator.answer"
-local cjson = require "cjson.safe"
+local json = require "connectparticipant.emulator.json"
 local model = require "connectparticipant.emulator.model"
 local service = require "connectparticipant.emulator.service"
 
 local api = {}
 
-local LARGEST_BODY = 256 * 1024
-local DENIED = "You do not have sufficient access to perform this action."
+-- What API Gateway's authorizer and the service say to a token that does not fit.
+local STRANGER = "User is not authorized to access this resource with an explicit deny"
+local DENIED = "Access denied"
 
 local by_path = {}
 for _, operation in pairs(model.operations) do by_path[operation.path] = operation end
@@ -20,36 +21,56 @@ local function find_operation()
   local token = not operation and path:match("^/participant/views/([^/]+)$")
   if token then operation = model.operations.DescribeView end
   if not operation or operation.method ~= ngx.req.get_method() then return nil end
-  return operation, token and ngx.unescape_uri(token)
+  return operation, token and ngx.unescape_uri((token:gsub("%+", "%%2B")))
 end
 
--- The chat that the token is for; an exception where it is for none, or the wrong kind.
-local function find_chat(emulator, operation)
-  local token = ngx.ctx.headers["x-amz-bearer"]
-  local record, chat = emulator.state:find_token(token)
-  local wanted = operation.name == "CreateParticipantConnection" and "participant" or "connection"
-  if not record or record.kind ~= wanted then return nil end
-  if record.expiry and emulator.now() > record.expiry then return nil end
-  return chat.open and chat or nil
-end
-
-local function read_input(operation, view_token)
-  if operation.method == "GET" then
-    local length = #view_token
-    if length < 1 or length > 1000 then return nil, "ViewToken must have 1 to 1000 characters" end
-    return { ViewToken = view_token }
+-- The caller that the token stands for; a refusal where it is unknown, of the wrong kind, or ended.
+local function find_caller(emulator, operation, token)
+  local record, caller = emulator.state:find_token(token)
+  if not record or (record.expiry and emulator.now() > record.expiry) then
+    return nil, STRANGER
   end
+  local wanted = operation.name == "CreateParticipantConnection" and "participant" or "connection"
+  if record.kind ~= wanted or not caller.participant.open then return nil, DENIED end
+  return caller
+end
+
+-- An empty body is an empty object; a body that says it is something else is not looked at.
+local function read_input(operation, view_token)
+  if operation.method == "GET" then return { ViewToken = view_token } end
   ngx.req.read_body()
   local body = ngx.req.get_body_data() or ""
-  if #body > LARGEST_BODY then return nil, "The request is too large" end
   ngx.ctx.body = body
   if body == "" then return {} end
-  local input = body:match("^%s*{") and cjson.decode(body)
-  if type(input) ~= "table" then return nil, "The request is not valid JSON" end
-  for name, value in pairs(input) do
-    if value == cjson.null then input[name] = nil end
+  local kind = ngx.var.content_type or ""
+  if not kind:lower():match("^application/json%f[^%w]")
+    and not kind:lower():match("^application/x%-amz%-json%-1%.[01]%f[^%w]") then
+    return nil, 415, "UnsupportedMediaTypeException", "Unsupported Media Type"
   end
-  return input, model.violations(operation, input)
+  local input, problem = json.object(body)
+  if not input then
+    return nil, 400, "ValidationException", "The request body is not valid JSON: " .. problem
+  end
+  return input
+end
+
+local function answer_call(emulator, operation, token, view_token)
+  local caller, denial
+  if #token <= 1000 then
+    caller, denial = find_caller(emulator, operation, token)
+    if not caller then return answer.exception("AccessDeniedException", denial) end
+  end
+  if not emulator.limits:allow(operation.name) then
+    return answer.exception("ThrottlingException", "Rate exceeded")
+  end
+  local input, status, code, message = read_input(operation, view_token)
+  if not input then return answer.gateway(status, code, message) end
+  local violations = model.violations(operation, input, token)
+  if violations then return answer.exception("ValidationException", violations) end
+  local result, members
+  result, code, message, members = service[operation.name](emulator, caller, input)
+  if not result then return answer.exception(code, message, members) end
+  answer.result(result)
 end
 
 --- Answers a request to the service.
@@ -66,16 +87,15 @@ function api.handle(emulator)
   if type(token) ~= "string" or token == "" then
     return answer.gateway(401, "UnauthorizedException", "Unauthorized")
   end
-  if not emulator.limits:allow(operation.name) then
-    return answer.exception("ThrottlingException", "Rate exceeded")
+  answer_call(emulator, operation, token, view_token)
+end
+
+--- What nginx itself would refuse with a page of HTML.
+function api.refuse(status)
+  if status == 413 then
+    return answer.gateway(413, "RequestEntityTooLargeException", "Request Too Long")
   end
-  local input, problem = read_input(operation, view_token)
-  if problem then return answer.exception("ValidationException", problem) end
-  local chat = #token <= 1000 and find_chat(emulator, operation)
-  if not chat then return answer.exception("AccessDeniedException", DENIED) end
-  local result, code, message, members = service[operation.name](emulator, chat, input)
-  if not result then return answer.exception(code, message, members) end
-  answer.result(result)
+  return answer.gateway(400, "BadRequestException", "Bad Request")
 end
 
 return api

@@ -10,7 +10,10 @@ daemon off;
 worker_processes 1;
 pid %(directory)/nginx.pid;
 error_log %(log_file) warn;
-events { worker_connections 16384; multi_accept on; }
+worker_rlimit_nofile %(files);
+worker_shutdown_timeout 1s;
+%(environment)
+events { worker_connections %(connections); multi_accept on; }
 http {
   lua_package_path "%(lua_path)";
   lua_package_cpath "%(lua_cpath)";
@@ -21,6 +24,13 @@ http {
   fastcgi_temp_path %(directory)/unused;
   uwsgi_temp_path %(directory)/unused;
   scgi_temp_path %(directory)/unused;
+  %(resolver)
+  %(trusted)
+  # What ends without an answer ends with a reset.
+  reset_timedout_connection on;
+  # Who sends a body that is not wanted shall still read why.
+  lingering_close always;
+  lingering_timeout 2s;
   keepalive_requests 1000000;
   keepalive_timeout 75s;
   server_tokens off;
@@ -38,9 +48,13 @@ http {
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:1m;
     merge_slashes off;
+    error_page 400 408 411 413 414 416 431 494 = @refuse;
+    location @refuse {
+      content_by_lua_block { require("connectparticipant.emulator.server").refuse() }
+    }
     location / {
-      client_max_body_size 1m;
-      client_body_buffer_size 1m;
+      client_max_body_size 256k;
+      client_body_buffer_size 256k;
       content_by_lua_block { require("connectparticipant.emulator.server").api() }
     }
     location /admin/ {
@@ -49,7 +63,6 @@ http {
     }
     location /object/ {
       client_max_body_size 0;
-      client_body_in_file_only on;
       rewrite_by_lua_block {
         local server, method = require "connectparticipant.emulator.server", ngx.req.get_method()
         if method == "GET" then return server.get() end
@@ -69,7 +82,10 @@ http {
 ]]
 
 -- What is made here, and holds nginx's own signs.
-local OURS = { modules = true, user = true, lua_path = true, lua_cpath = true }
+local OURS = {
+  modules = true, user = true, lua_path = true, lua_cpath = true, environment = true,
+  resolver = true, trusted = true,
+}
 
 --- Fills the template; every value is quoted by being free of what nginx gives a meaning.
 ---@param values table<string, string>

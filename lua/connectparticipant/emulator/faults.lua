@@ -11,11 +11,16 @@ local faults = {}
 ---@field probability? number
 ---@field seed? integer
 ---@field action? "error"|"reset"|"reset_after_headers"|"truncate"|"drip"|"hang"
+---@field after? boolean the request is carried out first, and its own answer is what goes wrong
+---@field bytes? integer of the answer's body that a truncation lets through; half of it otherwise
 ---@field status? integer of an error
 ---@field code? string of an error
 ---@field message? string
+---@field after_body? boolean of a PUT: it is read to its end first, and then not stored
 ---@field delay? number seconds before anything else
 ---@field retry_after? integer milliseconds, for x-amz-retry-after
+
+local MOST = 1000
 
 local ACTIONS = {
   error = true, reset = true, reset_after_headers = true, truncate = true, drip = true, hang = true,
@@ -46,63 +51,69 @@ end
 
 local actions = {}
 
+-- Instead of an answer, or of the answer that was due.
 function actions.error(fault)
   if fault.retry_after then ngx.header["x-amz-retry-after"] = fault.retry_after end
-  local code, message = fault.code or "InternalServerException", fault.message or "A fault"
   local object = fault.operation == "PutObject" or fault.operation == "GetObject"
+  local message = fault.message or "A fault"
+  ngx.header["ETag"] = nil
   if object then
     answer.s3_error { status = fault.status or 500, code = fault.code or "InternalError",
       message = message }
   else
-    ngx.header["x-amzn-ErrorType"] = code
-    ngx.status = fault.status or 500
-    ngx.header["Content-Type"] = "application/json"
-    local body = ('{"Message":"%s"}'):format(message)
-    ngx.header["Content-Length"] = #body
-    ngx.print(body)
+    answer.fault(fault.status or 500, fault.code or "InternalServerException", message)
   end
-  return ngx.exit(ngx.HTTP_OK)
 end
 
--- 444 is nginx's "close without an answer".
+-- 444 is nginx's "close without an answer"; what has been sent by then is followed by a reset.
 function actions.reset()
-  return ngx.exit(444)
+  ngx.exit(444)
 end
 
-local function begin_answer()
+-- Headers of an answer that is not there.
+local function begin_answer(body)
+  if body then return body end
   ngx.status = 200
   ngx.header["Content-Type"] = "application/json"
   ngx.header["Content-Length"] = 1000
+  return '{"AttachmentId":"' .. (" "):rep(982) .. "}"
 end
 
-function actions.reset_after_headers()
-  begin_answer()
+function actions.reset_after_headers(_, body)
+  begin_answer(body)
   ngx.send_headers()
   ngx.flush(true)
-  return ngx.exit(444)
+  ngx.exit(444)
 end
 
-function actions.truncate()
-  begin_answer()
-  ngx.print('{"AttachmentId":"')
+function actions.truncate(fault, body)
+  local whole = begin_answer(body)
+  local bytes = fault.bytes or (body and math.floor(#whole / 2)) or 17
+  if bytes > 0 then ngx.print(whole:sub(1, bytes)) end
   ngx.flush(true)
-  return ngx.exit(444)
+  ngx.exit(444)
 end
 
--- A byte now and then, never the whole.
-function actions.drip()
-  begin_answer()
-  for _ = 1, 999 do
-    ngx.print(" ")
+-- A byte now and then.
+function actions.drip(_, body)
+  local whole = begin_answer(body)
+  for index = 1, #whole do
+    ngx.print(whole:sub(index, index))
     if not ngx.flush(true) then break end
     ngx.sleep(0.05)
   end
-  return ngx.exit(444)
+  if not body then ngx.exit(444) end
 end
 
+-- Until the client has had enough, which nginx notices, or ten minutes.
 function actions.hang()
   for _ = 1, 600 do ngx.sleep(1) end
-  return ngx.exit(444)
+  ngx.exit(444)
+end
+
+-- In the rewrite phase nginx would go on to the content.
+local function finish()
+  if ngx.get_phase() == "rewrite" then ngx.exit(ngx.HTTP_OK) end
 end
 
 --- Takes what is due before a request is read; true when it has been answered.
@@ -111,9 +122,15 @@ function Faults:before(operation)
   if not fault then return false end
   if fault.delay then ngx.sleep(fault.delay) end
   if fault.action == "delay" then return false end
+  if fault.after then
+    -- `answer` asks for it when the answer is due.
+    ngx.ctx.spoil = function(body) actions[fault.action](fault, body) end
+    return false
+  end
   ngx.ctx.fault = fault
   if operation == "PutObject" and fault.after_body then return false end
   actions[fault.action](fault)
+  finish()
   return true
 end
 
@@ -134,6 +151,12 @@ function Faults:add(fault)
   if fault.action ~= "delay" and not ACTIONS[fault.action] then
     return nil, "there is no action " .. tostring(fault.action)
   end
+  for _, name in ipairs { "count", "probability", "delay", "status", "bytes", "retry_after" } do
+    if fault[name] ~= nil and type(fault[name]) ~= "number" then
+      return nil, name .. " must be a number"
+    end
+  end
+  if #self.list >= MOST then return nil, "there are too many faults" end
   if fault.probability then
     fault.state = math.max(1, (tonumber(fault.seed) or 1) % 2147483647)
   else

@@ -1,4 +1,5 @@
---- The rates that AWS documents for an instance: requests a second, and how many at once.
+--- The rates that AWS documents for an instance: requests a second, and how many at once. It
+-- documents none for views and authentication.
 -- https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
 
 local limits = {}
@@ -7,8 +8,6 @@ local AWS = {
   StartAttachmentUpload = { 2, 5 }, CompleteAttachmentUpload = { 2, 5 }, GetAttachment = { 8, 12 },
   GetTranscript = { 8, 12 }, CreateParticipantConnection = { 6, 9 },
   DisconnectParticipant = { 3, 5 }, SendMessage = { 10, 15 }, SendEvent = { 10, 15 },
-  DescribeView = { 4, 6 }, GetAuthenticationUrl = { 2, 5 },
-  CancelParticipantAuthentication = { 2, 5 },
 }
 
 ---@class connectparticipant.emulator.Limits

@@ -1,7 +1,8 @@
 --- The constraints that the service puts on its input, as data, and the check against them. Written
 -- apart from the client's model on purpose: one must not hide the other's mistakes.
 
-local cjson = require "cjson.safe"
+local json = require "connectparticipant.emulator.json"
+local unicode = require "connectparticipant.emulator.text"
 
 local model = {}
 
@@ -81,7 +82,10 @@ model.operations = {
       },
     },
   },
-  DescribeView = { path = "/participant/views/", method = "GET", members = {} },
+  DescribeView = {
+    path = "/participant/views/", method = "GET",
+    members = { ViewToken = text(1, 1000, "required") },
+  },
   GetAuthenticationUrl = {
     path = "/participant/authentication-url",
     members = { SessionId = text(36, 36, "required"), RedirectUri = text(1, 1024, "required") },
@@ -94,23 +98,8 @@ model.operations = {
 
 for name, operation in pairs(model.operations) do
   operation.name, operation.method = name, operation.method or "POST"
-end
-
--- Characters of UTF-8 text; nil where it is none.
-local function characters(value)
-  if not value:find("[\128-\255]") then return #value end
-  local count, at = 0, 1
-  while at <= #value do
-    local lead = value:byte(at)
-    local size = lead < 0x80 and 1 or lead >= 0xC2 and lead < 0xE0 and 2
-      or lead >= 0xE0 and lead < 0xF0 and 3 or lead >= 0xF0 and lead < 0xF5 and 4
-    if not size or not value:sub(at + 1, at + size - 1):match("^[\128-\191]*$")
-      or at + size - 1 > #value then
-      return nil
-    end
-    count, at = count + 1, at + size
-  end
-  return count
+  operation.token = name == "CreateParticipantConnection" and "ParticipantToken"
+    or "ConnectionToken"
 end
 
 local function constraint(path, rule)
@@ -122,7 +111,6 @@ local check_value
 local function check_members(members, value, path, problems)
   for name, member in pairs(members) do
     local inner, given = path == "" and name or path .. "." .. name, value[name]
-    if given == cjson.null then given = nil end
     if given == nil then
       if member.required then
         problems[#problems + 1] = constraint(inner, "Member must not be null")
@@ -154,7 +142,7 @@ function checks.string(member, value, path, problems)
         ("Member must satisfy enum value set: [%s]"):format(member.list))
     end
   else
-    local length = characters(value)
+    local length = unicode.characters(value)
     if not length then
       problems[#problems + 1] = constraint(path, "Member must be valid UTF-8")
     else
@@ -164,7 +152,7 @@ function checks.string(member, value, path, problems)
 end
 
 function checks.whole(member, value, path, problems)
-  if type(value) ~= "number" or value % 1 ~= 0 then
+  if type(value) ~= "number" then
     problems[#problems + 1] = constraint(path, "Member must be a whole number")
   elseif value < member.least then
     problems[#problems + 1] = constraint(path,
@@ -182,18 +170,23 @@ function checks.boolean(_, value, path, problems)
 end
 
 function checks.list(member, value, path, problems)
-  if type(value) ~= "table" or (next(value) ~= nil and value[1] == nil) then
+  if getmetatable(value) ~= json.list then
     problems[#problems + 1] = constraint(path, "Member must be a list")
     return
   end
   check_size(member, #value, path, "length", problems)
   for index, entry in ipairs(value) do
-    check_value(member.of, entry, ("%s.%d.member"):format(path, index), problems)
+    local inner = ("%s.%d.member"):format(path, index)
+    if entry == json.null then
+      problems[#problems + 1] = constraint(inner, "Member must not be null")
+    else
+      check_value(member.of, entry, inner, problems)
+    end
   end
 end
 
 function checks.struct(member, value, path, problems)
-  if type(value) ~= "table" or value[1] ~= nil then
+  if type(value) ~= "table" or getmetatable(value) then
     problems[#problems + 1] = constraint(path, "Member must be a structure")
     return
   end
@@ -201,19 +194,25 @@ function checks.struct(member, value, path, problems)
 end
 
 function check_value(member, value, path, problems)
-  if member.least == nil then member.least = 0 end
   checks[member.kind](member, value, path, problems)
 end
 
---- Everything in `input` that violates the operation's constraints, in AWS's words.
+local TOKEN = text(1, 1000, "required")
+
+--- Everything in the input that violates the operation's constraints, in AWS's words.
+---@param operation table a row of `model.operations`
+---@param input table members of the body and the path
+---@param token string the header X-Amz-Bearer
 ---@return string|nil
-function model.violations(operation, input)
+function model.violations(operation, input, token)
   local problems = {}
+  check_value(TOKEN, token, operation.token, problems)
   check_members(operation.members, input, "", problems)
   if #problems == 0 then return nil end
   table.sort(problems)
+  -- AWS's own messages have at most 2000 characters.
   return ("%d validation error%s detected: %s"):format(#problems, #problems == 1 and "" or "s",
-    table.concat(problems, "; "))
+    table.concat(problems, "; ")):sub(1, 2000)
 end
 
 return model

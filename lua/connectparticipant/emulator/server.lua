@@ -2,6 +2,7 @@
 
 local admin = require "connectparticipant.emulator.admin"
 local api = require "connectparticipant.emulator.api"
+local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
 local faults = require "connectparticipant.emulator.faults"
@@ -14,7 +15,12 @@ local server = {}
 
 local SAVE_EVERY = 1 -- seconds
 
-ffi.cdef "int prctl(int option, unsigned long argument, ...);"
+ffi.cdef [[
+int prctl(int option, unsigned long argument, ...);
+unsigned int umask(unsigned int mask);
+int kill(int pid, int signal);
+int getppid(void);
+]]
 local PR_SET_PDEATHSIG, SIGTERM = 1, 15
 
 ---@class connectparticipant.emulator.Emulator
@@ -28,28 +34,48 @@ function Emulator:object_store()
   return { origin = ngx.var.scheme .. "://" .. host, host = host, path = "/object/attachments/" }
 end
 
-local function set(names)
-  if not names then return nil end
-  local found = {}
-  for name in names:gmatch("[^,%s]+") do found[name:lower()] = true end
-  return found
-end
-
--- A real S3-compatible store: the emulator then only signs.
+-- A real S3-compatible store: the emulator then only signs, and asks it what has arrived.
 local function external(options)
   if not options.s3_endpoint then return nil end
   local origin = options.s3_endpoint:gsub("/+$", "")
+  local scheme, host = origin:match "^(https?)://([^/]+)$"
+  if not host then error("--s3-endpoint must be like https://host:port", 0) end
+  local address, port = host:match "^(.-):(%d+)$"
+  address = address or host
   return {
-    origin = origin, host = origin:match("^%a+://([^/]+)"),
-    path = "/" .. options.s3_bucket .. "/attachments/",
+    origin = origin, host = host, path = "/" .. options.s3_bucket .. "/attachments/",
+    address = address == "localhost" and "127.0.0.1" or address, tls = scheme == "https",
+    port = tonumber(port) or (scheme == "https" and 443 or 80),
   }
+end
+
+-- Ours are like those of a role; a real store's come from the environment, and go nowhere else.
+local function credentials_of(options)
+  local region = options.region or "us-east-1"
+  if options.s3_endpoint then
+    return {
+      access_key = os.getenv "AWS_ACCESS_KEY_ID", secret_key = os.getenv "AWS_SECRET_ACCESS_KEY",
+      token = os.getenv "AWS_SESSION_TOKEN", region = region,
+    }
+  end
+  return {
+    access_key = "ASIA" .. crypto.identifier():upper(), secret_key = crypto.hex(crypto.random(20)),
+    token = crypto.hex(crypto.random(64)), region = region,
+  }
+end
+
+-- The customer of a chat.
+local function customer_of(chat)
+  for _, participant in pairs(chat.participants) do
+    if participant.role == "CUSTOMER" then return participant end
+  end
 end
 
 local function tell(emulator, chat)
   local options = emulator.options
   local line = cjson.encode {
     endpoint = options.endpoint, tls_endpoint = options.tls_endpoint, ca_file = options.ca_file,
-    participant_token = chat.participant_token, view_token = chat.view_token,
+    participant_token = customer_of(chat).token, view_token = chat.view_token,
     session_id = chat.session_id, contact_id = chat.id, pid = options.pid,
     log_file = options.log_file, directory = emulator.directory,
   }
@@ -58,56 +84,74 @@ local function tell(emulator, chat)
     line = ("Amazon Connect Participant Service, emulated\n  endpoint           %s\n"
       .. "  with TLS           %s\n  CA                 %s\n  participant token  %s\n"
       .. "  log                %s\nEnds with Ctrl-C."):format(options.endpoint,
-      options.tls_endpoint, options.ca_file, chat.participant_token, options.log_file)
+      options.tls_endpoint, options.ca_file, customer_of(chat).token, options.log_file)
   end
   io.stdout:write(line, "\n")
   io.stdout:flush()
 end
 
---- Called by init_worker: reads the options, opens the state, and says that it is ready.
-function server.start(path)
-  -- A worker would outlive a master that is killed.
-  ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
-  local file = assert(io.open(path))
-  local options = assert(cjson.decode(file:read "*a"))
-  file:close()
+local function new_emulator(options)
   local emulator = setmetatable({
     options = options, directory = options.directory, store = store,
     faults = faults.new(), limits = limits.new(options.rates == "aws", ngx.now),
-    extensions = set(options.extensions), organization_id = crypto.uuid(),
-    requests = { last = 0 }, external = external(options),
-    credentials = {
-      access_key = options.access_key or "ASIA" .. crypto.hex(crypto.random(8)):upper(),
-      secret_key = options.secret_key or crypto.hex(crypto.random(20)),
-      region = options.region or "us-east-1", token = options.session_token,
-    },
+    extensions = attachments.extensions(options.extensions), organization_id = crypto.uuid(),
+    requests = { last = 0 }, external = external(options), credentials = credentials_of(options),
   }, Emulator)
   -- Specs move this clock, where they would otherwise wait for a URL to end.
   function emulator.now() return ngx.now() + (options.clock_skew or 0) end
   local kept = options.keep and options.directory .. "/state.json" or nil
   emulator.state = state.open(kept, emulator.now)
-  if kept then
+  local data = emulator.state.data
+  if kept and not emulator.external then
     -- Presigned URLs must outlive a restart.
-    local data = emulator.state.data
     data.credentials = data.credentials or emulator.credentials
     emulator.credentials = data.credentials
-    ngx.timer.every(SAVE_EVERY, function() emulator.state:save() end)
   end
+  if kept then ngx.timer.every(SAVE_EVERY, function() emulator.state:save() end) end
+  return emulator
+end
+
+local function first_chat(emulator)
   local data = emulator.state.data
-  local chat = data.first and data.chats[data.first] or emulator.state:new_chat()
+  local chat = data.chats[data.first or ""]
+  if not chat or not chat.open then chat = assert(emulator.state:new_chat()) end
   data.first = chat.id
+  return chat
+end
+
+local function begin(path)
+  local file = assert(io.open(path))
+  local options = assert(cjson.decode(file:read "*a"))
+  file:close()
+  server.options = options
+  local emulator = new_emulator(options)
+  local chat = first_chat(emulator)
   server.emulator = emulator
   tell(emulator, chat)
 end
 
+--- Called by init_worker: reads the options, opens the state, and says that it is ready, or why it
+-- cannot be.
+function server.start(path)
+  -- A worker would outlive a master that is killed.
+  ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
+  -- Tokens and keys are nobody else's to read.
+  ffi.C.umask(63)
+  local ok, problem = pcall(begin, path)
+  if ok then return end
+  io.stdout:write("the emulator cannot start: ", tostring(problem), "\n")
+  io.stdout:flush()
+  ffi.C.kill(ffi.C.getppid(), SIGTERM)
+end
+
 --- Called by exit_worker.
 function server.stop()
-  local emulator = server.emulator
-  if not emulator then return end
-  emulator.state:save()
-  if not emulator.options.keep then
-    os.execute(("rm -rf '%s'"):format(emulator.directory:gsub("'", "'\\''")))
+  if server.emulator then server.emulator.state:save() end
+  if server.options and not server.options.keep then
+    os.execute(("rm -rf '%s'"):format(server.options.directory:gsub("'", "'\\''")))
   end
+  -- A terminal that closes sends SIGHUP, for which nginx would begin a second worker without state.
+  if ngx.worker.exiting() then ffi.C.kill(ffi.C.getppid(), SIGTERM) end
 end
 
 function server.api() api.handle(server.emulator) end
@@ -120,10 +164,17 @@ function server.record() admin.record(server.emulator) end
 
 --- Requests to the object store that are neither PUT nor GET.
 function server.refuse_method()
-  require("connectparticipant.emulator.answer").s3_error {
-    status = 405, code = "MethodNotAllowed",
-    message = "The specified method is not allowed against this resource.",
-  }
+  store.refuse "MethodNotAllowed"
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+--- What nginx itself refuses, in the words of whom it stands for.
+function server.refuse()
+  local status = ngx.status
+  if ngx.var.request_uri:match "^/object/" then
+    return store.refuse(status == 416 and "InvalidRange" or "BadRequest")
+  end
+  api.refuse(status)
 end
 
 return server

@@ -1,157 +1,29 @@
---- The eleven operations over the emulator's state. Each takes the emulator, the chat of its token,
--- and checked input; gives a result, or nil, an exception's name and a message.
+--- The eleven operations over the emulator's state. Each takes the emulator, the caller of its
+-- token (a chat and a participant of it), and checked input; gives a result, or nil, an exception's
+-- name, a message and further members.
 
-local cjson = require "cjson.safe"
+local attachments = require "connectparticipant.emulator.attachments"
 local crypto = require "connectparticipant.emulator.crypto"
-local sigv4 = require "connectparticipant.emulator.sigv4"
+local json = require "connectparticipant.emulator.json"
+local once = require "connectparticipant.emulator.once"
 local state = require "connectparticipant.emulator.state"
 local transcript = require "connectparticipant.emulator.transcript"
+local unicode = require "connectparticipant.emulator.text"
 
-local service = {}
+local service = {
+  StartAttachmentUpload = attachments.start, CompleteAttachmentUpload = attachments.complete,
+  GetAttachment = attachments.get,
+}
 
 local DAY = 86400
 
--- The result of an earlier call with the same ClientToken and input, or a refusal.
-local function replay(chat, operation, input)
-  if not input.ClientToken then return nil end
-  local known = chat.replies[operation .. "/" .. input.ClientToken]
-  if not known then return nil end
-  if known.input ~= service.fingerprint(input) then
-    return nil, "ValidationException", "The ClientToken was used before with other parameters"
-  end
-  return known.result
+-- What goes on in a chat ends with it; what was said may still be read.
+local function ended(caller)
+  if caller.chat.open then return nil end
+  return "AccessDeniedException", "The chat has ended"
 end
 
-local function remember(chat, operation, input, result)
-  if not input.ClientToken then return end
-  chat.replies[operation .. "/" .. input.ClientToken] = {
-    input = service.fingerprint(input), result = result,
-  }
-end
-
---- The input as text that is the same for the same input.
-function service.fingerprint(input)
-  local parts = {}
-  for name, value in pairs(input) do
-    parts[#parts + 1] = name .. "=" .. (type(value) == "table" and cjson.encode(value)
-      or tostring(value))
-  end
-  table.sort(parts)
-  return crypto.sha256(table.concat(parts, "\n"))
-end
-
--- A presigned URL to the object, and until when it holds.
-local function presign(emulator, method, attachment, headers, lifetime)
-  local now = math.floor(emulator.now())
-  local store = emulator:object_store()
-  local url = sigv4.presign({
-    method = method, origin = store.origin, host = store.host, headers = headers, now = now,
-    path = store.path .. attachment.id, expires = lifetime,
-  }, emulator.credentials)
-  return url, state.iso(now + lifetime)
-end
-
--- As a real instance has them; all of them are signed.
-local function headers_of(emulator, chat, attachment)
-  local name = attachment.name:gsub('[\r\n"\\]', "_")
-  return {
-    ["Content-Length"] = ("%d"):format(attachment.size), ["Content-Type"] = attachment.type,
-    ["Content-Disposition"] = ('attachment; filename="%s"'):format(name:sub(1, 200)),
-    ["x-amz-acl"] = "bucket-owner-full-control", ["x-amz-meta-account_id"] = "123456789012",
-    ["x-amz-meta-contact_id"] = chat.id, ["x-amz-meta-initial_contact_id"] = chat.id,
-    ["x-amz-meta-organization_id"] = emulator.organization_id,
-  }
-end
-
-local function started(emulator, chat, attachment)
-  local headers = headers_of(emulator, chat, attachment)
-  local url, expiry = presign(emulator, "PUT", attachment, headers, emulator.options.url_expiry)
-  return {
-    AttachmentId = attachment.id,
-    UploadMetadata = { Url = url, UrlExpiry = expiry, HeadersToInclude = headers },
-  }
-end
-
-local function extension_problem(emulator, name)
-  local allowed = emulator.extensions
-  if not allowed then return nil end
-  local extension = (name:match("%.([^.]+)$") or ""):lower()
-  if allowed[extension] then return nil end
-  return ("The file type '%s' is not allowed"):format(extension)
-end
-
-function service.StartAttachmentUpload(emulator, chat, input)
-  local known, code, message = replay(chat, "StartAttachmentUpload", input)
-  if code then return nil, code, message end
-  if known then return started(emulator, chat, emulator.state:attachment(known)) end
-  if input.AttachmentSizeInBytes > emulator.options.max_size then
-    return nil, "ValidationException", ("The attachment is larger than the %d bytes allowed")
-      :format(emulator.options.max_size)
-  end
-  local problem = extension_problem(emulator, input.AttachmentName)
-  if problem then return nil, "ValidationException", problem end
-  if chat.attachments >= emulator.options.quota then
-    return nil, "ServiceQuotaExceededException",
-      "The number of attachments per contact exceeds the quota."
-  end
-  chat.attachments = chat.attachments + 1
-  local attachment = emulator.state:add_attachment {
-    chat = chat.id, name = input.AttachmentName, size = input.AttachmentSizeInBytes,
-    type = input.ContentType, status = "STARTED",
-  }
-  remember(chat, "StartAttachmentUpload", input, attachment.id)
-  return started(emulator, chat, attachment)
-end
-
-local function own_attachment(emulator, chat, id)
-  local attachment = emulator.state:attachment(id)
-  return attachment and attachment.chat == chat.id and attachment or nil
-end
-
-function service.CompleteAttachmentUpload(emulator, chat, input)
-  local attachment = own_attachment(emulator, chat, input.AttachmentIds[1])
-  if not attachment then
-    return nil, "ValidationException", "There is no attachment with this AttachmentId"
-  end
-  if attachment.completed_by then
-    if attachment.completed_by == input.ClientToken then return {} end
-    return nil, "ConflictException", "The attachment is already being uploaded"
-  end
-  if not attachment.stored and not emulator.external then
-    return nil, "ValidationException", "The attachment has not been uploaded"
-  end
-  attachment.completed_by, attachment.completed_at = input.ClientToken, emulator.now()
-  attachment.status = "IN_PROGRESS"
-  attachment.verdict = emulator.store.is_infected(emulator, attachment) and "REJECTED" or "APPROVED"
-  emulator.state:add_item(chat, { Type = "ATTACHMENT", attachment = attachment.id })
-  return {}
-end
-
---- The scan's status: it takes a moment.
-function service.status_of(emulator, attachment)
-  if attachment.status == "IN_PROGRESS"
-    and emulator.now() >= attachment.completed_at + emulator.options.scan_seconds then
-    attachment.status = attachment.verdict
-    emulator.state:changed()
-  end
-  return attachment.status
-end
-
-function service.GetAttachment(emulator, chat, input)
-  local attachment = own_attachment(emulator, chat, input.AttachmentId)
-  local status = attachment and service.status_of(emulator, attachment)
-  if not status or status == "STARTED" then
-    return nil, "ValidationException", "There is no completed attachment with this AttachmentId"
-  end
-  if status == "REJECTED" then
-    return nil, "ValidationException", "The attachment was rejected by the scan"
-  end
-  local lifetime = input.UrlExpiryInSeconds or math.min(300, emulator.options.url_expiry)
-  local url, expiry = presign(emulator, "GET", attachment, nil, lifetime)
-  return { Url = url, UrlExpiry = expiry, AttachmentSizeInBytes = attachment.size }
-end
-
-function service.CreateParticipantConnection(emulator, chat, input)
+function service.CreateParticipantConnection(emulator, caller, input)
   local wanted = {}
   for _, kind in ipairs(input.Type or {}) do wanted[kind] = true end
   local result = {}
@@ -163,7 +35,7 @@ function service.CreateParticipantConnection(emulator, chat, input)
     }
   end
   if wanted.CONNECTION_CREDENTIALS then
-    local token, expiry = emulator.state:new_connection(chat, DAY)
+    local token, expiry = emulator.state:new_connection(caller, DAY)
     result.ConnectionCredentials = { ConnectionToken = token, Expiry = expiry }
   end
   if wanted.WEBRTC_CONNECTION then
@@ -182,10 +54,8 @@ function service.CreateParticipantConnection(emulator, chat, input)
   return result
 end
 
-function service.DisconnectParticipant(emulator, chat)
-  chat.open = false
-  emulator.state:add_item(chat, { Type = "EVENT", ContentType =
-    "application/vnd.amazonaws.connect.event.participant.left" })
+function service.DisconnectParticipant(emulator, caller)
+  emulator.state:leave(caller)
   return {}
 end
 
@@ -195,28 +65,27 @@ local CONTENT = {
   ["application/vnd.amazonaws.connect.message.interactive.response"] = 12288,
 }
 
-local function add_content(emulator, chat, operation, input, kind)
-  local known, code, message = replay(chat, operation, input)
+-- Adds what a participant says, once for each ClientToken.
+local function say(emulator, caller, operation, input, kind)
+  local code, message = ended(caller)
   if code then return nil, code, message end
-  if known then return known end
-  local item = emulator.state:add_item(chat, {
-    Type = kind, ContentType = input.ContentType, Content = input.Content,
-  })
-  local result = { Id = item.Id, AbsoluteTime = item.AbsoluteTime }
-  remember(chat, operation, input, result)
-  return result
+  return once.call(emulator, caller, operation, input, function()
+    local item = emulator.state:add_item(caller.chat, caller.participant, {
+      Type = kind, ContentType = input.ContentType, Content = input.Content,
+    })
+    return { Id = item.Id, AbsoluteTime = item.AbsoluteTime }
+  end)
 end
 
-function service.SendMessage(emulator, chat, input)
+function service.SendMessage(emulator, caller, input)
   local longest = CONTENT[input.ContentType]
   if not longest then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
-  local _, characters = input.Content:gsub("[^\128-\191]", "")
-  if characters > longest then
+  if unicode.characters(input.Content) > longest then
     return nil, "ValidationException", ("Content must have at most %d characters"):format(longest)
   end
-  return add_content(emulator, chat, "SendMessage", input, "MESSAGE")
+  return say(emulator, caller, "SendMessage", input, "MESSAGE")
 end
 
 local EVENTS = {
@@ -226,71 +95,79 @@ local EVENTS = {
   ["application/vnd.amazonaws.connect.event.message.read"] = "MESSAGE_READ",
 }
 
-function service.SendEvent(emulator, chat, input)
+function service.SendEvent(emulator, caller, input)
   local kind = EVENTS[input.ContentType]
   if not kind then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
-  return add_content(emulator, chat, "SendEvent", input, kind)
+  return say(emulator, caller, "SendEvent", input, kind)
 end
 
 -- An item as it goes over the wire: the status of an attachment is the one of now.
 local function shown(emulator, item)
   if not item.attachment then return item end
-  local attachment = emulator.state:attachment(item.attachment)
   local copy = {}
   for name, value in pairs(item) do copy[name] = value end
   copy.attachment = nil
-  copy.Attachments = { {
-    AttachmentId = attachment.id, AttachmentName = attachment.name,
-    ContentType = attachment.type, Status = service.status_of(emulator, attachment),
-  } }
+  copy.Attachments = { attachments.shown(emulator, item.attachment) }
   return copy
 end
 
-function service.GetTranscript(emulator, chat, input)
+function service.GetTranscript(emulator, caller, input)
+  local chat = caller.chat
   if input.ContactId and input.ContactId ~= chat.id then
     return nil, "AccessDeniedException", "You do not have sufficient access to perform this action."
   end
-  local page, problem = transcript.page(chat.items, input)
+  local page, problem = transcript.page(chat, input, emulator.credentials.secret_key)
   if not page then return nil, "ValidationException", problem end
-  local items = setmetatable({}, cjson.array_mt)
+  local items = setmetatable({}, json.list)
   for index, item in ipairs(page.items) do items[index] = shown(emulator, item) end
   return {
-    InitialContactId = chat.id, Transcript = #items > 0 and items or nil,
-    NextToken = page.next_token,
+    InitialContactId = chat.id, Transcript = items, NextToken = page.next_token,
   }
 end
 
-function service.DescribeView(_, chat, input)
-  if input.ViewToken ~= chat.view_token then
+function service.DescribeView(_, caller, input)
+  if input.ViewToken ~= caller.chat.view_token then
     return nil, "ResourceNotFoundException", "The view was not found.", {
-      ResourceId = input.ViewToken:sub(1, 100), ResourceType = "PARTICIPANT",
+      ResourceId = input.ViewToken, ResourceType = "CONTACT_FLOW",
     }
   end
   return {
     View = {
-      Id = "emulated-view", Arn = "arn:aws:connect:us-east-1:123456789012:instance/e/view/v",
-      Name = "Emulated view", Version = 1,
-      Content = { InputSchema = "{}", Template = "{}", Actions = { "Submit" } },
+      Id = "emulated-view", Name = "Emulated view", Version = 1,
+      Arn = "arn:aws:connect:us-east-1:123456789012:instance/emulator/view/emulated-view",
+      Content = {
+        InputSchema = '{"type":"object","properties":{"Heading":{"type":"string"}}}',
+        Template = '{"Head":{"Title":"Emulated view"},"Body":[]}', Actions = { "Submit" },
+      },
     },
   }
 end
 
-function service.GetAuthenticationUrl(_, chat, input)
-  if input.SessionId ~= chat.session_id then
-    return nil, "ValidationException", "There is no authentication under way with this SessionId"
+local NO_SESSION = "There is no authentication under way with this SessionId"
+
+function service.GetAuthenticationUrl(emulator, caller, input)
+  local chat = caller.chat
+  if input.SessionId ~= chat.session_id or chat.session ~= "initiated" then
+    return nil, "ValidationException", NO_SESSION
   end
+  -- An escaped redirect may be longer than the whole answer may be: the session stands for it.
+  chat.redirect = input.RedirectUri
+  emulator.state:changed()
   return {
-    AuthenticationUrl = "https://example.auth.us-east-1.amazoncognito.com/login?redirect_uri="
-      .. ngx.escape_uri(input.RedirectUri):sub(1, 1900),
+    AuthenticationUrl = ("https://emulated.auth.%s.amazoncognito.com/login?client_id=emulator"
+      .. "&response_type=code&state=%s"):format(emulator.credentials.region, chat.session_id),
   }
 end
 
-function service.CancelParticipantAuthentication(_, chat, input)
-  if input.SessionId ~= chat.session_id then
-    return nil, "ValidationException", "There is no authentication under way with this SessionId"
+function service.CancelParticipantAuthentication(emulator, caller, input)
+  local chat = caller.chat
+  if input.SessionId ~= chat.session_id or chat.session ~= "initiated" then
+    return nil, "ValidationException", NO_SESSION
   end
+  chat.session = "cancelled"
+  emulator.state:changed()
   return {}
 end
 

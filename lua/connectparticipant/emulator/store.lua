@@ -1,32 +1,99 @@
---- The object store behind the presigned URLs: bytes on disk, S3's checks, S3's errors.
+--- The object store behind the presigned URLs: bytes on disk, S3's checks, S3's errors. As Amazon
+-- Connect has it, a PUT goes to a staging place, and completing the upload moves it on.
 
 local answer = require "connectparticipant.emulator.answer"
+local attachments = require "connectparticipant.emulator.attachments"
 local crypto = require "connectparticipant.emulator.crypto"
+local remote = require "connectparticipant.emulator.remote"
 local sigv4 = require "connectparticipant.emulator.sigv4"
 
 local store = {}
 
 -- https://www.eicar.org: every scanner takes this text for a virus. Split, so that none takes us.
 local EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-" .. "ANTIVIRUS-TEST-FILE!$H+H*"
-local SCANNED = 64 * 1024
+local CHUNK = 64 * 1024
+local LARGEST = 5 * 1024 * 1024 * 1024 -- of one PUT
+
+local REFUSALS = {
+  NoSuchKey = { 404, "The specified key does not exist." },
+  MethodNotAllowed = { 405, "The specified method is not allowed against this resource." },
+  NotImplemented = { 501,
+    "A header you provided implies functionality that is not implemented" },
+  MissingContentLength = { 411, "You must provide the Content-Length HTTP header." },
+  EntityTooLarge = { 400, "Your proposed upload exceeds the maximum allowed size" },
+  InvalidDigest = { 400, "The Content-MD5 you specified was invalid." },
+  BadDigest = { 400, "The Content-MD5 you specified did not match what we received." },
+  IncompleteBody = { 400,
+    "You did not provide the number of bytes specified by the Content-Length HTTP header" },
+  RequestTimeout = { 400, "Your socket connection to the server was not read from or written to "
+    .. "within the timeout period. Idle connections will be closed." },
+  InternalError = { 500, "We encountered an internal error. Please try again." },
+  PreconditionFailed = { 412, "At least one of the pre-conditions you specified did not hold" },
+  InvalidRange = { 416, "The requested range is not satisfiable" },
+  BadRequest = { 400, "An error occurred when parsing the HTTP request." },
+}
+
+local function refusal_of(code, extra)
+  return { status = REFUSALS[code][1], code = code, message = REFUSALS[code][2], extra = extra }
+end
+
+--- Answers with one of S3's errors.
+function store.refuse(code)
+  answer.s3_error(refusal_of(code))
+end
+
+-- Refuses in the rewrite phase. The body is not read: whoever asked first is spared it, the
+-- connection of whoever did not ends.
+local function turn_away(refusal)
+  if ngx.req.get_method() == "PUT" then ngx.header["Connection"] = "close" end
+  answer.s3_error(refusal)
+  return ngx.exit(ngx.HTTP_OK)
+end
 
 function store.path_of(emulator, attachment)
   return emulator.directory .. "/objects/" .. attachment.id
 end
 
---- Whether the scan will reject the attachment.
-function store.is_infected(emulator, attachment)
-  local file = io.open(store.path_of(emulator, attachment), "rb")
-  if not file then return false end
-  local bytes = file:read(SCANNED) or ""
-  file:close()
-  return bytes:find(EICAR, 1, true) ~= nil
+local function staged_path(emulator, attachment)
+  return store.path_of(emulator, attachment) .. ".staged"
+end
+
+function store.drop(emulator, attachment)
+  os.remove(store.path_of(emulator, attachment))
+end
+
+--- Removes what a PUT has left, when nobody can complete it any more.
+function store.drop_staged(emulator, attachment)
+  if attachment.staged then os.remove(staged_path(emulator, attachment)) end
+  attachment.staged = nil
+end
+
+--- Moves what was uploaded to where it stays.
+---@return boolean|nil
+---@return string|nil problem
+---@return string|nil code of an exception, when it is not the client's fault
+function store.keep(emulator, attachment)
+  if emulator.external then
+    local head, problem, code = remote.read(emulator, attachment)
+    if not head then return nil, problem, code end
+    attachment.infected = head:find(EICAR, 1, true) ~= nil
+    return true
+  end
+  if not attachment.staged then return nil, "The attachment has not been uploaded" end
+  local moved, problem = os.rename(staged_path(emulator, attachment),
+    store.path_of(emulator, attachment))
+  if not moved then
+    ngx.log(ngx.ERR, "cannot keep an object: ", problem)
+    return nil, "An object is lost", "InternalServerException"
+  end
+  attachment.etag, attachment.infected = attachment.staged.etag, attachment.staged.infected
+  attachment.staged, attachment.stored = nil, true
+  return true
 end
 
 -- The attachment of the request's path, if the URL is what it was signed as.
 local function find(emulator)
-  local uri = ngx.var.request_uri
-  local path, query = uri:match("^([^?]*)%??(.*)$")
+  local path, query = ngx.var.request_uri:match("^([^?]*)%??(.*)$")
   local ok, refusal = sigv4.verify({
     method = ngx.req.get_method(), path = path, query = query, headers = ngx.req.get_headers(200),
     now = emulator.now(),
@@ -34,99 +101,136 @@ local function find(emulator)
   if not ok then return nil, refusal end
   local attachment = emulator.state:attachment(path:match("([^/]+)$") or "")
   if attachment then return attachment end
-  return nil, { status = 404, code = "NoSuchKey", message = "The specified key does not exist." }
+  return nil, refusal_of("NoSuchKey", { { "Key", path:gsub("^/[^/]*/", "") } })
 end
 
-local function refuse(refusal)
-  answer.s3_error(refusal)
-  return ngx.exit(ngx.HTTP_OK)
-end
-
--- What S3 says of a PUT before it reads the body; nil when it may come.
-local function problem_of_put(attachment)
-  local headers = ngx.req.get_headers(200)
+-- What S3 says of a PUT before it looks at the signature.
+local function check_framing(headers)
   if headers["transfer-encoding"] then
-    return { status = 501, code = "NotImplemented", message =
-      "A header you provided implies functionality that is not implemented" }
+    return refusal_of("NotImplemented", { { "Header", "Transfer-Encoding" } })
   end
   local length = tonumber((tostring(headers["content-length"] or ""):match("^%d+$")))
-  if not length then
-    return { status = 411, code = "MissingContentLength", message =
-      "You must provide the Content-Length HTTP header." }
+  if not length then return refusal_of "MissingContentLength" end
+  if length > LARGEST then
+    return refusal_of("EntityTooLarge",
+      { { "ProposedSize", headers["content-length"] }, { "MaxSizeAllowed", "5368709120" } })
   end
-  if length > attachment.size then
-    return { status = 400, code = "EntityTooLarge", message =
-      "Your proposed upload exceeds the maximum allowed size" }
-  end
-  if length < attachment.size then
-    return { status = 400, code = "EntityTooSmall", message =
-      "Your proposed upload is smaller than the minimum allowed size" }
+  local digest = headers["content-md5"]
+  if digest and #(ngx.decode_base64(tostring(digest)) or "") ~= 16 then
+    return refusal_of "InvalidDigest"
   end
 end
 
 --- Before the body is read: whoever may not send it shall not have to.
 function store.check_put(emulator)
-  ngx.ctx.operation = "PutObject"
-  if emulator.faults:before("PutObject") then return end
-  local attachment, refusal = find(emulator)
-  if attachment then refusal = problem_of_put(attachment) end
-  if refusal then return refuse(refusal) end
+  ngx.ctx.operation, ngx.ctx.headers = "PutObject", ngx.req.get_headers(200)
+  if emulator.faults:before "PutObject" then return end
+  local attachment
+  local refusal = check_framing(ngx.ctx.headers)
+  if not refusal then attachment, refusal = find(emulator) end
+  if refusal then return turn_away(refusal) end
   ngx.ctx.attachment = attachment
 end
 
---- The body lies in a file by now, which becomes the object.
-function store.put(emulator)
-  local attachment = ngx.ctx.attachment
-  ngx.req.read_body()
-  local file = ngx.req.get_body_file()
-  if not file then
-    return answer.s3_error { status = 400, code = "IncompleteBody", message =
-      "You did not provide the number of bytes specified by the Content-Length HTTP header" }
+-- Copies the body to a file; gives its MD5 and whether the scan will find something.
+local function receive(socket, file, left)
+  local md5, tail, infected = crypto.md5(), "", false
+  while left > 0 do
+    local piece, problem = socket:receive(math.min(left, CHUNK))
+    if not piece then return nil, problem == "timeout" and "RequestTimeout" or "IncompleteBody" end
+    if not file:write(piece) then return nil, "InternalError" end
+    md5.update(piece)
+    infected = infected or (tail .. piece):find(EICAR, 1, true) ~= nil
+    tail, left = piece:sub(-#EICAR), left - #piece
   end
-  if emulator.faults.after() then
-    os.remove(file)
+  return { digest = md5.final(), infected = infected }
+end
+
+local function receive_into(emulator, path, length)
+  local file, problem = io.open(path, "wb")
+  if not file then
+    ngx.log(ngx.ERR, "cannot write an object: ", problem)
+    return nil, "InternalError"
+  end
+  local received
+  if length > 0 then
+    local socket
+    socket, problem = ngx.req.socket()
+    if socket then
+      socket:settimeout(emulator.options.body_timeout * 1000)
+      received, problem = receive(socket, file, length)
+    else
+      ngx.log(ngx.ERR, "cannot read a body: ", problem)
+      problem = "InternalError"
+    end
+  else
+    received = { digest = crypto.md5().final(), infected = false }
+  end
+  if not file:close() then received, problem = nil, "InternalError" end
+  return received, problem
+end
+
+--- Takes the body, aside until it is whole.
+function store.put(emulator)
+  local attachment, headers = ngx.ctx.attachment, ngx.ctx.headers
+  local aside = emulator.directory .. "/incoming/" .. crypto.identifier()
+  local received, problem = receive_into(emulator, aside, tonumber(headers["content-length"]))
+  if received and headers["content-md5"]
+    and ngx.decode_base64(headers["content-md5"]) ~= received.digest then
+    received, problem = nil, "BadDigest"
+  end
+  if not received or emulator.faults.after() then
+    os.remove(aside)
+    if problem then store.refuse(problem) end
     return
   end
-  local renamed, problem = os.rename(file, store.path_of(emulator, attachment))
+  local renamed
+  renamed, problem = os.rename(aside, staged_path(emulator, attachment))
   if not renamed then
     ngx.log(ngx.ERR, "cannot keep an object: ", problem)
-    return answer.s3_error { status = 500, code = "InternalError", message =
-      "We encountered an internal error. Please try again." }
+    return store.refuse "InternalError"
   end
-  attachment.stored, attachment.etag = true, crypto.hex(crypto.random(16))
+  local etag = crypto.hex(received.digest)
+  attachment.staged = { etag = etag, infected = received.infected }
   emulator.state:changed()
-  answer.stored(attachment.etag)
+  answer.stored(etag)
+end
+
+local function matches(condition, etag)
+  for given in condition:gmatch "[^,%s]+" do
+    if given == "*" or given == etag then return true end
+  end
+  return false
 end
 
 --- Hands the object to nginx, which knows ranges.
 function store.get(emulator)
-  ngx.ctx.operation = "GetObject"
-  if emulator.faults:before("GetObject") then return end
+  ngx.ctx.operation, ngx.ctx.headers = "GetObject", ngx.req.get_headers(200)
+  if emulator.faults:before "GetObject" then return end
   local attachment, refusal = find(emulator)
-  if not attachment then return refuse(refusal) end
-  if not attachment.stored then
-    return refuse { status = 404, code = "NoSuchKey", message =
-      "The specified key does not exist." }
+  if not attachment then return turn_away(refusal) end
+  if not attachment.stored or attachment.status == "REJECTED" then
+    return turn_away(refusal_of "NoSuchKey")
   end
-  local match = ngx.req.get_headers()["if-match"]
-  if match and match ~= '"' .. attachment.etag .. '"' then
-    return refuse { status = 412, code = "PreconditionFailed", message =
-      "At least one of the pre-conditions you specified did not hold" }
+  local match = ngx.ctx.headers["if-match"]
+  if match and not matches(tostring(match), '"' .. attachment.etag .. '"') then
+    return turn_away(refusal_of("PreconditionFailed", { { "Condition", "If-Match" } }))
   end
-  ngx.req.clear_header("If-Match")
-  ngx.ctx.object = attachment
+  -- nginx has another ETag for the file.
+  ngx.req.clear_header "If-Match"
+  ngx.req.clear_header "If-None-Match"
   return ngx.exec("/internal/" .. attachment.id)
 end
 
 --- What S3 says of an object beside its bytes.
 function store.describe(emulator)
   local attachment = emulator.state:attachment(ngx.var.uri:match("([^/]+)$"))
-  if not attachment then return end
-  ngx.header["Content-Type"] = attachment.type
-  ngx.header["ETag"] = '"' .. attachment.etag .. '"'
-  ngx.header["x-amz-request-id"] = crypto.hex(crypto.random(8)):upper()
-  ngx.header["Content-Disposition"] = ('attachment; filename="%s"')
-    :format((attachment.name:gsub('[\r\n"\\]', "_")))
+  if not attachment or ngx.status >= 300 then return end
+  answer.object_headers {
+    ["Content-Type"] = attachment.type, ["ETag"] = '"' .. attachment.etag .. '"',
+    ["Content-Disposition"] = attachments.disposition(attachment.name),
+    ["x-amz-meta-contact_id"] = attachment.chat,
+  }
 end
 
 return store

@@ -1,60 +1,111 @@
---- GetTranscript: which items of a chat are asked for, in which order, and page by page.
+--- GetTranscript: which items of a chat are asked for, in which order, and page by page. Items are
+-- counted from the chat's beginning, so that a page's token holds while the chat goes on.
+
+local crypto = require "connectparticipant.emulator.crypto"
 
 local transcript = {}
 
 local DEFAULT_RESULTS = 10
 
--- The index at which the scan begins.
-local function start_index(items, position, forward)
-  if not position then return forward and 1 or #items end
-  if position.MostRecent then
-    return math.max(1, #items - math.max(position.MostRecent, 1) + 1)
-  end
-  for index, item in ipairs(items) do
-    if position.Id and item.Id == position.Id then return index end
-    if position.AbsoluteTime and item.AbsoluteTime >= position.AbsoluteTime then return index end
-  end
-  if position.Id then return nil end
-  return forward and #items + 1 or #items
+-- Items are known by number: `first` is the oldest that is still kept.
+local function view(chat)
+  local items, first = chat.items, chat.first_item
+  return {
+    first = first, last = first + #items - 1,
+    at = function(number) return items[number - first + 1] end,
+  }
 end
 
-local function decode(token)
-  local index, direction = (ngx.decode_base64(token) or ""):match("^(%d+)/(%u+)$")
-  return tonumber(index), direction
+-- ISO 8601 in UTC, in a form that compares as text.
+local function normal_time(text)
+  local day, time, rest = text:match("^(%d%d%d%d%-%d%d%-%d%d)T(%d%d:%d%d:%d%d)(.*)$")
+  local fraction = rest and (rest == "Z" and "" or rest:match("^%.(%d+)Z$"))
+  if not fraction then return nil end
+  return ("%sT%s.%sZ"):format(day, time, (fraction .. "000"):sub(1, 3))
+end
+
+local function find_time(known, time, forward)
+  for number = known.first, known.last do
+    local at = known.at(number).AbsoluteTime
+    if forward and at >= time then return number end
+    if not forward and at > time then return number - 1 end
+  end
+  return forward and known.last + 1 or known.last
+end
+
+-- The number at which the scan begins.
+local function start_number(known, position, forward)
+  if not position or not next(position) then return forward and known.first or known.last end
+  if position.Id then
+    for number = known.first, known.last do
+      if known.at(number).Id == position.Id then return number end
+    end
+    return nil, "StartPosition names no item of this chat"
+  elseif position.AbsoluteTime then
+    local time = normal_time(position.AbsoluteTime)
+    if not time then return nil, "AbsoluteTime is no time in ISO 8601" end
+    return find_time(known, time, forward)
+  end
+  return math.max(known.first, known.last - math.max(position.MostRecent, 1) + 1)
+end
+
+local function sign(secret, chat, place)
+  return crypto.hex(crypto.hmac(secret, chat.id .. "/" .. place):sub(1, 16))
+end
+
+local function encode(secret, chat, number, forward)
+  local place = ("%d/%s"):format(number, forward and "F" or "B")
+  return ngx.encode_base64(place .. "/" .. sign(secret, chat, place))
+end
+
+local function decode(secret, chat, token)
+  local place, signature = (ngx.decode_base64(token) or ""):match("^(%d+/[FB])/(%x+)$")
+  if not place or signature ~= sign(secret, chat, place) then return nil end
+  return tonumber(place:match("^%d+")), place:sub(-1) == "F"
+end
+
+local function reverse(list)
+  for left = 1, math.floor(#list / 2) do
+    local right = #list - left + 1
+    list[left], list[right] = list[right], list[left]
+  end
 end
 
 --- Gives one page: its items, and the token of the next.
----@return table|nil page
+---@param chat table
+---@param input table GetTranscript's
+---@param secret string makes tokens that only this emulator makes
+---@return { items: table[], next_token: string|nil }|nil page
 ---@return string|nil problem
-function transcript.page(items, input)
+function transcript.page(chat, input, secret)
+  local known = view(chat)
   local direction = input.ScanDirection or (input.StartPosition and "FORWARD") or "BACKWARD"
   local forward = direction == "FORWARD"
-  local index
+  local number, problem
   if input.NextToken then
-    local given
-    index, given = decode(input.NextToken)
-    if not index or given ~= direction then return nil, "NextToken is not valid" end
+    number, forward = decode(secret, chat, input.NextToken)
+    if not number then return nil, "NextToken is not valid" end
+    if input.ScanDirection and forward ~= (input.ScanDirection == "FORWARD") then
+      return nil, "NextToken belongs to the other ScanDirection"
+    end
   else
-    index = start_index(items, input.StartPosition, forward)
-    if not index then return nil, "StartPosition names no item" end
+    number, problem = start_number(known, input.StartPosition, forward)
+    if not number then return nil, problem end
   end
+  -- What the next page would begin with may have gone meanwhile.
+  if forward then number = math.max(number, known.first) end
   local wanted = input.MaxResults
   if not wanted or wanted == 0 then wanted = DEFAULT_RESULTS end
   local page, step = {}, forward and 1 or -1
-  while #page < wanted and items[index] do
-    page[#page + 1] = items[index]
-    index = index + step
+  while #page < wanted and known.at(number) do
+    page[#page + 1] = known.at(number)
+    number = number + step
   end
   local descending = input.SortOrder ~= "ASCENDING"
-  if descending == forward then
-    for left = 1, math.floor(#page / 2) do
-      local right = #page - left + 1
-      page[left], page[right] = page[right], page[left]
-    end
-  end
+  if descending == forward then reverse(page) end
   return {
     items = page,
-    next_token = items[index] and ngx.encode_base64(index .. "/" .. direction) or nil,
+    next_token = known.at(number) and encode(secret, chat, number, forward) or nil,
   }
 end
 

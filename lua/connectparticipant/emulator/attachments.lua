@@ -1,0 +1,189 @@
+--- Attachments, from their start over the PUT and the scan to their end: the three operations that
+-- deal with them. The bytes are the store's.
+
+local once = require "connectparticipant.emulator.once"
+local sigv4 = require "connectparticipant.emulator.sigv4"
+local state = require "connectparticipant.emulator.state"
+
+local attachments = {}
+
+-- What Amazon Connect allows when an instance has not been told otherwise.
+-- https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html
+local AWS_EXTENSIONS = "csv,doc,docx,heic,jfif,jpeg,jpg,mov,mp4,pdf,png,ppt,pptx,rtf,txt,wav,"
+  .. "xls,xlsx"
+
+--- The extensions of a list, `aws` being Amazon Connect's own; nil when all are allowed.
+---@param names? string separated by commas
+---@return table<string, true>|nil
+function attachments.extensions(names)
+  if not names or names == "*" then return nil end
+  if names == "aws" then names = AWS_EXTENSIONS end
+  local found = {}
+  for name in names:gmatch "[^,%s]+" do found[(name:lower():gsub("^%.", ""))] = true end
+  return found
+end
+
+local MISSING = "There is no attachment with this AttachmentId"
+
+-- A presigned URL to the object, and until when it holds.
+local function presign(emulator, method, attachment, headers, lifetime)
+  local now = math.floor(emulator.now())
+  local store = emulator:object_store()
+  local url = sigv4.presign({
+    method = method, origin = store.origin, host = store.host, headers = headers, now = now,
+    path = store.path .. attachment.id, expires = lifetime,
+  }, emulator.credentials)
+  return url, state.iso(now + lifetime), now + lifetime
+end
+
+--- The name as a header may carry it: ASCII without quotes or control characters, of a length that
+-- leaves the value under the 256 characters of AWS's model.
+function attachments.disposition(name)
+  local escaped = name:gsub('[^%w !#$&\'()+,%-.;=@%[%]^_`{}~]', function(c)
+    return ("%%%02X"):format(c:byte())
+  end)
+  return ('attachment; filename="%s"'):format((escaped:sub(1, 230):gsub("%%%x?$", "")))
+end
+
+-- As a real instance has them; all of them are signed.
+local function headers_of(emulator, attachment)
+  return {
+    ["Content-Length"] = ("%d"):format(attachment.size), ["Content-Type"] = attachment.type,
+    ["Content-Disposition"] = attachments.disposition(attachment.name),
+    ["x-amz-acl"] = "bucket-owner-full-control", ["x-amz-meta-account_id"] = "123456789012",
+    ["x-amz-meta-contact_id"] = attachment.chat,
+    ["x-amz-meta-initial_contact_id"] = attachment.chat,
+    ["x-amz-meta-organization_id"] = emulator.organization_id,
+  }
+end
+
+local function begun(emulator, attachment)
+  local headers = headers_of(emulator, attachment)
+  local url, expiry, expires = presign(emulator, "PUT", attachment, headers,
+    emulator.options.url_expiry)
+  attachment.expires = math.max(attachment.expires, expires)
+  return {
+    AttachmentId = attachment.id,
+    UploadMetadata = { Url = url, UrlExpiry = expiry, HeadersToInclude = headers },
+  }
+end
+
+-- Why the instance does not take a file.
+local function problem_of(emulator, input)
+  if input.AttachmentSizeInBytes > emulator.options.max_size then
+    return ("The attachment is larger than the %d bytes allowed"):format(emulator.options.max_size)
+  end
+  -- They become headers: nothing that a header cannot carry.
+  if input.ContentType:find "[%z\1-\31\127-\255]" then
+    return "ContentType is no media type"
+  end
+  local allowed = emulator.extensions
+  local extension = (input.AttachmentName:match("%.([^.]+)$") or ""):lower()
+  if allowed and not allowed[extension] then
+    return ("The file type '%s' is not allowed"):format(extension)
+  end
+end
+
+--- StartAttachmentUpload
+function attachments.start(emulator, caller, input)
+  local chat = caller.chat
+  if not chat.open then return nil, "AccessDeniedException", "The chat has ended" end
+  emulator.state:expire(function(attachment) emulator.store.drop_staged(emulator, attachment) end)
+  local result, code, message, again = once.call(emulator, caller, "StartAttachmentUpload", input,
+    function(key)
+      local problem = problem_of(emulator, input)
+      if problem then return nil, "ValidationException", problem end
+      if chat.attachments >= emulator.options.quota then
+        return nil, "ServiceQuotaExceededException",
+          "The number of attachments per contact exceeds the quota."
+      end
+      chat.attachments = chat.attachments + 1
+      local attachment = emulator.state:add_attachment {
+        chat = chat.id, owner = caller.participant.id, name = input.AttachmentName,
+        size = input.AttachmentSizeInBytes, type = input.ContentType, status = "STARTED",
+        expires = emulator.now() + emulator.options.url_expiry, key = key,
+      }
+      return attachment.id
+    end)
+  if not result then return nil, code, message end
+  local attachment = emulator.state:attachment(result)
+  if again then emulator.state:changed() end
+  return begun(emulator, attachment)
+end
+
+local function find(emulator, caller, id)
+  local attachment = emulator.state:attachment(id)
+  return attachment and attachment.chat == caller.chat.id and attachment or nil
+end
+
+--- CompleteAttachmentUpload
+function attachments.complete(emulator, caller, input)
+  local attachment = find(emulator, caller, input.AttachmentIds[1])
+  if not attachment then return nil, "ValidationException", MISSING end
+  if attachment.owner ~= caller.participant.id then
+    return nil, "AccessDeniedException", "The attachment is another participant's"
+  end
+  if attachment.completed_by then
+    if attachment.completed_by == input.ClientToken then return {} end
+    return nil, "ConflictException", "The attachment is already being uploaded"
+  end
+  if not caller.chat.open then return nil, "AccessDeniedException", "The chat has ended" end
+  -- Set before the store is asked, which may take a while: two at a time are one too many.
+  attachment.completed_by = input.ClientToken
+  local kept, problem, code = emulator.store.keep(emulator, attachment)
+  if not kept then
+    attachment.completed_by = nil
+    return nil, code or "ValidationException", problem
+  end
+  attachment.completed_at, attachment.status = emulator.now(), "IN_PROGRESS"
+  attachment.verdict = attachment.infected and "REJECTED" or "APPROVED"
+  emulator.state:add_item(caller.chat, caller.participant,
+    { Type = "ATTACHMENT", attachment = attachment.id })
+  return {}
+end
+
+--- Sets the outcome of a scan; what is rejected is not kept.
+---@param status "IN_PROGRESS"|"APPROVED"|"REJECTED"
+function attachments.judge(emulator, attachment, status)
+  attachment.status, attachment.verdict = status, status
+  -- Set by hand, IN_PROGRESS stays until another status is set.
+  attachment.held = status == "IN_PROGRESS"
+  if status == "REJECTED" then emulator.store.drop(emulator, attachment) end
+  emulator.state:changed()
+end
+
+-- The scan takes a moment.
+local function status_of(emulator, attachment)
+  if attachment.status == "IN_PROGRESS" and not attachment.held
+    and emulator.now() >= attachment.completed_at + emulator.options.scan_seconds then
+    attachments.judge(emulator, attachment, attachment.verdict)
+  end
+  return attachment.status
+end
+
+--- An attachment as a transcript shows it.
+function attachments.shown(emulator, id)
+  local attachment = emulator.state:attachment(id)
+  return {
+    AttachmentId = id, AttachmentName = attachment.name, ContentType = attachment.type,
+    Status = status_of(emulator, attachment),
+  }
+end
+
+--- GetAttachment
+function attachments.get(emulator, caller, input)
+  if caller.participant.role == "CUSTOM_BOT" then
+    return nil, "AccessDeniedException", "A custom bot has no access to attachments"
+  end
+  local attachment = find(emulator, caller, input.AttachmentId)
+  local status = attachment and status_of(emulator, attachment)
+  if not status or status == "STARTED" then return nil, "ValidationException", MISSING end
+  if status == "REJECTED" then
+    return nil, "ValidationException", "The attachment was rejected by the scan"
+  end
+  local lifetime = input.UrlExpiryInSeconds or math.min(300, emulator.options.url_expiry)
+  local url, expiry = presign(emulator, "GET", attachment, nil, lifetime)
+  return { Url = url, UrlExpiry = expiry, AttachmentSizeInBytes = attachment.size }
+end
+
+return attachments

@@ -1,0 +1,296 @@
+-- Runs all contenders against one local nginx that answers at once, round by round, and prints the
+-- medians as ratios. bench.lua ROUNDS SCALE
+local cjson = require "cjson"
+local certificate = require "connectparticipant.emulator.certificate"
+local core = require "connectparticipant.core"
+local process = require "spec.support.process"
+
+local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
+local directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+
+local CONF = [[
+daemon on; worker_processes 1; pid %(directory)/pid; error_log %(directory)/error.log;
+%(user)
+events { worker_connections 8192; }
+http {
+  access_log off; keepalive_requests 100000000;
+  client_max_body_size 0; client_body_buffer_size 128k;
+  client_body_temp_path %(directory)/a; proxy_temp_path %(directory)/b;
+  fastcgi_temp_path %(directory)/c; uwsgi_temp_path %(directory)/d; scgi_temp_path %(directory)/e;
+  ssl_certificate %(directory)/server.pem; ssl_certificate_key %(directory)/server.key;
+  default_type application/json;
+  server {
+    listen 127.0.0.1:%(port) backlog=8192;
+    location = /participant/start-attachment-upload {
+      add_header x-amzn-RequestId 0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f;
+      return 200 '%(started)';
+    }
+    location = /participant/complete-attachment-upload { return 200 '{}'; }
+    location /o/ { return 200; }
+  }
+  server {
+    listen 127.0.0.1:%(tls_port) ssl; keepalive_timeout 0;
+    location / { return 200 '{"AttachmentId":"a"}'; }
+  }
+}
+]]
+
+local STARTED = {
+  AttachmentId = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f",
+  UploadMetadata = {
+    HeadersToInclude = { ["Content-Type"] = "application/pdf",
+      ["x-amz-meta-contact_id"] = "0b8ce8ac" },
+    Url = "http://127.0.0.1:%d/o/key?X-Amz-Signature=0123456789abcdef",
+    UrlExpiry = "2090-01-01T00:00:00.000Z",
+  },
+}
+
+local function start_nginx()
+  local sockets = {}
+  local fd, port = core.listen("127.0.0.1", 0)
+  local tls_fd, tls_port = core.listen("127.0.0.1", 0)
+  sockets.NGINX = ("%d;%d;"):format(fd, tls_fd)
+  assert(certificate.make(directory, process.quote))
+  local values = { directory = directory, port = port, tls_port = tls_port,
+    started = (cjson.encode(STARTED):gsub("\\/", "/"):gsub("%%d", port)),
+    user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "" }
+  local file = assert(io.open(directory .. "/nginx.conf", "w"))
+  file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
+  file:close()
+  -- An nginx that inherits its sockets stays in the foreground.
+  local started = process.run { "sh", "-c", ("/usr/sbin/nginx -p %s -c %s/nginx.conf "
+    .. "-e %s/error.log >/dev/null 2>&1 &"):format(directory, directory, directory),
+    env = sockets }
+  assert(started.status == 0, started.stderr)
+  return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port
+end
+
+-- A server that drops what it is sent, over TLS where a certificate is given.
+local function start_drop(tls)
+  local words = tls and (" %s/server.pem %s/server.key"):format(directory, directory) or ""
+  local pipe = io.popen("exec build/bench/drop" .. words)
+  local pid, port = pipe:read "*l", pipe:read "*l"
+  return { pipe = pipe, port = tonumber(port), pid = pid }
+end
+
+local function median(list)
+  table.sort(list)
+  return list[math.ceil(#list / 2)]
+end
+
+local base, tls_base = start_nginx()
+local SDK = process.root .. "/build/peers"
+
+local function run(words, env)
+  words.env = env
+  local result = process.run(words)
+  assert(result.status == 0, table.concat(words, " ") .. "\n" .. result.stderr)
+  return cjson.decode(result.stdout)
+end
+
+local function raw(mode, ...) return { "build/bench/raw", mode, base, ... } end
+local function ours(mode, ...) return { process.lua, "spec/bench/ours.lua", mode, base, ... } end
+local function boto3(...) return { "/usr/bin/python3", "spec/bench/boto3_peer.py", ... } end
+local function js(...) return { "node", "spec/bench/sdk_peer.mjs", SDK, ... } end
+
+-- Runs every contender once a round, so that a busy moment hits all; gives the medians.
+local function contest(contenders)
+  local seen = {}
+  for _ = 1, rounds do
+    for name, command in pairs(contenders) do
+      local result = run(command.words, command.env)
+      seen[name] = seen[name] or { wall = {}, cpu = {}, peak = {} }
+      for key, list in pairs(seen[name]) do
+        list[#list + 1] = key == "peak" and result.peak or result[key] / result.count
+      end
+    end
+  end
+  for _, entry in pairs(seen) do
+    for key, list in pairs(entry) do entry[key] = median(list) end
+  end
+  return seen
+end
+
+local function times(count) return ("%d"):format(math.max(20, count * scale)) end
+
+local rows = {}
+local function row(what, against, ratio, target, less, note)
+  local good = less and ratio <= target or not less and ratio >= target
+  rows[#rows + 1] = ("| %-52s | %-22s | %8.2f | %s %-5s | %-4s | %s |"):format(what, against, ratio,
+    less and "<=" or ">=", ("%g"):format(target), good and "yes" or "NO", note or "")
+  print(rows[#rows])
+end
+
+local function us(seconds) return ("%.1f us"):format(seconds * 1e6) end
+local function rate(seconds) return ("%.0f/s"):format(1 / seconds) end
+
+print "| work | against | ratio | target | met | seen |\n|---|---|---|---|---|---|"
+
+local function calls()
+  local n = times(10000)
+  local seen = contest {
+    raw = { words = raw("calls", n) }, core = { words = ours("core", n) },
+    client = { words = ours("client", n) },
+    boto3 = { words = boto3("calls", base, times(500), "1") },
+    js = { words = js("calls", base, times(1000), "1") },
+  }
+  row("one after another: core, CPU", "raw C", seen.core.cpu / seen.raw.cpu, 1.3, true,
+    us(seen.core.cpu) .. " and " .. us(seen.raw.cpu))
+  row("one after another: client, CPU", "raw C", seen.client.cpu / seen.raw.cpu, 1.6, true,
+    us(seen.client.cpu))
+  row("one after another: client, calls/s", "raw C", seen.raw.wall / seen.client.wall, 0.95, false,
+    rate(seen.client.wall) .. " and " .. rate(seen.raw.wall))
+  row("one after another: client, calls/s", "boto3", seen.boto3.wall / seen.client.wall, 5, false,
+    rate(seen.boto3.wall))
+  row("one after another: client, calls/s", "JavaScript SDK", seen.js.wall / seen.client.wall, 8,
+    false, rate(seen.js.wall))
+end
+
+local function parallel()
+  local n = times(20000)
+  local seen = contest {
+    raw = { words = raw("parallel", n, "64") }, map = { words = ours("map", n, "64") },
+    boto3 = { words = boto3("parallel", base, times(1000), "64") },
+    js = { words = js("parallel", base, times(2000), "64") },
+  }
+  row("64 in flight through map, calls/s", "raw C curl_multi", seen.raw.wall / seen.map.wall, 0.5,
+    false, rate(seen.map.wall) .. " and " .. rate(seen.raw.wall))
+  row("64 in flight through map, calls/s", "best SDK",
+    math.min(seen.boto3.wall, seen.js.wall) / seen.map.wall, 20, false,
+    rate(math.min(seen.boto3.wall, seen.js.wall)))
+end
+
+local function flows()
+  local n = times(3000)
+  local seen = contest {
+    raw = { words = raw("flows", n, "32", "65536") }, flows = { words = ours("flows", n, "32") },
+    boto3 = { words = boto3("flows", base, times(500), "32") },
+    js = { words = js("flows", base, times(1000), "32") },
+  }
+  row("flows of 64 KiB, 32 in flight, flows/s", "raw C", seen.raw.wall / seen.flows.wall, 0.7,
+    false, rate(seen.flows.wall) .. " and " .. rate(seen.raw.wall))
+  row("flows of 64 KiB, 32 in flight, flows/s", "best SDK-based",
+    math.min(seen.boto3.wall, seen.js.wall) / seen.flows.wall, 16, false,
+    rate(math.min(seen.boto3.wall, seen.js.wall)))
+end
+
+local function puts(tls)
+  local drop = start_drop(tls)
+  local url = ("%s://127.0.0.1:%d"):format(tls and "https" or "http", drop.port)
+  local file = directory .. "/file"
+  process.run { "truncate", "-s", "1G", file }
+  process.run { "sh", "-c", "cat " .. file .. " >/dev/null" } -- the first to read would pay
+  local env = tls and { RAW_CA_FILE = directory .. "/ca.pem" } or {}
+  local contenders = {
+    raw = { words = { "build/bench/raw", "put", url .. "/drop", file }, env = env },
+    ours = { words = { process.lua, "spec/bench/ours.lua", "put", url, "1", file }, env = env },
+    curl = { words = { "sh", "-c", ("TIMEFORMAT=x; /usr/bin/curl -s -o /dev/null --cacert %s/ca.pem"
+      .. " -T %s %s/drop -w '{\"count\":1,\"wall\":%%{time_total},\"cpu\":0,\"peak\":0}'")
+      :format(directory, file, url) } },
+  }
+  local seen = contest(contenders)
+  local name = tls and "PUT of 1 GiB over TLS, GB/s" or "PUT of 1 GiB, GB/s"
+  row(name, "raw C", seen.raw.wall / seen.ours.wall, tls and 0.97 or 0.95, false,
+    ("%.2f GB/s"):format(1.0737 / seen.ours.wall))
+  if not tls then
+    row(name, "curl -T", seen.curl.wall / seen.ours.wall, 1.0, false,
+      ("%.2f GB/s"):format(1.0737 / seen.curl.wall))
+    row("peak memory of that", "raw C", seen.ours.peak / seen.raw.peak, 1.15, true,
+      ("%d and %d KiB"):format(seen.ours.peak, seen.raw.peak))
+    process.run { "truncate", "-s", "1M", file }
+    local small = contest { ours = contenders.ours }
+    row("peak memory, 1 GiB", "1 MiB", seen.ours.peak / small.ours.peak, 1.15, true,
+      ("%d KiB"):format(small.ours.peak))
+  end
+  process.run { "sh", "-c", "kill " .. drop.pid }
+  drop.pipe:close()
+end
+
+local function connections()
+  local first, later = {}, {}
+  -- As large as a system's bundle, with our CA in it.
+  local bundle = directory .. "/bundle.pem"
+  process.run { "sh", "-c", ("cat /etc/ssl/certs/ca-certificates.crt %s/ca.pem > %s")
+    :format(directory, bundle) }
+  for index = 1, rounds do
+    local seen = run({ process.lua, "spec/bench/ours.lua", "connections", tls_base, "20" },
+      { RAW_CA_FILE = bundle })
+    first[index], later[index] = seen.first, seen.later
+  end
+  row("new TLS connection, CPU", "the first", median(later) / median(first), 0.1, true,
+    us(median(later)) .. " and " .. us(median(first)))
+end
+
+-- Wall time of a whole process with one call.
+local function starts()
+  local function wall(words)
+    local list = {}
+    for index = 1, math.max(rounds, 5) do
+      local begun = core.now()
+      local result = process.run(words)
+      assert(result.status == 0, result.stderr)
+      list[index] = core.now() - begun
+    end
+    return median(list)
+  end
+  local own = wall { process.lua, "-e", ([[local core = require "connectparticipant.core"
+    assert(core.start_attachment_upload({ ConnectionToken = "t", AttachmentName = "a",
+    AttachmentSizeInBytes = 5, ContentType = "text/plain" }, { endpoint = %q }))]]):format(base) }
+  local curl = wall { "/usr/bin/curl", "-s", "-H", "Content-Type: application/json", "-H",
+    "X-Amz-Bearer: t", "-d", '{"AttachmentName":"a"}',
+    base .. "/participant/start-attachment-upload" }
+  local python, node = wall(boto3("calls", base, "1", "1")), wall(js("calls", base, "1", "1"))
+  row("process with require and one call, wall", "curl", own / curl, 1.0, true,
+    ("%.1f ms and %.1f ms"):format(own * 1000, curl * 1000))
+  row("process with require and one call, wall", "boto3", own / python, 1 / 25, true,
+    ("%.0f ms"):format(python * 1000))
+  row("process with require and one call, wall", "JavaScript SDK", own / node, 1 / 20, true,
+    ("%.0f ms"):format(node * 1000))
+end
+
+local function growth()
+  local function cpu(...) return run(ours(...)).cpu end
+  local many, few, wide, narrow = {}, {}, {}, {}
+  for index = 1, math.min(rounds, 3) do
+    few[index], many[index] = cpu("client", "1000") / 1000, cpu("client", times(100000)) /
+      tonumber(times(100000))
+    narrow[index] = cpu("flows", "2000", "10") / 2000
+    wide[index] = cpu("flows", "2000", "1000") / 2000
+  end
+  row("CPU per call at 10^5 calls", "at 10^3", median(many) / median(few), 1.05, true,
+    us(median(many)) .. " and " .. us(median(few)))
+  row("CPU per flow, 1,000 in flight", "10 in flight", median(wide) / median(narrow), 1.3, true,
+    us(median(wide)) .. " and " .. us(median(narrow)))
+end
+
+-- Instructions per call, without start-up: the difference of two runs.
+local function instructions()
+  local function count(words)
+    local all = { "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null" }
+    for _, word in ipairs(words) do all[#all + 1] = word end
+    return tonumber(process.run(all).stderr:match "Collected : (%d+)")
+  end
+  local function per_call(command, mode)
+    return (count(command(mode, "400")) - count(command(mode, "200"))) / 200
+  end
+  local own = { raw = per_call(raw, "calls"), core = per_call(ours, "core"),
+    client = per_call(ours, "client") }
+  local seen = ("%.0f, %.0f and %.0f"):format(own.core, own.client, own.raw)
+  row("one after another: core, instructions", "raw C", own.core / own.raw, 1.3, true, seen)
+  row("one after another: client, instructions", "raw C", own.client / own.raw, 1.6, true, seen)
+end
+
+local ok, problem = pcall(function()
+  calls()
+  instructions()
+  parallel()
+  flows()
+  puts(false)
+  puts(true)
+  connections()
+  starts()
+  growth()
+end)
+process.run { "sh", "-c", "kill $(cat " .. directory .. "/pid)" }
+process.run { "rm", "-rf", directory }
+if not ok then error(problem, 0) end
