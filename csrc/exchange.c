@@ -342,7 +342,8 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
   bool garbage = x->code == CURLE_UNSUPPORTED_PROTOCOL || x->code == CURLE_WEIRD_SERVER_REPLY;
   f->kind = x->code == CURLE_OPERATION_TIMEDOUT ? "timeout" : garbage ? "protocol" : "transport";
   f->code = curl_codes_name(x->code);
-  f->retryable = curl_codes_retryable(x->code);
+  /* What was fed is gone. */
+  f->retryable = curl_codes_retryable(x->code) && x->fed_total == 0;
   f->message = x->error[0] != '\0' ? x->error : curl_easy_strerror(x->code);
   return true;
 }

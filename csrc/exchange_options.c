@@ -97,18 +97,18 @@ static bool apply_proxy(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
 
-/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that
- * ignores it costs a wait. */
+/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that ignores
+ * it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a 417. */
 static void apply_expect(struct exchange *x) {
-  static char none[] = "Expect:", some[] = "Expect: 100-continue";
+  static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
-  bool first = line->data == NULL;
-  while (line->next != NULL) line++;
-  if (!first) {
+  if (x->size >= EXPECT_FROM) return;
+  if (line->data != NULL) {
+    while (line->next != NULL) line++;
     line->next = line + 1;
     line++;
   }
-  *line = (struct curl_slist){x->size >= EXPECT_FROM ? some : none, NULL};
+  *line = (struct curl_slist){none, NULL};
 }
 
 static void apply_method(struct exchange *x) {
