@@ -154,6 +154,23 @@ describe("an engine", function()
     assert.is_true(exchanges[1]:info().reused)
   end)
 
+  it("keeps no descriptor but its connections", function()
+    local function descriptors()
+      return tonumber(process.run { "sh", "-c", "ls /proc/$PPID/fd | wc -l" }.stdout)
+    end
+    local path = directory:write("kept", ("x"):rep(100000))
+    local function upload()
+      server:script { {} }
+      local source = assert(core.open_source(path))
+      assert(finish(assert(transfer { source = source })))
+      source:close()
+    end
+    upload()
+    local before = descriptors()
+    for _ = 1, 50 do upload() end
+    assert.truthy(descriptors() <= before)
+  end)
+
   it("has a descriptor that tells when a step is due", function()
     server:script { { size = 10 } }
     local exchange = get {}
@@ -328,6 +345,9 @@ describe("a PUT", function()
   it("has not succeeded before all its bytes were sent", function()
     server:script { { status = 200, early = true, unread = true, close = true } }
     local result, err = finish(assert(transfer { source = ("x"):rep(20000000) }))
+    failed(result, err, { kind = "transport" })
+    server:script { { status = 200, early = true, close = true } }
+    result, err = finish(assert(transfer { source = ("x"):rep(30000000) }))
     failed(result, err, { kind = "transport" })
   end)
 
@@ -680,5 +700,34 @@ describe("a connection", function()
     listener:close()
     local result, err = finish(get { url = ("http://127.0.0.1:%d/"):format(port) })
     failed(result, err, { kind = "transport", code = "COULDNT_CONNECT", retryable = true })
+  end)
+end)
+
+describe("a blocking call of core", function()
+  local function transcript()
+    return core.get_transcript({ ConnectionToken = "secret" }, { endpoint = server.url })
+  end
+
+  it("makes one attempt", function()
+    server:script { { status = 503 }, faults.ok() }
+    local result, err = transcript()
+    failed(result, err, { status = 503, attempts = 1, retryable = true })
+    assert.equal(1, #server:seen().requests)
+  end)
+
+  it("shares its connection with the next", function()
+    server:script { {}, {}, {} }
+    for _ = 1, 3 do assert(transcript()) end
+    -- An earlier call of this process may have left the connection that all three use.
+    assert.truthy(server:seen().connections <= 1)
+  end)
+
+  it("keeps no more of an answer than its cap, and an error's status", function()
+    server:script { { size = 20 * 1024 * 1024 } }
+    local result, err = transcript()
+    failed(result, err, { kind = "protocol", code = "ResponseTooLarge", status = 200 })
+    server:script { { status = 500, size = 1000000 } }
+    result, err = transcript()
+    failed(result, err, { status = 500, retryable = true })
   end)
 end)
