@@ -11,6 +11,7 @@ enum { ENGINE_IDLE = 64 };
 struct engine {
   CURLM *multi; /* NULL until the first exchange, and again after a fork */
   pid_t owner;
+  bool closed;
   struct exchange *first;
   int active;
   bool moved;
@@ -19,6 +20,7 @@ struct engine {
   size_t ready_at;
   double last_id;
   struct engine_poll *poll; /* NULL until a host asks for it */
+  bool has_high;            /* it has had sockets that engine_pollfd cannot cover */
   CURL *idle[ENGINE_IDLE];  /* easy handles of operations, ready for the next */
   int idles;
 };
@@ -26,6 +28,9 @@ struct engine {
 /* Prepares libcurl for this process, once, and keeps this library loaded: libcurl's resolver
  * threads may outlive the Lua state that loaded it. */
 void engine_global_init(void);
+
+/* What libcurl tells of itself; asked for once, for it costs more than all else of a request. */
+const curl_version_info_data *engine_curl(void);
 
 /* Takes the exchange in; nothing is sent before the next step. False: its fault says why. */
 bool engine_add(struct engine *engine, struct exchange *x);
@@ -40,10 +45,15 @@ int engine_step(struct engine *engine, bool *moved);
 /* Waits until something can move, at most `seconds`. */
 void engine_wait(struct engine *engine, double seconds);
 
-/* Ends what is under way as cancelled, and frees everything. */
+/* Ends what is under way as cancelled, and frees everything; nothing can be added any more. */
 void engine_close(struct engine *engine);
 
+/* Whether libcurl's handles may be touched. They may not after a fork: then they are abandoned, and
+ * whatever was under way has failed. */
+bool engine_is_ours(struct engine *engine);
+
 void engine_moved(struct engine *engine);
+void engine_opened(struct engine *engine, int fd);
 
 /* Notes that the exchange needs its caller; engine_next_ready takes it off the list again, and
  * gives 0 when there is none. */
@@ -51,7 +61,8 @@ void engine_note_ready(struct engine *engine, const struct exchange *x);
 double engine_next_ready(struct engine *engine);
 
 /* A descriptor that becomes readable when a step would move something; -1 where there is none. It
- * covers sockets below FD_SETSIZE, which is all that libcurl tells of. */
+ * covers sockets below FD_SETSIZE, which is all that libcurl tells of; for those above, the timeout
+ * is short. */
 int engine_pollfd(struct engine *engine);
 
 /* Seconds after which a step is due whatever the descriptor says; negative: never. */

@@ -8,8 +8,12 @@
 #include <sys/select.h>
 #include <unistd.h>
 
+/* Seconds between steps where sockets are out of sight. */
+#define UNSEEN 0.01
+
 struct engine_poll {
   int epoll;
+  pid_t owner; /* a forked child shares the set with its parent, and must leave it alone */
   unsigned char watched[FD_SETSIZE]; /* the events of each descriptor in the set */
 };
 
@@ -17,6 +21,7 @@ static struct engine_poll *open_poll(void) {
   struct engine_poll *poll = calloc(1, sizeof *poll);
   if (poll == NULL) return NULL;
   poll->epoll = epoll_create1(EPOLL_CLOEXEC);
+  poll->owner = getpid();
   if (poll->epoll >= 0) return poll;
   free(poll);
   return NULL;
@@ -36,12 +41,15 @@ static void watch(struct engine_poll *poll, int fd, unsigned char events) {
 int engine_pollfd(struct engine *engine) {
   fd_set reads, writes, errors;
   int highest = -1;
+  bool ours = engine_is_ours(engine);
+  if (engine->closed) return -1;
+  if (engine->poll != NULL && engine->poll->owner != getpid()) engine_poll_close(engine);
   if (engine->poll == NULL) engine->poll = open_poll();
   if (engine->poll == NULL) return -1;
   FD_ZERO(&reads);
   FD_ZERO(&writes);
   FD_ZERO(&errors);
-  if (engine->multi != NULL) curl_multi_fdset(engine->multi, &reads, &writes, &errors, &highest);
+  if (ours) curl_multi_fdset(engine->multi, &reads, &writes, &errors, &highest);
   for (int fd = 0; fd < FD_SETSIZE; fd++) {
     unsigned char events = 0;
     if (fd <= highest && FD_ISSET(fd, &reads)) events |= EPOLLIN;
@@ -53,12 +61,13 @@ int engine_pollfd(struct engine *engine) {
 
 double engine_timeout(struct engine *engine) {
   long milliseconds = -1;
-  if (engine->multi == NULL || engine->active == 0) return -1;
+  if (!engine_is_ours(engine) || engine->active == 0) return -1;
   if (engine->moved) return 0;
   curl_multi_timeout(engine->multi, &milliseconds);
   double look = engine->next_look - exchange_now();
   double seconds = milliseconds < 0 ? look : (double)milliseconds / 1000;
   if (seconds > look) seconds = look;
+  if (engine->has_high && seconds > UNSEEN) seconds = UNSEEN;
   return seconds > 0 ? seconds : 0;
 }
 
