@@ -8,8 +8,12 @@ local process = require "spec.support.process"
 local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
 local directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
 
+-- Debian keeps ngx_lua in a module of its own; OpenResty has it built in.
+local MODULES = "/usr/lib/nginx/modules/"
+
 local CONF = [[
-daemon on; worker_processes 1; pid %(directory)/pid; error_log %(directory)/error.log;
+%(modules)
+daemon off; worker_processes 1; pid %(directory)/pid; error_log %(directory)/error.log;
 %(user)
 events { worker_connections 8192; }
 http {
@@ -26,7 +30,8 @@ http {
       return 200 '%(started)';
     }
     location = /participant/complete-attachment-upload { return 200 '{}'; }
-    location /o/ { return 200; }
+    # Whoever answers before it has read the body is refused, and rightly so.
+    location /o/ { content_by_lua_block { ngx.req.read_body() ngx.exit(200) } }
   }
   server {
     listen 127.0.0.1:%(tls_port) ssl; keepalive_timeout 0;
@@ -45,32 +50,43 @@ local STARTED = {
   },
 }
 
+-- A function that ends the program at the other end of the pipe, which told its process id first.
+local function stopper(pipe)
+  local pid = pipe:read "*l"
+  return function()
+    process.run { "sh", "-c", "kill " .. pid }
+    pipe:close()
+  end
+end
+
 local function start_nginx()
-  local sockets = {}
   local fd, port = core.listen("127.0.0.1", 0)
   local tls_fd, tls_port = core.listen("127.0.0.1", 0)
-  sockets.NGINX = ("%d;%d;"):format(fd, tls_fd)
   assert(certificate.make(directory, process.quote))
+  local own = io.open(MODULES .. "ngx_http_lua_module.so")
+  if own then own:close() end
   local values = { directory = directory, port = port, tls_port = tls_port,
     started = (cjson.encode(STARTED):gsub("\\/", "/"):gsub("%%d", port)),
+    modules = own and ("load_module %sndk_http_module.so; load_module %sngx_http_lua_module.so;")
+      :format(MODULES, MODULES) or "",
     user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "" }
   local file = assert(io.open(directory .. "/nginx.conf", "w"))
   file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
   file:close()
-  -- An nginx that inherits its sockets stays in the foreground.
-  local started = process.run { "sh", "-c", ("/usr/sbin/nginx -p %s -c %s/nginx.conf "
-    .. "-e %s/error.log >/dev/null 2>&1 &"):format(directory, directory, directory),
-    env = sockets }
-  assert(started.status == 0, started.stderr)
-  return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port
+  -- It ends with us, however we end; what it inherits listens already.
+  local pipe = io.popen(("echo $$; export 'NGINX=%d;%d;'; exec setpriv --pdeathsig TERM nginx "
+    .. "-p %s -c %s/nginx.conf -e %s/error.log 2>&1"):format(fd, tls_fd, directory, directory,
+    directory))
+  local stop = stopper(pipe)
+  return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port, stop
 end
 
 -- A server that drops what it is sent, over TLS where a certificate is given.
 local function start_drop(tls)
   local words = tls and (" %s/server.pem %s/server.key"):format(directory, directory) or ""
   local pipe = io.popen("exec build/bench/drop" .. words)
-  local pid, port = pipe:read "*l", pipe:read "*l"
-  return { pipe = pipe, port = tonumber(port), pid = pid }
+  local stop = stopper(pipe)
+  return tonumber(pipe:read "*l"), stop
 end
 
 local function median(list)
@@ -78,7 +94,7 @@ local function median(list)
   return list[math.ceil(#list / 2)]
 end
 
-local base, tls_base = start_nginx()
+local base, tls_base, stop_nginx = start_nginx()
 local SDK = process.root .. "/build/peers"
 
 local function run(words, env)
@@ -124,6 +140,7 @@ end
 local function us(seconds) return ("%.1f us"):format(seconds * 1e6) end
 local function rate(seconds) return ("%.0f/s"):format(1 / seconds) end
 
+io.stdout:setvbuf "line"
 print "| work | against | ratio | target | met | seen |\n|---|---|---|---|---|---|"
 
 local function calls()
@@ -175,8 +192,8 @@ local function flows()
 end
 
 local function puts(tls)
-  local drop = start_drop(tls)
-  local url = ("%s://127.0.0.1:%d"):format(tls and "https" or "http", drop.port)
+  local port, stop = start_drop(tls)
+  local url = ("%s://127.0.0.1:%d"):format(tls and "https" or "http", port)
   local file = directory .. "/file"
   process.run { "truncate", "-s", "1G", file }
   process.run { "sh", "-c", "cat " .. file .. " >/dev/null" } -- the first to read would pay
@@ -202,8 +219,7 @@ local function puts(tls)
     row("peak memory, 1 GiB", "1 MiB", seen.ours.peak / small.ours.peak, 1.15, true,
       ("%d KiB"):format(small.ours.peak))
   end
-  process.run { "sh", "-c", "kill " .. drop.pid }
-  drop.pipe:close()
+  stop()
 end
 
 local function connections()
@@ -291,6 +307,6 @@ local ok, problem = pcall(function()
   starts()
   growth()
 end)
-process.run { "sh", "-c", "kill $(cat " .. directory .. "/pid)" }
+stop_nginx()
 process.run { "rm", "-rf", directory }
 if not ok then error(problem, 0) end
