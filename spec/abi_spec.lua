@@ -7,18 +7,16 @@ local function version(abi)
   return abi == "luajit" and "5.1" or abi
 end
 
-local function is_built(abi)
-  local file = io.open(("build/%s/connectparticipant/core.so"):format(abi), "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
 describe("a build for another Lua", function()
   it("is refused with a sentence", function()
-    local tried = 0
+    -- Where only this Lua was built, one other is built now.
+    local other = process.abi == "5.4" and "5.3" or "5.4"
+    local made = process.run { "make", "-s", "LUA=" .. other, "build" }
+    assert.equal(0, made.status, made.stderr)
     for _, abi in ipairs(ABIS) do
-      if is_built(abi) and version(abi) ~= version(process.abi) then
-        tried = tried + 1
+      local path = ("build/%s/connectparticipant/core.so"):format(abi)
+      local there = process.run { "test", "-f", path }
+      if there.status == 0 and version(abi) ~= version(process.abi) then
         local said = process.run { process.lua, "-e",
           'local ok, why = pcall(require, "connectparticipant.core") print(ok, why)',
           env = { LUA_CPATH = ("%s/build/%s/?.so;;"):format(process.root, abi) } }
@@ -29,8 +27,5 @@ describe("a build for another Lua", function()
         assert.equal(0, said.status)
       end
     end
-    -- Built alone, there is no other build to try; its own must load in either case.
-    assert.truthy(require("connectparticipant.core")._VERSION)
-    assert.truthy(tried >= 0)
   end)
 end)

@@ -1,17 +1,19 @@
 -- The command, as a user runs it: what it prints, where, and how it ends.
 local cjson = require "cjson"
 local emulated = require "spec.support.emulated"
+local files = require "spec.support.files"
 local process = require "spec.support.process"
 
-local service, token, directory
+local service, token, place, directory
 setup(function()
   service = emulated.start()
   token = service:connect(service.running.participant_token)
-  directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+  place = files.new()
+  directory = place.directory
 end)
 teardown(function()
   service:stop()
-  process.run { "rm", "-rf", directory }
+  place:remove()
 end)
 
 local function command(words)
@@ -19,21 +21,6 @@ local function command(words)
     env = words.env or { CONNECT_CONNECTION_TOKEN = token, AWS_ENDPOINT_URL = service.endpoint } }
   for index, word in ipairs(words) do all[index + 2] = word end
   return process.run(all)
-end
-
-local function write(name, text)
-  local path = directory .. "/" .. name
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-  return path
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 describe("connectparticipant", function()
@@ -72,7 +59,7 @@ describe("connectparticipant", function()
   end)
 
   it("uploads, lists and downloads", function()
-    local path = write("with space é.txt", "hello\0world")
+    local path = place:write("with space é.txt", "hello\0world")
     local sent = command { "upload", "--wait", path }
     assert.equal(0, sent.status, sent.stderr)
     local id = sent.stdout:match("^(%S+)  ")
@@ -82,12 +69,12 @@ describe("connectparticipant", function()
     assert.truthy(listed.stdout:find("APPROVED", 1, true))
     local back = directory .. "/back"
     assert.equal(0, command { "download", id, "-o", back }.status)
-    assert.equal("hello\0world", read(back))
+    assert.equal("hello\0world", files.read(back))
     assert.equal("hello\0world", command { "download", "-o", "-", id }.stdout)
   end)
 
   it("speaks JSON to programs", function()
-    local good, bad = write("good.txt", "x"), directory .. "/missing.txt"
+    local good, bad = place:write("good.txt", "x"), directory .. "/missing.txt"
     local said = command { "upload", "--json", good, bad }
     assert.equal(1, said.status)
     local lines = {}
@@ -104,7 +91,7 @@ describe("connectparticipant", function()
   end)
 
   it("takes the token from a file or from standard input", function()
-    local path = write("token", token .. "\n")
+    local path = place:write("token", token .. "\n")
     local env = { AWS_ENDPOINT_URL = service.endpoint }
     assert.equal(0, command { "transcript", "--token-file", path, env = env }.status)
     assert.equal(0, command { "transcript", "--token-file", "-", env = env,
@@ -125,7 +112,7 @@ describe("connectparticipant", function()
   end)
 
   it("demonstrates the whole way, and leaves nothing", function()
-    local path = write("-starts with a dash.bin", ("\0\1\2\255"):rep(100000))
+    local path = place:write("-starts with a dash.bin", ("\0\1\2\255"):rep(100000))
     local said = command { "demo", "--", path, env = { TMPDIR = directory } }
     assert.equal(0, said.status, said.stderr .. said.stdout)
     for _, step in ipairs { "CreateParticipantConnection", "StartAttachmentUpload", "PUT",

@@ -1,16 +1,19 @@
 -- download_attachment against stores that misbehave: whole, or not at all.
 local faults = require "spec.support.faults"
+local files = require "spec.support.files"
 local participant = require "connectparticipant"
 local process = require "spec.support.process"
 
-local server, client, directory
+local read = files.read
+local server, client, place, directory
 setup(function()
   server = faults.start()
-  directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+  place = files.new()
+  directory = place.directory
 end)
 teardown(function()
   server:stop()
-  process.run { "rm", "-rf", directory }
+  place:remove()
 end)
 before_each(function()
   client = participant.new { endpoint = server.url, connect_timeout = 5, stall_timeout = 5 }
@@ -26,15 +29,7 @@ local function download(sink)
   return client:download_attachment(params)
 end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function files()
+local function listed()
   return process.run { "ls", "-A", directory }.stdout
 end
 
@@ -63,7 +58,7 @@ describe("a download", function()
     local attachment = assert(download { path = path })
     assert.equal(path, attachment.path)
     assert.is_true(read(path) == WHOLE)
-    assert.equal("file.bin\n", files())
+    assert.equal("file.bin\n", listed())
     os.remove(path)
   end)
 
@@ -141,7 +136,7 @@ describe("a download that is not what was promised", function()
         server:script { faults.got(SIZE), answer }
         local result, err = download(sink)
         failed(result, err, { kind = "protocol", step = "get" })
-        assert.equal("", files())
+        assert.equal("", listed())
       end
     end
   end)
@@ -151,15 +146,13 @@ describe("a download that is not what was promised", function()
       server:script { faults.got(SIZE), faults.s3_error(404, "NoSuchKey", "gone") }
       local result, err = download(sink)
       failed(result, err, { kind = "storage", code = "NoSuchKey", status = 404, step = "get" })
-      assert.equal("", files())
+      assert.equal("", listed())
     end
   end)
 
   it("keeps a file that was there", function()
     local path = directory .. "/old"
-    local file = assert(io.open(path, "w"))
-    file:write "precious"
-    file:close()
+    place:write("old", "precious")
     server:script { faults.got(SIZE), { size = 5 } }
     assert.is_nil(download { path = path })
     assert.equal("precious", read(path))

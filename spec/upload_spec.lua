@@ -1,5 +1,6 @@
 -- upload_attachment against stores and services that misbehave; looks at what went over the wire.
 local faults = require "spec.support.faults"
+local files = require "spec.support.files"
 local participant = require "connectparticipant"
 local process = require "spec.support.process"
 
@@ -276,21 +277,16 @@ describe("an answer of the service", function()
 end)
 
 describe("a source", function()
-  local directory
-  setup(function() directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "") end)
-  teardown(function() process.run { "rm", "-rf", directory } end)
-
-  local function write(name, text)
-    local path = directory .. "/" .. name
-    local file = assert(io.open(path, "wb"))
-    file:write(text)
-    file:close()
-    return path
-  end
+  local place, directory
+  setup(function()
+    place = files.new()
+    directory = place.directory
+  end)
+  teardown(function() place:remove() end)
 
   it("that is a path gives name, type and size", function()
     server:script { faults.started(), faults.stored(), faults.ok() }
-    local path = write("Ünï côde.pdf", "%PDF")
+    local path = place:write("Ünï côde.pdf", "%PDF")
     local attachment = assert(upload { body = false, AttachmentName = false, path = path })
     assert.equal("Ünï côde.pdf", attachment.AttachmentName)
     assert.equal("application/pdf", attachment.ContentType)
@@ -299,7 +295,7 @@ describe("a source", function()
 
   it("that is a handle is read from where it stands, and left open", function()
     server:script { faults.started(), faults.stored(), faults.ok() }
-    local file = assert(io.open(write("handle.txt", "0123456789")))
+    local file = assert(io.open(place:write("handle.txt", "0123456789")))
     file:read(4)
     assert(upload { body = false, file = file })
     assert.equal("456789", server:seen().requests[2].body)
@@ -352,7 +348,7 @@ describe("a source", function()
     process.run { "mkfifo", directory .. "/fifo" }
     for path, kind in pairs { [directory .. "/none"] = "source", [directory] = "source",
       ["/dev/null"] = "source", [directory .. "/fifo"] = "source",
-      [write("empty", "")] = "validation" } do
+      [place:write("empty", "")] = "validation" } do
       local result, err = upload { body = false, path = path }
       failed(result, err, { kind = kind })
     end
@@ -360,7 +356,7 @@ describe("a source", function()
   end)
 
   it("that changes while it is read is never completed", function()
-    local path = write("growing.txt", ("x"):rep(600000))
+    local path = place:write("growing.txt", ("x"):rep(600000))
     server:script { faults.started(), faults.stored(), faults.ok() }
     local grown = false
     local result, err = upload { body = false, path = path, on_progress = function()
