@@ -36,7 +36,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint soak conformance bench install clean help
+.PHONY: build demo test lint soak conformance bench bench-nginx install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -88,6 +88,12 @@ bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough loo
 	@sh spec/support/packages.sh bench
 	@$(MAKE) --no-print-directory -s build $(SDK) build/bench/raw build/bench/drop
 	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
+
+bench-nginx: ## time a trivial location of a worker that uploads
+	@sh spec/support/packages.sh test
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build
+	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
 
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/connectparticipant $(DESTDIR)$(BINDIR)

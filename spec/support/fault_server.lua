@@ -107,7 +107,7 @@ local function take_body(connection, state, request, limit)
     local piece = receive(connection, math.min(left, 16384), state)
     if not piece then return false end
     request.received, left = request.received + #piece, left - #piece
-    if request.received <= 65536 then kept[#kept + 1] = piece end
+    if request.received <= 1048576 then kept[#kept + 1] = piece end
   end
   request.body = table.concat(kept)
   return true

@@ -19,7 +19,7 @@ env ENDPOINT; env CA_FILE;
 ${user}
 events { worker_connections 4096; }
 http {
-  access_log off;
+  access_log off; keepalive_requests 100000;
   client_body_temp_path ${directory}/a; proxy_temp_path ${directory}/b;
   fastcgi_temp_path ${directory}/c; uwsgi_temp_path ${directory}/d; scgi_temp_path ${directory}/e;
   client_max_body_size 0;
