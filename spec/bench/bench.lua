@@ -287,8 +287,8 @@ local AGAIN = 5
 local function repeated(words)
   local quoted = {}
   for index, word in ipairs(words) do quoted[index] = process.quote(word) end
-  return { "sh", "-c", ("i=0; while [ $i -lt %d ]; do %s >/dev/null || exit 1; i=$((i + 1)); done")
-    :format(AGAIN, table.concat(quoted, " ")) }
+  return { "sh", "-c", ("i=0; while [ $i -lt %d ]; do %s >/dev/null || exit 1; "
+    .. "i=$((i + 1)); done"):format(AGAIN, table.concat(quoted, " ")) }
 end
 
 -- Wall time of a whole process with one call.
@@ -325,12 +325,12 @@ local function growth()
   local function cpu(...) return run(ours(...)).cpu end
   local many, few, wide, narrow = {}, {}, {}, {}
   -- So many that 1,000 new connections are not what is measured.
-  local flows = times(20000)
+  local n = times(20000)
   for index = 1, math.min(rounds, 3) do
     few[index] = cpu("client", "1000") / 1000
     many[index] = cpu("client", times(100000)) / tonumber(times(100000))
-    narrow[index] = cpu("flows", flows, "10") / tonumber(flows)
-    wide[index] = cpu("flows", flows, "1000") / tonumber(flows)
+    narrow[index] = cpu("flows", n, "10") / tonumber(n)
+    wide[index] = cpu("flows", n, "1000") / tonumber(n)
   end
   row("CPU per call at 10^5 calls", "at 10^3", median(many) / median(few), 1.05, true,
     us(median(many)) .. " and " .. us(median(few)))
