@@ -64,9 +64,11 @@ end
 function Group:start()
   while self.running < self.concurrency and self.started < self.count do
     local index = self.started + 1
-    local task = setmetatable({ group = self, index = index, calls = {} }, Task)
+    local task = setmetatable({
+      group = self, index = index, calls = {}, co = create(self.fn),
+      begun = false, queued = false, finished = false,
+    }, Task)
     self.started, self.running = index, self.running + 1
-    task.co = create(self.fn)
     self.tasks[task] = true
     self.root.loop.tasks[task.co] = task
     task:wake()
@@ -118,6 +120,8 @@ function Root:run_queue(group)
     local task = queue[self.first]
     queue[self.first] = nil
     self.first = self.first + 1
+    -- From the start again, so that the queue stays as small as it is.
+    if self.first > self.last then self.first, self.last = 1, 0 end
     task.queued = false
     self.sleepers[task] = nil
     if task.begun and not task.finished then

@@ -296,7 +296,8 @@ local function starts()
   local contenders, seen = {
     own = { process.lua, "-e", ([[local core = require "connectparticipant.core"
       assert(core.start_attachment_upload({ ConnectionToken = "t", AttachmentName = "a",
-      AttachmentSizeInBytes = 5, ContentType = "text/plain" }, { endpoint = %q }))]]):format(base) },
+      AttachmentSizeInBytes = 5, ContentType = "text/plain" }, { endpoint = %q }))]])
+      :format(base) },
     curl = { "/usr/bin/curl", "-s", "-H", "Content-Type: application/json", "-H",
       "X-Amz-Bearer: t", "-d", '{"AttachmentName":"a"}',
       base .. "/participant/start-attachment-upload" },
