@@ -74,9 +74,11 @@ static bool is_ours(struct engine *engine) {
 static bool is_ready(struct engine *engine) {
   if (is_ours(engine)) return true;
   engine_global_init();
+  if (!engine_poll_open(engine)) return false;
   engine->multi = curl_multi_init();
   engine->owner = getpid();
   if (engine->multi == NULL) return false;
+  engine_poll_attach(engine);
   /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
   curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 1024L);
   curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
@@ -175,8 +177,8 @@ static void look_after(struct engine *engine, double now) {
 
 int engine_step(struct engine *engine, bool *moved) {
   if (is_ours(engine) && engine->active > 0) {
-    int running, left;
-    curl_multi_perform(engine->multi, &running);
+    int left;
+    engine_poll_step(engine);
     CURLMsg *message;
     while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
       struct exchange *x = NULL;
@@ -196,7 +198,7 @@ void engine_wait(struct engine *engine, double seconds) {
   double look = engine->next_look - exchange_now();
   if (look < seconds) seconds = look;
   if (seconds <= 0) return;
-  curl_multi_poll(engine->multi, NULL, 0, (int)(seconds * 1000) + 1, NULL);
+  engine_poll_wait(engine, seconds);
 }
 
 void engine_close(struct engine *engine) {
