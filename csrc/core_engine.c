@@ -1,37 +1,25 @@
 /* Engines and exchanges for Lua; see core_engine.h. */
 #include "core_engine.h"
-#include "core.h"
 #include "core_file.h"
-#include "endpoint.h"
+#include "core_transfer.h"
 #include "engine.h"
-#include "text.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ENGINE_TYPE "connectparticipant.engine"
 #define EXCHANGE_TYPE "connectparticipant.exchange"
 
-/* AWS's model allows 2000 characters; what is far beyond is no presigned URL. */
-enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024, RUN_WAIT = 1 };
-
-/* What a memory download may hold where the caller sets no limit: AWS's largest attachment is
- * 100 MB. */
-#define MEMORY_LIMIT (1024.0 * 1024 * 1024)
-
-/* What an exchange keeps alive, in its user value. */
-enum anchor { ANCHOR_ENGINE = 1, ANCHOR_REQUEST, ANCHOR_BODY, ANCHOR_SETTINGS, ANCHOR_TEXTS };
-
-struct handle {
-  struct exchange x;
-  exchange_reader read; /* NULL: a transfer */
-  struct buffer headers;
-  const char *operation, *step;
-};
+enum { RUN_WAIT = 1 };
 
 static struct engine *engine_at(lua_State *L, int index) {
   return luaL_checkudata(L, index, ENGINE_TYPE);
+}
+
+struct engine *core_engine_open_at(lua_State *L, int index) {
+  struct engine *engine = engine_at(L, index);
+  if (engine->closed) luaL_error(L, "the engine is closed");
+  return engine;
 }
 
 static struct handle *handle_at(lua_State *L, int index) {
@@ -72,7 +60,7 @@ static int lua_engine_wait(lua_State *L) {
  */
 static int lua_engine_pollfd(lua_State *L) {
   int fd = engine_pollfd(engine_at(L, 1));
-  if (fd < 0) return luaL_error(L, "no descriptor is left");
+  if (fd < 0) return luaL_error(L, "the engine is closed, or no descriptor is left");
   lua_pushinteger(L, fd);
   return 1;
 }
@@ -96,12 +84,16 @@ static int lua_engine_close(lua_State *L) {
 }
 
 static int lua_engine_tostring(lua_State *L) {
-  lua_pushfstring(L, ENGINE_TYPE ": %d under way", engine_at(L, 1)->active);
+  const struct engine *engine = engine_at(L, 1);
+  if (engine->closed) {
+    lua_pushliteral(L, ENGINE_TYPE " (closed)");
+  } else {
+    lua_pushfstring(L, ENGINE_TYPE ": %d under way", engine->active);
+  }
   return 1;
 }
 
-/* Pushes a new exchange with its empty user value below it: (+1). */
-static struct handle *new_handle(lua_State *L) {
+struct handle *core_engine_new_handle(lua_State *L) {
   struct handle *h = lua_newuserdata(L, sizeof *h);
   memset(h, 0, sizeof *h);
   h->x.done = true;
@@ -112,8 +104,7 @@ static struct handle *new_handle(lua_State *L) {
   return h;
 }
 
-/* Keeps the value at `index` as long as the exchange on top of the stack. */
-static void keep(lua_State *L, int index, enum anchor what) {
+void core_engine_keep(lua_State *L, int index, enum anchor what) {
   index = lua_absindex(L, index);
   lua_getuservalue(L, -1);
   lua_pushvalue(L, index);
@@ -121,7 +112,7 @@ static void keep(lua_State *L, int index, enum anchor what) {
   lua_pop(L, 1);
 }
 
-static int push_failure(lua_State *L, const struct handle *h) {
+int core_engine_failure(lua_State *L, const struct handle *h) {
   struct failure f = {.operation = h->operation, .step = h->step};
   exchange_failure(&h->x, &f);
   return error_return(L, &f, &h->x.request.secrets);
@@ -130,14 +121,14 @@ static int push_failure(lua_State *L, const struct handle *h) {
 int core_engine_send(lua_State *L, int engine_index, int anchor, const struct http_request *request,
                      const struct transport *transport, double timeout, exchange_reader read,
                      const char *operation) {
-  struct engine *engine = engine_at(L, engine_index);
-  struct handle *h = new_handle(L);
-  keep(L, engine_index, ANCHOR_ENGINE);
-  keep(L, anchor, ANCHOR_REQUEST);
+  struct engine *engine = core_engine_open_at(L, engine_index);
+  struct handle *h = core_engine_new_handle(L);
+  core_engine_keep(L, engine_index, ANCHOR_ENGINE);
+  core_engine_keep(L, anchor, ANCHOR_REQUEST);
   h->read = read;
   h->operation = operation;
   if (!exchange_init(&h->x, request, transport, timeout)) return luaL_error(L, "out of memory");
-  return engine_add(engine, &h->x) ? 1 : push_failure(L, h);
+  return engine_add(engine, &h->x) ? 1 : core_engine_failure(L, h);
 }
 
 void core_engine_run(lua_State *L, int index) {
@@ -166,18 +157,13 @@ static void push_headers(lua_State *L, const struct response *r) {
   }
 }
 
-static bool is_success(const struct handle *h) {
-  long status = h->x.response.status;
-  if (status == 200) return true;
-  bool put = strcmp(h->x.request.method, "PUT") == 0;
-  return put ? status == 201 || status == 204 : status == 206;
-}
-
 static int push_transfer(lua_State *L, const struct handle *h) {
   const struct exchange *x = &h->x;
-  if (!is_success(h))
+  long status = x->response.status;
+  bool put = strcmp(x->request.method, "PUT") == 0;
+  if (status != 200 && (put ? status != 201 && status != 204 : status != 206))
     return response_push_storage_error(L, h->operation, h->step, &x->response, &x->request.secrets);
-  if (x->response.body_truncated && strcmp(x->request.method, "GET") == 0) {
+  if (x->response.body_truncated && !put) {
     struct failure f = {.kind = "protocol",
                         .code = "ResponseTooLarge",
                         .message = "the file is larger than it was said to be",
@@ -207,199 +193,11 @@ int core_engine_result(lua_State *L, int index) {
   const struct handle *h = handle_at(L, index);
   struct failure f = {0};
   if (!h->x.done) return luaL_error(L, "the exchange is not done");
-  if (exchange_failure(&h->x, &f)) return push_failure(L, h);
+  if (exchange_failure(&h->x, &f)) return core_engine_failure(L, h);
   if (h->read == NULL) return push_transfer(L, h);
   lua_getuservalue(L, index);
   lua_rawgeti(L, -1, ANCHOR_REQUEST);
   return h->read(L, lua_gettop(L), &h->x.response);
-}
-
-/* engine:transfer */
-
-/* The string of a field, kept alive with the exchange that is on top of the stack; or NULL. */
-static const char *text_field(lua_State *L, const char *name) {
-  lua_getfield(L, 2, name);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return NULL;
-  }
-  const char *text = luaL_checkstring(L, -1);
-  lua_getuservalue(L, -2);
-  lua_rawgeti(L, -1, ANCHOR_TEXTS);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, ANCHOR_TEXTS);
-  }
-  lua_pushvalue(L, -3);
-  lua_setfield(L, -2, name);
-  lua_pop(L, 3);
-  return text;
-}
-
-static double number_field(lua_State *L, const char *name, double otherwise) {
-  lua_getfield(L, 2, name);
-  double number = lua_isnil(L, -1) ? otherwise : (double)luaL_checknumber(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
-/* Headers that would contradict how the engine frames the message, or leak where it goes. */
-static bool is_ours(const char *name) {
-  static const char *const names[] = {"Transfer-Encoding", "Expect",     "Connection",       "Host",
-                                      "Upgrade",           "Keep-Alive", "Proxy-Connection", "TE",
-                                      "Trailer",           "Range",      "If-Match",         NULL};
-  for (size_t i = 0; names[i] != NULL; i++) {
-    if (text_equal_nocase(names[i], name)) return true;
-  }
-  return false;
-}
-
-/* Whether a Content-Length that came with the URL is the body's. */
-static bool is_length(const char *text, off_t size) {
-  char *end;
-  if (*text < '0' || *text > '9') return false;
-  return strtoll(text, &end, 10) == (long long)size && *end == '\0';
-}
-
-/* Adds the header whose name and value are on top of the stack. */
-static void add_header(lua_State *L, struct handle *h) {
-  struct fault *fault = &h->x.fault;
-  size_t name_size, value_size;
-  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-    fault_set(fault, "protocol", "UnsafeHeader", "a header to include is no string");
-    return;
-  }
-  const char *name = lua_tolstring(L, -2, &name_size), *value = lua_tolstring(L, -1, &value_size);
-  if (!text_is_header_name(name, name_size)) {
-    fault_set(fault, "protocol", "UnsafeHeader", "a header to include has no valid name");
-  } else if (!text_is_header_value(value, value_size)) {
-    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s holds a control character",
-              name);
-  } else if (is_ours(name)) {
-    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s cannot be included", name);
-  } else if (text_equal_nocase(name, "Content-Length")) {
-    if (!is_length(value, h->x.size))
-      fault_set(fault, "protocol", "ContentLengthMismatch",
-                "the store expects %.40s bytes, but there are %lld", value, (long long)h->x.size);
-  } else {
-    buffer_add_text(&h->headers, name);
-    /* libcurl takes "Name:" as "do not send", and "Name;" as an empty value. */
-    buffer_add_text(&h->headers, value_size > 0 ? ": " : ";");
-    buffer_add(&h->headers, value, value_size + 1);
-  }
-}
-
-/* The exchange is on top of the stack. */
-static void read_headers(lua_State *L, struct handle *h) {
-  lua_getfield(L, 2, "headers");
-  if (lua_istable(L, -1)) {
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-      add_header(L, h);
-      lua_pop(L, 1);
-    }
-  }
-  lua_pop(L, 1);
-  const char *etag = text_field(L, "etag");
-  if (h->x.offset > 0) {
-    buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.offset);
-    buffer_add(&h->headers, "", 1);
-  }
-  if (etag != NULL && text_is_header_value(etag, strlen(etag))) {
-    buffer_format(&h->headers, "If-Match: %s", etag);
-    buffer_add(&h->headers, "", 1);
-  }
-  buffer_add(&h->headers, "", 1);
-}
-
-/* Where a PUT's bytes come from. The exchange is on top of the stack. */
-static void read_source(lua_State *L, struct handle *h) {
-  lua_getfield(L, 2, "source");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t size;
-    h->x.request.body = lua_tolstring(L, -1, &size);
-    h->x.request.body_size = size;
-    h->x.upload = UPLOAD_MEMORY;
-    h->x.size = (off_t)size;
-  } else if (!lua_isnil(L, -1)) {
-    h->x.source = core_file_source(L, -1);
-    h->x.upload = UPLOAD_FILE;
-    h->x.size = h->x.source->size;
-  } else {
-    h->x.upload = UPLOAD_FED;
-    h->x.size = (off_t)number_field(L, "size", 0);
-    if (h->x.size <= 0) luaL_error(L, "a PUT needs a source, or the size of what is fed");
-  }
-  lua_insert(L, -2);
-  keep(L, -2, ANCHOR_BODY);
-  lua_remove(L, -2);
-}
-
-/* Where a GET's bytes go. The exchange is on top of the stack. */
-static void read_sink(lua_State *L, struct handle *h) {
-  h->x.offset = (off_t)number_field(L, "offset", 0);
-  h->x.request.success_limit = (size_t)number_field(L, "limit", MEMORY_LIMIT);
-  lua_getfield(L, 2, "sink");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    h->x.download = DOWNLOAD_DRAINED;
-  } else if (!lua_isnil(L, -1)) {
-    h->x.download = DOWNLOAD_FILE;
-    h->x.sink = core_file_sink(L, -1);
-  }
-  lua_insert(L, -2);
-  keep(L, -2, ANCHOR_BODY);
-  lua_remove(L, -2);
-}
-
-/* engine:transfer { method, url, headers, source | size, sink, offset, etag, limit, settings,
- * timeout, operation, step } */
-static int lua_engine_transfer(lua_State *L) {
-  struct engine *engine = engine_at(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_getfield(L, 2, "settings");
-  const struct transport *transport = core_settings_transport(L, 3);
-  struct handle *h = new_handle(L);
-  keep(L, 1, ANCHOR_ENGINE);
-  keep(L, 3, ANCHOR_SETTINGS);
-  h->operation = text_field(L, "operation");
-  h->step = text_field(L, "step");
-  struct http_request request = {
-      .method = text_field(L, "method"),
-      .url = text_field(L, "url"),
-      .headers = "",
-      .error_limit = ANSWER_LIMIT,
-      .success_limit = ANSWER_LIMIT,
-  };
-  if (request.method == NULL || request.url == NULL) return luaL_error(L, "method and url needed");
-  request.secrets.url = request.url;
-  bool put = strcmp(request.method, "PUT") == 0;
-  h->x.request = request;
-  const char *problem = endpoint_url_problem(request.url, LONGEST_URL,
-                                             transport->allow_insecure && !transport->https);
-  if (problem == NULL && transport->https && strncmp(request.url, "https:", 6) != 0)
-    problem = "it must be https, as the endpoint is";
-  if (problem != NULL)
-    fault_set(&h->x.fault, "protocol", "UnsafeUrl", "the presigned URL cannot be used: %s",
-              problem);
-  if (put) read_source(L, h);
-  if (!put) read_sink(L, h);
-  read_headers(L, h);
-  if (h->x.fault.kind != NULL) return push_failure(L, h);
-  struct exchange wanted = h->x;
-  wanted.request.headers = buffer_text(&h->headers);
-  bool good = !h->headers.failed &&
-              exchange_init(&h->x, &wanted.request, transport, number_field(L, "timeout", 0));
-  if (!good) return luaL_error(L, "out of memory");
-  h->x.upload = wanted.upload;
-  h->x.source = wanted.source;
-  h->x.size = wanted.size;
-  h->x.download = wanted.download;
-  h->x.sink = wanted.sink;
-  h->x.offset = wanted.offset;
-  return engine_add(engine, &h->x) ? 1 : push_failure(L, h);
 }
 
 /* Exchanges */
@@ -431,7 +229,7 @@ static int lua_exchange_feed(lua_State *L) {
     return 1;
   }
   if (h->x.engine != NULL) engine_remove(h->x.engine, &h->x);
-  return push_failure(L, h);
+  return core_engine_failure(L, h);
 }
 
 static int lua_exchange_drain(lua_State *L) {
@@ -484,16 +282,13 @@ static int lua_exchange_info(lua_State *L) {
 }
 
 static int lua_exchange_cancel(lua_State *L) {
-  struct handle *h = handle_at(L, 1);
-  if (h->x.done) return 0;
-  fault_set(&h->x.fault, "cancelled", "Cancelled", "the exchange was cancelled");
-  if (h->x.engine != NULL) engine_remove(h->x.engine, &h->x);
+  exchange_cancel(&handle_at(L, 1)->x);
   return 0;
 }
 
 static int lua_exchange_gc(lua_State *L) {
   struct handle *h = handle_at(L, 1);
-  lua_exchange_cancel(L);
+  exchange_cancel(&h->x);
   exchange_free(&h->x);
   buffer_free(&h->headers);
   return 0;
@@ -515,15 +310,10 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 void core_engine_open(lua_State *L) {
-  static const luaL_Reg engine_methods[] = {{"step", lua_engine_step},
-                                            {"ready", lua_engine_ready},
-                                            {"wait", lua_engine_wait},
-                                            {"pollfd", lua_engine_pollfd},
-                                            {"events", lua_engine_events},
-                                            {"timeout", lua_engine_timeout},
-                                            {"close", lua_engine_close},
-                                            {"transfer", lua_engine_transfer},
-                                            {NULL, NULL}};
+  static const luaL_Reg engine_methods[] = {
+      {"step", lua_engine_step},     {"ready", lua_engine_ready},   {"wait", lua_engine_wait},
+      {"pollfd", lua_engine_pollfd}, {"events", lua_engine_events}, {"timeout", lua_engine_timeout},
+      {"close", lua_engine_close},   {"transfer", core_transfer},   {NULL, NULL}};
   static const luaL_Reg engine_metamethods[] = {{"__gc", lua_engine_close},
                                                 {"__close", lua_engine_close},
                                                 {"__tostring", lua_engine_tostring},
@@ -538,8 +328,10 @@ void core_engine_open(lua_State *L) {
                                               {"info", lua_exchange_info},
                                               {"cancel", lua_exchange_cancel},
                                               {NULL, NULL}};
-  static const luaL_Reg exchange_metamethods[] = {
-      {"__gc", lua_exchange_gc}, {"__tostring", lua_exchange_tostring}, {NULL, NULL}};
+  static const luaL_Reg exchange_metamethods[] = {{"__gc", lua_exchange_gc},
+                                                  {"__close", lua_exchange_cancel},
+                                                  {"__tostring", lua_exchange_tostring},
+                                                  {NULL, NULL}};
   static const luaL_Reg functions[] = {{"engine", new_engine}, {NULL, NULL}};
   new_type(L, ENGINE_TYPE, engine_methods, engine_metamethods);
   new_type(L, EXCHANGE_TYPE, exchange_methods, exchange_metamethods);

@@ -21,6 +21,29 @@ void core_engine_run(lua_State *L, int exchange);
 /* Pushes what a done exchange came to, and returns how many values that is. */
 int core_engine_result(lua_State *L, int exchange);
 
+/* What an exchange keeps alive, in its user value. */
+enum anchor { ANCHOR_ENGINE = 1, ANCHOR_REQUEST, ANCHOR_BODY, ANCHOR_SETTINGS, ANCHOR_TEXTS };
+
+/* The userdata of an exchange. */
+struct handle {
+  struct exchange x;
+  exchange_reader read; /* NULL: a transfer */
+  struct buffer headers;
+  const char *operation, *step;
+};
+
+/* The engine at `index`; raises where it is none, or closed. */
+struct engine *core_engine_open_at(lua_State *L, int index);
+
+/* Pushes a new exchange, in no engine yet. (+1) */
+struct handle *core_engine_new_handle(lua_State *L);
+
+/* Keeps the value at `index` as long as the exchange on top of the stack. */
+void core_engine_keep(lua_State *L, int index, enum anchor what);
+
+/* Pushes nil and the error of an exchange that failed; returns 2. */
+int core_engine_failure(lua_State *L, const struct handle *h);
+
 /* Registers the metatables, and sets the functions into the table on top of the stack. */
 void core_engine_open(lua_State *L);
 

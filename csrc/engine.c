@@ -1,15 +1,22 @@
 /* One CURLM; see engine.h. */
 #include "engine.h"
+#include "sigpipe.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Seconds; an exchange that may be silent for longer is looked at all the same. */
+#define LONGEST_LOOK 3600.0
+
+static const curl_version_info_data *about_curl;
+
 static void initialise(void) {
   static int here; /* an address of this library */
   Dl_info self;
   curl_global_init(CURL_GLOBAL_ALL);
+  about_curl = curl_version_info(CURLVERSION_NOW);
   if (dladdr(&here, &self) != 0 && self.dli_fname != NULL)
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
@@ -17,6 +24,11 @@ static void initialise(void) {
 void engine_global_init(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, initialise);
+}
+
+const curl_version_info_data *engine_curl(void) {
+  engine_global_init();
+  return about_curl;
 }
 
 void engine_moved(struct engine *engine) {
@@ -64,7 +76,7 @@ static void abandon(struct engine *engine) {
   }
 }
 
-static bool is_ours(struct engine *engine) {
+bool engine_is_ours(struct engine *engine) {
   if (engine->multi == NULL) return false;
   if (engine->owner == getpid()) return true;
   abandon(engine);
@@ -72,11 +84,11 @@ static bool is_ours(struct engine *engine) {
 }
 
 static bool is_ready(struct engine *engine) {
-  if (is_ours(engine)) return true;
+  if (engine->closed) return false;
+  if (engine_is_ours(engine)) return true;
   engine_global_init();
   if (!engine_poll_open(engine)) return false;
   engine->multi = curl_multi_init();
-  engine->owner = getpid();
   if (engine->multi == NULL) return false;
   engine_poll_attach(engine);
   /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
@@ -85,12 +97,8 @@ static bool is_ready(struct engine *engine) {
   return true;
 }
 
-static bool is_post(const struct exchange *x) {
-  return strcmp(x->request.method, "POST") == 0;
-}
-
 static CURL *take_easy(struct engine *engine, const struct exchange *x) {
-  if (is_post(x) && engine->idles > 0) return engine->idle[--engine->idles];
+  if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
   CURL *easy = curl_easy_init();
   if (easy != NULL && !exchange_prepare_easy(easy)) {
     curl_easy_cleanup(easy);
@@ -102,8 +110,9 @@ static CURL *take_easy(struct engine *engine, const struct exchange *x) {
 /* Only operations' handles are kept: those of transfers hold large buffers. */
 static void give_easy(struct engine *engine, struct exchange *x) {
   CURL *easy = x->easy;
+  bool reusable = exchange_leave_easy(x);
   x->easy = NULL;
-  if (is_post(x) && engine->idles < ENGINE_IDLE) {
+  if (reusable && engine->idles < ENGINE_IDLE) {
     engine->idle[engine->idles++] = easy;
   } else {
     curl_easy_cleanup(easy);
@@ -131,7 +140,8 @@ bool engine_add(struct engine *engine, struct exchange *x) {
   engine->first = x;
   engine->active++;
   engine->moved = true; /* nobody may wait before the first step */
-  double look = x->begun + x->transport.stall_timeout / 4;
+  double stall = x->transport.stall_timeout;
+  double look = x->begun + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
   if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
   return true;
 }
@@ -145,20 +155,31 @@ static void clear_tls_errors(void) {
 }
 
 static void end(struct engine *engine, struct exchange *x, CURLcode code) {
+  struct sigpipe guard;
+  sigpipe_block(&guard);
   curl_multi_remove_handle(engine->multi, x->easy);
   exchange_finish(x, code);
   if (code != CURLE_OK) clear_tls_errors();
   give_easy(engine, x);
+  sigpipe_restore(&guard);
   unlink_exchange(engine, x);
 }
 
 void engine_remove(struct engine *engine, struct exchange *x) {
-  if (is_ours(engine) && x->easy != NULL) end(engine, x, CURLE_ABORTED_BY_CALLBACK);
+  if (engine_is_ours(engine) && x->easy != NULL) end(engine, x, CURLE_ABORTED_BY_CALLBACK);
+}
+
+static void end_all(struct engine *engine, const char *kind, const char *code,
+                    const char *message) {
+  while (engine->first != NULL) {
+    fault_set(&engine->first->fault, kind, code, "%s", message);
+    end(engine, engine->first, CURLE_ABORTED_BY_CALLBACK);
+  }
 }
 
 /* Ends what is stalled, or has a fault that libcurl does not know of. */
 static void look_after(struct engine *engine, double now) {
-  double soonest = 3600;
+  double soonest = LONGEST_LOOK;
   struct exchange *next = NULL;
   for (struct exchange *x = engine->first; x != NULL; x = next) {
     next = x->next;
@@ -175,16 +196,27 @@ static void look_after(struct engine *engine, double now) {
   engine->next_look = now + soonest / 4;
 }
 
+static void perform(struct engine *engine) {
+  int left;
+  struct sigpipe guard;
+  sigpipe_block(&guard);
+  CURLMcode code = engine_poll_step(engine);
+  sigpipe_restore(&guard);
+  /* It cannot go on, and would say so for ever. */
+  if (code != CURLM_OK)
+    end_all(engine, "transport", code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR",
+            curl_multi_strerror(code));
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
+    struct exchange *x = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+    if (message->msg == CURLMSG_DONE && x != NULL) end(engine, x, message->data.result);
+  }
+}
+
 int engine_step(struct engine *engine, bool *moved) {
-  if (is_ours(engine) && engine->active > 0) {
-    int left;
-    engine_poll_step(engine);
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
-      struct exchange *x = NULL;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
-      if (message->msg == CURLMSG_DONE && x != NULL) end(engine, x, message->data.result);
-    }
+  if (engine_is_ours(engine) && engine->active > 0) {
+    perform(engine);
     double now = exchange_now();
     if (now >= engine->next_look) look_after(engine, now);
   }
@@ -194,21 +226,22 @@ int engine_step(struct engine *engine, bool *moved) {
 }
 
 void engine_wait(struct engine *engine, double seconds) {
-  if (!is_ours(engine) || engine->active == 0 || engine->moved) return;
+  if (!engine_is_ours(engine) || engine->active == 0 || engine->moved) return;
   double look = engine->next_look - exchange_now();
   if (look < seconds) seconds = look;
-  if (seconds <= 0) return;
+  if (!(seconds > 0)) return;
   engine_poll_wait(engine, seconds);
 }
 
 void engine_close(struct engine *engine) {
-  if (is_ours(engine)) {
-    while (engine->first != NULL) {
-      fault_set(&engine->first->fault, "cancelled", "Cancelled", "the client was closed");
-      end(engine, engine->first, CURLE_ABORTED_BY_CALLBACK);
-    }
+  engine->closed = true;
+  if (engine_is_ours(engine)) {
+    struct sigpipe guard;
+    end_all(engine, "cancelled", "Cancelled", "the client was closed");
+    sigpipe_block(&guard);
     while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
     curl_multi_cleanup(engine->multi);
+    sigpipe_restore(&guard);
   }
   engine->multi = NULL;
   engine_poll_close(engine);

@@ -11,6 +11,7 @@ enum { ENGINE_IDLE = 64 };
 struct engine {
   CURLM *multi; /* NULL until the first exchange, and again after a fork */
   pid_t owner;
+  bool closed;
   struct exchange *first;
   int active;
   bool moved;
@@ -19,15 +20,18 @@ struct engine {
   size_t ready_at;
   double last_id;
   bool has_epoll;
-  int epoll;  /* the sockets that libcurl waits for */
-  double due; /* when libcurl wants to be called whatever they do; 0: never */
-  CURL *idle[ENGINE_IDLE];  /* easy handles of operations, ready for the next */
+  int epoll;               /* the sockets that libcurl waits for */
+  double due;              /* when libcurl wants to be called whatever they do; 0: never */
+  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
 };
 
 /* Prepares libcurl for this process, once, and keeps this library loaded: libcurl's resolver
  * threads may outlive the Lua state that loaded it. */
 void engine_global_init(void);
+
+/* What libcurl tells of itself; asked for once, for it costs more than all else of a request. */
+const curl_version_info_data *engine_curl(void);
 
 /* Takes the exchange in; nothing is sent before the next step. False: its fault says why. */
 bool engine_add(struct engine *engine, struct exchange *x);
@@ -42,8 +46,12 @@ int engine_step(struct engine *engine, bool *moved);
 /* Waits until something can move, at most `seconds`. */
 void engine_wait(struct engine *engine, double seconds);
 
-/* Ends what is under way as cancelled, and frees everything. */
+/* Ends what is under way as cancelled, and frees everything; nothing can be added any more. */
 void engine_close(struct engine *engine);
+
+/* Whether libcurl's handles may be touched. They may not after a fork: then they are abandoned, and
+ * whatever was under way has failed. */
+bool engine_is_ours(struct engine *engine);
 
 void engine_moved(struct engine *engine);
 
@@ -61,7 +69,7 @@ double engine_timeout(struct engine *engine);
 /* The epoll set: made, told to libcurl, and used. */
 bool engine_poll_open(struct engine *engine);
 void engine_poll_attach(struct engine *engine);
-void engine_poll_step(struct engine *engine);
+CURLMcode engine_poll_step(struct engine *engine);
 void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);
 

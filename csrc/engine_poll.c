@@ -31,6 +31,9 @@ static int on_timer(CURLM *multi, long milliseconds, void *user) {
 }
 
 bool engine_poll_open(struct engine *engine) {
+  /* A forked child would share the set with its parent. */
+  if (engine->owner != getpid()) engine_poll_close(engine);
+  engine->owner = getpid();
   if (!engine->has_epoll) engine->epoll = epoll_create1(EPOLL_CLOEXEC);
   engine->has_epoll = engine->epoll >= 0;
   return engine->has_epoll;
@@ -44,21 +47,23 @@ void engine_poll_attach(struct engine *engine) {
 }
 
 /* What is due comes first: it is how libcurl begins what was added. */
-void engine_poll_step(struct engine *engine) {
+CURLMcode engine_poll_step(struct engine *engine) {
   struct epoll_event events[EVENTS];
+  CURLMcode code = CURLM_OK;
   int running;
   if (engine->due > 0 && exchange_now() >= engine->due) {
     engine->due = 0;
-    curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    code = curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
   int count = epoll_wait(engine->epoll, events, EVENTS, 0);
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < count && code == CURLM_OK; i++) {
     int what = 0;
     if (events[i].events & EPOLLIN) what |= CURL_CSELECT_IN;
     if (events[i].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
     if (events[i].events & (EPOLLERR | EPOLLHUP)) what |= CURL_CSELECT_ERR;
-    curl_multi_socket_action(engine->multi, events[i].data.fd, what, &running);
+    code = curl_multi_socket_action(engine->multi, events[i].data.fd, what, &running);
   }
+  return code;
 }
 
 void engine_poll_wait(struct engine *engine, double seconds) {
@@ -69,11 +74,13 @@ void engine_poll_wait(struct engine *engine, double seconds) {
 }
 
 int engine_pollfd(struct engine *engine) {
+  if (engine->closed) return -1;
+  engine_is_ours(engine); /* after a fork it begins anew */
   return engine_poll_open(engine) ? engine->epoll : -1;
 }
 
 double engine_timeout(struct engine *engine) {
-  if (engine->multi == NULL || engine->active == 0) return -1;
+  if (!engine_is_ours(engine) || engine->active == 0) return -1;
   if (engine->moved) return 0;
   double moment = engine->next_look;
   if (engine->due > 0 && engine->due < moment) moment = engine->due;

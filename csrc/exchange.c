@@ -2,6 +2,7 @@
 #include "exchange.h"
 #include "curl_codes.h"
 #include "engine.h"
+#include "sigpipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,21 +100,34 @@ int exchange_on_seek(void *user, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+/* libcurl stops sending when the answer is an error, but 7.88 does not end a transfer whose sending
+ * is paused. */
+static void resume_refused(struct exchange *x) {
+  long status = 0;
+  if (!x->send_paused) return;
+  curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 400) return;
+  x->send_paused = false;
+  curl_easy_pause(x->easy, x->receive_paused ? CURLPAUSE_RECV : 0);
+}
+
 /* libcurl's CURLOPT_HEADERFUNCTION: keeps the lines of the last response only. */
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   struct exchange *x = user;
   size_t size = one * count, length = size;
   engine_moved(x->engine);
+  x->heard += size;
+  if (x->heard > LONGEST_HEADERS) {
+    fault_set(&x->fault, "protocol", "HeadersTooLarge", "the answer's headers are too large");
+    return 0;
+  }
   if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
     buffer_clear(&x->response.headers);
     return size;
   }
-  while (length > 0 && (data[length - 1] == '\r' || data[length - 1] == '\n')) length--;
+  while (length > 0 && strchr("\r\n \t", data[length - 1]) != NULL) length--;
+  if (length == 0) resume_refused(x);
   if (length == 0 || memchr(data, '\0', length) != NULL) return size;
-  if (x->response.headers.size + length > LONGEST_HEADERS) {
-    fault_set(&x->fault, "protocol", "HeadersTooLarge", "the answer's headers are too large");
-    return 0;
-  }
   bool kept =
       buffer_add(&x->response.headers, data, length) && buffer_add(&x->response.headers, "", 1);
   return kept ? size : 0;
@@ -132,7 +146,7 @@ static bool begin_body(struct exchange *x) {
   curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
   x->body_begun = true;
   x->response.status = status;
-  if (status != 200 && status != 206) return true;
+  if (strcmp(x->request.method, "GET") != 0 || (status != 200 && status != 206)) return true;
   x->body_wanted = x->download != DOWNLOAD_MEMORY;
   if (status == 206 && !is_range_from(x, x->offset)) {
     fault_set(&x->fault, "protocol", "WrongRange", "the store sent another range than asked for");
@@ -169,13 +183,14 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
   }
   engine_moved(x->engine);
   bool good;
+  bool first = x->drained.size == 0;
   if (!x->body_wanted) {
     good = keep(x, data, size);
   } else if (x->download == DOWNLOAD_FILE) {
     good = sink_write(x->sink, data, size, &x->fault);
   } else {
     good = buffer_add(&x->drained, data, size);
-    engine_note_ready(x->engine, x);
+    if (first) engine_note_ready(x->engine, x);
   }
   if (good) x->received += (off_t)size;
   return good ? size : 0;
@@ -190,14 +205,22 @@ enum exchange_state exchange_state(const struct exchange *x) {
   return EXCHANGE_RUN;
 }
 
+/* libcurl may call exchange_on_write from here, with what it kept back. */
 static void resume(struct exchange *x) {
-  if (x->easy == NULL || x->done) return;
   int still = (x->send_paused ? CURLPAUSE_SEND : 0) | (x->receive_paused ? CURLPAUSE_RECV : 0);
+  if (x->engine == NULL || !engine_is_ours(x->engine)) return;
   x->moved = exchange_now();
-  curl_easy_pause(x->easy, still);
+  struct sigpipe guard;
+  sigpipe_block(&guard);
+  CURLcode code = curl_easy_pause(x->easy, still);
+  sigpipe_restore(&guard);
+  if (code == CURLE_OK) return;
+  fault_set(&x->fault, "transport", curl_codes_name(code), "%s", curl_easy_strerror(code));
+  engine_remove(x->engine, x);
 }
 
 bool exchange_feed(struct exchange *x, const char *data, size_t size) {
+  if (x->done) return x->fault.kind == NULL;
   if (x->fed_end || x->fed_total + (off_t)size > x->size) {
     fault_set(&x->fault, "source", "SourceTooLong", "there are more than the %lld bytes announced",
               (long long)x->size);
@@ -216,6 +239,7 @@ bool exchange_feed(struct exchange *x, const char *data, size_t size) {
 }
 
 void exchange_feed_end(struct exchange *x) {
+  if (x->done) return;
   x->fed_end = true;
   if (x->fed_total < x->size) {
     fault_set(&x->fault, "source", "SourceTooShort", "only %lld of the %lld bytes announced came",
@@ -268,6 +292,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   x->done = true;
   x->code = code;
   curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->response.status);
+  if (x->response.status < 200) x->response.status = 0; /* 100 Continue answers nothing */
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
   x->reused = connections == 0;
   x->sent = exchange_sent(x);
@@ -281,8 +306,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
     fault_set(&x->fault, "transport", "SEND_ERROR", "the store answered before it had all bytes");
     x->fault.retryable = true;
   }
-  if (code == CURLE_OK && success && !x->body_begun && x->download != DOWNLOAD_MEMORY)
-    x->from = x->response.status == 206 ? x->offset : 0;
+  if (code == CURLE_OK && !x->body_begun) begin_body(x); /* an answer may have no bytes */
 }
 
 bool exchange_is_stalled(struct exchange *x, double now) {
@@ -295,6 +319,13 @@ bool exchange_is_stalled(struct exchange *x, double now) {
   if (ours || seen != x->seen) x->moved = now;
   x->seen = seen;
   return now - x->moved >= x->transport.stall_timeout;
+}
+
+void exchange_cancel(struct exchange *x) {
+  if (x->done && x->drained.size == 0) return;
+  fault_set(&x->fault, "cancelled", "Cancelled", "the exchange was cancelled");
+  buffer_clear(&x->drained);
+  if (x->engine != NULL) engine_remove(x->engine, x);
 }
 
 bool exchange_failure(const struct exchange *x, struct failure *f) {
@@ -311,7 +342,8 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
   bool garbage = x->code == CURLE_UNSUPPORTED_PROTOCOL || x->code == CURLE_WEIRD_SERVER_REPLY;
   f->kind = x->code == CURLE_OPERATION_TIMEDOUT ? "timeout" : garbage ? "protocol" : "transport";
   f->code = curl_codes_name(x->code);
-  f->retryable = curl_codes_retryable(x->code);
+  /* What was fed is gone. */
+  f->retryable = curl_codes_retryable(x->code) && x->fed_total == 0;
   f->message = x->error[0] != '\0' ? x->error : curl_easy_strerror(x->code);
   return true;
 }

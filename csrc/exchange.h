@@ -18,7 +18,8 @@ struct transport {
   const char *proxy;                     /* NULL: the environment's; "": none */
   double connect_timeout, stall_timeout; /* seconds */
   bool allow_insecure;
-  bool https; /* the endpoint is https, and so must every URL be that it hands out */
+  bool https;             /* the endpoint is https, and so must every URL be that it hands out */
+  const char *user_agent; /* of transfers; an operation's is among its headers. NULL: none */
 };
 
 /* What to send. Everything is borrowed until the exchange is done. */
@@ -49,6 +50,7 @@ struct exchange {
 
   struct http_request request;
   struct transport transport;
+  bool is_transfer; /* to or from a store, and not an operation of the service */
   struct curl_slist *lines;
   double timeout; /* seconds; 0: none */
 
@@ -66,6 +68,7 @@ struct exchange {
   off_t offset; /* the first byte asked for */
   off_t from;   /* the first byte that the answer began with */
   bool body_begun, body_wanted, enough, receive_paused;
+  size_t heard; /* bytes of all headers, those of interim answers too */
   struct buffer drained;
   off_t received;
   struct response response;
@@ -83,6 +86,8 @@ bool exchange_init(struct exchange *x, const struct http_request *request,
  * False when libcurl refuses one that safety rests on. */
 bool exchange_prepare_easy(CURL *easy);
 bool exchange_apply(struct exchange *x);
+/* Whether its easy handle, of which it takes leave, can serve another operation. */
+bool exchange_leave_easy(const struct exchange *x);
 
 /* libcurl's callbacks; the exchange is their user data. */
 size_t exchange_on_read(char *out, size_t one, size_t count, void *user);
@@ -94,6 +99,8 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
 void exchange_finish(struct exchange *x, CURLcode code);
 
 enum exchange_state exchange_state(const struct exchange *x);
+/* What is fed to an exchange that is done is dropped: its result tells why nobody wants it. False:
+ * its fault says why, or memory ran out. */
 bool exchange_feed(struct exchange *x, const char *data, size_t size);
 void exchange_feed_end(struct exchange *x);
 /* The bytes that arrived; the caller takes all of them and calls `exchange_drained`. */
@@ -104,6 +111,9 @@ off_t exchange_sent(const struct exchange *x);
 
 /* Fails the exchange when its peer has moved nothing for too long. */
 bool exchange_is_stalled(struct exchange *x, double now);
+
+/* Ends it, unless it is done and all its bytes have been taken. */
+void exchange_cancel(struct exchange *x);
 
 /* What went wrong, or false when an HTTP answer is there to be read. */
 bool exchange_failure(const struct exchange *x, struct failure *failure);

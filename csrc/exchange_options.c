@@ -1,8 +1,8 @@
 /* The options of easy handles: what every exchange of ours demands of libcurl. See exchange.h. */
 #include "endpoint.h"
-#include "exchange.h"
+#include "engine.h"
 
-#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +19,15 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
+static const char *default_bundle(void) {
+#if LIBCURL_VERSION_NUM >= 0x074600
+  return engine_curl()->cainfo;
+#else
+  return NULL;
+#endif
+}
+
 bool exchange_prepare_easy(CURL *easy) {
   bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -29,7 +38,9 @@ bool exchange_prepare_easy(CURL *easy) {
          curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS) == CURLE_OK;
 #endif
-  safe = safe && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+  /* A proxy must not see the headers that are for the service. */
+  safe = safe && curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
@@ -37,6 +48,7 @@ bool exchange_prepare_easy(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 500L);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -70,9 +82,7 @@ static bool is_loopback(const char *url) {
  * connection, which is 23 ms of CPU each. */
 static bool apply_tls(const struct exchange *x) {
   const char *bundle = x->transport.ca_file;
-#if LIBCURL_VERSION_NUM >= 0x074600
-  if (bundle == NULL) bundle = curl_version_info(CURLVERSION_NOW)->cainfo;
-#endif
+  if (bundle == NULL) bundle = default_bundle();
   if (bundle == NULL) return true;
   return curl_easy_setopt(x->easy, CURLOPT_CAINFO, bundle) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
@@ -85,22 +95,25 @@ static bool apply_proxy(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
 
-/* libcurl < 8.5 sends Expect with every PUT, and a server that ignores it costs a wait. */
+/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that
+ * ignores it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a
+ * 417. */
 static void apply_expect(struct exchange *x) {
-  static char none[] = "Expect:", some[] = "Expect: 100-continue";
+  static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
-  bool first = line->data == NULL;
-  while (line->next != NULL) line++;
-  if (!first) {
+  if (x->size >= EXPECT_FROM) return;
+  if (line->data != NULL) {
+    while (line->next != NULL) line++;
     line->next = line + 1;
     line++;
   }
-  *line = (struct curl_slist){x->size >= EXPECT_FROM ? some : none, NULL};
+  *line = (struct curl_slist){none, NULL};
 }
 
 static void apply_method(struct exchange *x) {
   CURL *easy = x->easy;
   if (strcmp(x->request.method, "POST") == 0) {
+    apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
   } else if (strcmp(x->request.method, "PUT") == 0) {
@@ -112,8 +125,14 @@ static void apply_method(struct exchange *x) {
     if (x->size >= LARGE_BODY) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024L);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    if (x->download != DOWNLOAD_MEMORY) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024L);
+    if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024L);
   }
+  if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_USERAGENT, x->transport.user_agent);
+}
+
+/* As libcurl takes it: at least 1, for 0 would be none, and not more than all versions hold. */
+static long milliseconds(double seconds) {
+  return seconds < INT_MAX / 1000 ? (long)(seconds * 1000) + 1 : INT_MAX;
 }
 
 bool exchange_apply(struct exchange *x) {
@@ -129,8 +148,14 @@ bool exchange_apply(struct exchange *x) {
   curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   (long)(x->transport.connect_timeout * 1000) + 1);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? (long)(x->timeout * 1000) + 1 : 0L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(x->transport.connect_timeout));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? milliseconds(x->timeout) : 0L);
   return good;
+}
+
+bool exchange_leave_easy(const struct exchange *x) {
+  curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, NULL);
+  /* The next may have no bundle of its own, and then libcurl's default must still be in place. */
+  bool restorable = x->transport.ca_file == NULL || default_bundle() != NULL;
+  return !x->is_transfer && restorable;
 }

@@ -29,7 +29,8 @@ static const char *name_of(int number) {
                {EFBIG, "EFBIG"},   {EBADF, "EBADF"},     {EPIPE, "EPIPE"},
                {ENOMEM, "ENOMEM"}, {EINVAL, "EINVAL"},   {ESPIPE, "ESPIPE"},
                {ENXIO, "ENXIO"},   {ENODEV, "ENODEV"},   {EEXIST, "EEXIST"},
-               {EBUSY, "EBUSY"},   {ETXTBSY, "ETXTBSY"}, {ENAMETOOLONG, "ENAMETOOLONG"}};
+               {EBUSY, "EBUSY"},   {ETXTBSY, "ETXTBSY"}, {ENAMETOOLONG, "ENAMETOOLONG"},
+               {EAGAIN, "EAGAIN"}, {ESTALE, "ESTALE"},   {EOVERFLOW, "EOVERFLOW"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (names[i].number == number) return names[i].name;
   }

@@ -136,7 +136,9 @@ bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
     sink_discard(sink);
     return false;
   }
-  sink->fd = open(sink->aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  /* What replaces a private file must not be readable by others even for a moment. */
+  mode_t mode = exists ? status.st_mode & 0777 : 0666;
+  sink->fd = open(sink->aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (sink->fd < 0) {
     int number = errno;
     free(sink->aside); /* it is not ours to remove */
@@ -145,7 +147,7 @@ bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
     sink_discard(sink);
     return false;
   }
-  if (exists && fchmod(sink->fd, status.st_mode & 0777) != 0) {
+  if (exists && fchmod(sink->fd, mode) != 0) {
     fault_set_errno(fault, "sink", "cannot keep the mode of", path, errno);
     sink_discard(sink);
     return false;

@@ -166,6 +166,7 @@ static int fill(lua_State *L, struct settings *s, int index) {
   s->transport.stall_timeout = option_seconds(L, index, "stall_timeout", STALL_TIMEOUT);
   s->timeout = option_seconds(L, index, "timeout", ATTEMPT_TIMEOUT);
   set_user_agent(&s->user_agent, option_text(L, index, "app_id"));
+  s->transport.user_agent = buffer_text(&s->user_agent);
   if (ca_file != NULL) {
     const char *what = problem_of_ca_file(ca_file);
     if (what != NULL) {

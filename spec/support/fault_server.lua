@@ -4,7 +4,9 @@
 -- A behaviour: { status, reason, headers = { { name, value } }, body, size (of a made-up body),
 --   length (another Content-Length), reset = "request" | "body" | "headers" | "response",
 --   after (bytes before the reset), hang = "request" | "response", early (before the body is read),
---   raw (bytes instead of an answer), close, drip (seconds between bytes), continue = false,
+--   unread (the body is not even read after the early answer), raw (bytes instead of an answer),
+--   flood (what follows the raw bytes, without end), close, drip (seconds between bytes),
+--   continue = false,
 --   range (answers a Range of the made-up body with 206) }
 -- In bodies, headers and raw bytes ${origin} stands for the server's own URL.
 local cjson = require "cjson"
@@ -150,6 +152,7 @@ local function send_answer(connection, behaviour, request)
   elseif not send(connection, body) then
     return false
   end
+  while behaviour.flood and send(connection, behaviour.flood) do end
   return not (behaviour.close or behaviour.raw or behaviour.length)
 end
 
@@ -174,7 +177,7 @@ local function misbehave(connection, state, request)
   if behaviour.hang == "request" then hang() end
   if behaviour.early then
     send_answer(connection, behaviour, request)
-    take_body(connection, state, request, math.huge)
+    if not behaviour.unread then take_body(connection, state, request, math.huge) end
     return false
   end
   if request.headers.expect and behaviour.continue ~= false then
