@@ -8,6 +8,7 @@
 enum { EVENTS = 64 };
 
 /* libcurl's CURLMOPT_SOCKETFUNCTION; `known` is not NULL for a socket that is in the set. */
+// cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
   struct engine *engine = user;
   struct epoll_event event = {.data.fd = fd};
