@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/select.h>
 #include <unistd.h>
 
 /* Seconds; an exchange that may be silent for longer is looked at all the same. */
@@ -30,10 +29,6 @@ void engine_global_init(void) {
 const curl_version_info_data *engine_curl(void) {
   engine_global_init();
   return about_curl;
-}
-
-void engine_opened(struct engine *engine, int fd) {
-  if (engine != NULL && fd >= FD_SETSIZE) engine->has_high = true;
 }
 
 void engine_moved(struct engine *engine) {
@@ -92,9 +87,10 @@ static bool is_ready(struct engine *engine) {
   if (engine->closed) return false;
   if (engine_is_ours(engine)) return true;
   engine_global_init();
+  if (!engine_poll_open(engine)) return false;
   engine->multi = curl_multi_init();
-  engine->owner = getpid();
   if (engine->multi == NULL) return false;
+  engine_poll_attach(engine);
   /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
   curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 1024L);
   curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
@@ -201,10 +197,10 @@ static void look_after(struct engine *engine, double now) {
 }
 
 static void perform(struct engine *engine) {
-  int running, left;
+  int left;
   struct sigpipe guard;
   sigpipe_block(&guard);
-  CURLMcode code = curl_multi_perform(engine->multi, &running);
+  CURLMcode code = engine_poll_step(engine);
   sigpipe_restore(&guard);
   /* It cannot go on, and would say so for ever. */
   if (code != CURLM_OK)
@@ -234,7 +230,7 @@ void engine_wait(struct engine *engine, double seconds) {
   double look = engine->next_look - exchange_now();
   if (look < seconds) seconds = look;
   if (!(seconds > 0)) return;
-  curl_multi_poll(engine->multi, NULL, 0, (int)(seconds * 1000) + 1, NULL);
+  engine_poll_wait(engine, seconds);
 }
 
 void engine_close(struct engine *engine) {

@@ -19,9 +19,10 @@ struct engine {
   struct buffer ready; /* ids of exchanges that became done, or wait for the caller */
   size_t ready_at;
   double last_id;
-  struct engine_poll *poll; /* NULL until a host asks for it */
-  bool has_high;            /* it has had sockets that engine_pollfd cannot cover */
-  CURL *idle[ENGINE_IDLE];  /* easy handles of operations, ready for the next */
+  bool has_epoll;
+  int epoll;               /* the sockets that libcurl waits for */
+  double due;              /* when libcurl wants to be called whatever they do; 0: never */
+  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
 };
 
@@ -53,21 +54,23 @@ void engine_close(struct engine *engine);
 bool engine_is_ours(struct engine *engine);
 
 void engine_moved(struct engine *engine);
-void engine_opened(struct engine *engine, int fd);
 
 /* Notes that the exchange needs its caller; engine_next_ready takes it off the list again, and
  * gives 0 when there is none. */
 void engine_note_ready(struct engine *engine, const struct exchange *x);
 double engine_next_ready(struct engine *engine);
 
-/* A descriptor that becomes readable when a step would move something; -1 where there is none. It
- * covers sockets below FD_SETSIZE, which is all that libcurl tells of; for those above, the timeout
- * is short. */
+/* A descriptor that becomes readable when a step would move something; -1 where there is none. */
 int engine_pollfd(struct engine *engine);
 
 /* Seconds after which a step is due whatever the descriptor says; negative: never. */
 double engine_timeout(struct engine *engine);
 
+/* The epoll set: made, told to libcurl, and used. */
+bool engine_poll_open(struct engine *engine);
+void engine_poll_attach(struct engine *engine);
+CURLMcode engine_poll_step(struct engine *engine);
+void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);
 
 #endif

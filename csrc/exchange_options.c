@@ -14,11 +14,9 @@
 
 /* libcurl 7.88 leaves its sockets open over exec. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  struct exchange *x = user;
+  (void)user;
   (void)purpose;
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  engine_opened(x->engine, fd);
-  return fd;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
@@ -146,7 +144,6 @@ bool exchange_apply(struct exchange *x) {
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
   curl_easy_setopt(easy, CURLOPT_READDATA, x);
   curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);

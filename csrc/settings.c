@@ -127,21 +127,26 @@ static const char *problem_of_ca_file(const char *path) {
   return regular ? NULL : "it is not a file";
 }
 
-/* The options as bytes that are the same for the same options. */
+/* The bytes of the value on top of the stack; `number` is room for them. */
+static const char *value_bytes(lua_State *L, lua_Number *number, size_t *size) {
+  if (lua_type(L, -1) == LUA_TSTRING) return lua_tolstring(L, -1, size);
+  *number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : lua_toboolean(L, -1);
+  *size = sizeof *number;
+  return (const char *)number;
+}
+
+/* The options as bytes: each name and value, in the order in which Lua has them. */
 static void add_key(lua_State *L, struct buffer *key, int index) {
-  for (size_t i = 0; i < OPTIONS; i++) {
-    lua_getfield(L, index, options[i].name);
-    if (lua_type(L, -1) == LUA_TSTRING) {
-      size_t size;
-      const char *text = lua_tolstring(L, -1, &size);
-      buffer_add(key, text, size);
-    } else if (lua_type(L, -1) == LUA_TNUMBER) {
-      lua_Number number = lua_tonumber(L, -1);
-      buffer_add(key, (const char *)&number, sizeof number);
-    } else if (lua_toboolean(L, -1)) {
-      buffer_add_char(key, 't');
-    }
-    buffer_add_char(key, '\0');
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_Number number;
+    size_t size, name_size;
+    const char *name = lua_tolstring(L, -2, &name_size);
+    const char *value = value_bytes(L, &number, &size);
+    buffer_add(key, name, name_size + 1);
+    buffer_add_char(key, (char)lua_type(L, -1));
+    buffer_add(key, (const char *)&size, sizeof size);
+    buffer_add(key, value, size);
     lua_pop(L, 1);
   }
 }
@@ -203,42 +208,36 @@ int settings_push(lua_State *L, int index) {
   return count;
 }
 
-/* Takes `size` bytes and a NUL off the key, if they are next. */
+/* Takes these bytes off the key, if they are next. */
 static bool take(const char **at, const char *end, const void *bytes, size_t size) {
-  if ((size_t)(end - *at) <= size) return false;
-  if (memcmp(*at, bytes, size) != 0 || (*at)[size] != '\0') return false;
-  *at += size + 1;
+  if ((size_t)(end - *at) < size || memcmp(*at, bytes, size) != 0) return false;
+  *at += size;
   return true;
 }
 
-/* Whether settings were made from the same options as there are at `index`. */
+/* Whether settings were made from the same options as there are at `index`. The same in another
+ * order are made anew, which is only slower. */
 static bool is_made_from(lua_State *L, const struct settings *s, int index) {
   const char *at = buffer_text(&s->key), *end = at + s->key.size;
   bool same = true;
-  for (size_t i = 0; same && i < OPTIONS; i++) {
-    lua_getfield(L, index, options[i].name);
-    if (lua_type(L, -1) == LUA_TSTRING) {
-      size_t size;
-      const char *text = lua_tolstring(L, -1, &size);
-      same = take(&at, end, text, size);
-    } else if (lua_type(L, -1) == LUA_TNUMBER) {
-      lua_Number number = lua_tonumber(L, -1);
-      same = take(&at, end, &number, sizeof number);
-    } else {
-      same = take(&at, end, "t", lua_toboolean(L, -1) ? 1 : 0);
-    }
-    lua_pop(L, 1);
+  lua_pushnil(L);
+  while (same && lua_next(L, index) != 0) {
+    lua_Number number;
+    size_t size, name_size;
+    same = lua_type(L, -2) == LUA_TSTRING;
+    const char *name = same ? lua_tolstring(L, -2, &name_size) : NULL;
+    const char type = (char)lua_type(L, -1), *value = value_bytes(L, &number, &size);
+    same = same && take(&at, end, name, name_size + 1) && take(&at, end, &type, 1) &&
+           take(&at, end, &size, sizeof size) && take(&at, end, value, size);
+    lua_pop(L, same ? 1 : 2);
   }
-  return same;
+  return same && at == end;
 }
 
 int settings_push_kept(lua_State *L, int index) {
   lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
   const struct settings *last = luaL_testudata(L, -1, SETTINGS_TYPE);
-  if (last != NULL && lua_istable(L, index)) {
-    check_options(L, index);
-    if (is_made_from(L, last, index)) return 1;
-  }
+  if (last != NULL && lua_istable(L, index) && is_made_from(L, last, index)) return 1;
   lua_pop(L, 1);
   int count = settings_push(L, index);
   if (count != 1) return count;

@@ -139,7 +139,7 @@ end
 ---@return table|nil result
 ---@return table|nil err
 function attempt.run(call, job)
-  local state = { attempt = 0, counted = 0 }
+  local state = { attempt = 0, counted = 0, sent = nil, doubt = nil } -- made with room for all
   local last
   while true do
     local problem = keep_pace(call, job, last)

@@ -80,7 +80,9 @@ local function run(client, task, body, ...)
   local adopt
   if task then
     task.calls[self] = true
-    adopt = function(helper) self.loop.tasks[helper] = task end
+    if not guard.yields then
+      adopt = function(helper) self.loop.tasks[helper] = task end
+    end
   end
   return finish(self, guard.call(adopt, body, self, ...))
 end

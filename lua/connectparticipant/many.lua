@@ -64,10 +64,13 @@ end
 function Group:start()
   while self.running < self.concurrency and self.started < self.count do
     local index = self.started + 1
-    local task = setmetatable({ group = self, index = index, calls = {} }, Task)
-    self.started, self.running = index, self.running + 1
-    task.co = create(self.fn)
-    self.tasks[task] = true
+    local slot = self.vacant or self.running + 1
+    local task = setmetatable({
+      group = self, index = index, slot = slot, calls = {}, co = create(self.fn),
+      begun = false, queued = false, finished = false,
+    }, Task)
+    self.started, self.running, self.vacant = index, self.running + 1, nil
+    self.tasks[slot] = task
     self.root.loop.tasks[task.co] = task
     task:wake()
   end
@@ -82,14 +85,15 @@ end
 -- Ends what still runs; a finished group has nothing left.
 function Group:cancel()
   self.finished = true
-  for task in pairs(self.tasks) do task:drop() end
+  for _, task in pairs(self.tasks) do task:drop() end
   self.tasks = {}
 end
 
 -- The task's function has returned or raised.
 function Group:settle(task, ok, result, err)
   task.finished = true
-  self.tasks[task] = nil
+  -- A slot is taken again, where a table with ever new keys would be made anew all the time.
+  self.tasks[task.slot], self.vacant = nil, task.slot
   self.root.sleepers[task] = nil
   self.running = self.running - 1
   if not ok then
@@ -118,6 +122,8 @@ function Root:run_queue(group)
     local task = queue[self.first]
     queue[self.first] = nil
     self.first = self.first + 1
+    -- From the start again, so that the queue stays as small as it is.
+    if self.first > self.last then self.first, self.last = 1, 0 end
     task.queued = false
     self.sleepers[task] = nil
     if task.begun and not task.finished then
@@ -144,7 +150,7 @@ end
 
 -- A closed engine tells nobody of what it let go, so everybody has a look.
 function Root:wake_all(group)
-  for task in pairs(group.tasks) do
+  for _, task in pairs(group.tasks) do
     for call in pairs(task.calls) do
       if call.group then self:wake_all(call.group) end
     end

@@ -18,6 +18,11 @@
   "{\"AttachmentName\":\"invoice.pdf\",\"AttachmentSizeInBytes\":65536,\"ClientToken\":"           \
   "\"0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f\",\"ContentType\":\"application/pdf\"}"
 
+/* As long as ours, for both must send the same bytes: libcurl copies headers by the character. */
+#define AGENT                                                                                      \
+  "lua-connectparticipant/0.1.0 ua/2.1 os/linux lang/lua#5.4 md/libcurl#7.88.1 "                   \
+  "api/connectparticipant#0.1.0"
+
 static const char *ca_file;
 
 struct answer {
@@ -69,7 +74,7 @@ static size_t on_read(char *out, size_t one, size_t room, void *user) {
 static struct curl_slist *api_headers(void) {
   struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
   list = curl_slist_append(list, "X-Amz-Bearer: benchmark-connection-token");
-  list = curl_slist_append(list, "User-Agent: raw/1.0");
+  list = curl_slist_append(list, "User-Agent: " AGENT);
   list = curl_slist_append(list, "amz-sdk-invocation-id: 0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f");
   return curl_slist_append(list, "amz-sdk-request: attempt=1; max=3");
 }
