@@ -97,8 +97,9 @@ static bool apply_proxy(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
 
-/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that ignores
- * it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a 417. */
+/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that
+ * ignores it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a
+ * 417. */
 static void apply_expect(struct exchange *x) {
   static char none[] = "Expect:";
   struct curl_slist *line = x->lines;

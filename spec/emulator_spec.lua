@@ -1,6 +1,9 @@
 -- The emulated service, spoken to by hand: tokens, operations, idempotency, limits, faults.
 local emulated = require "spec.support.emulated"
+local emulator = require "connectparticipant.emulator"
 local http = require "spec.support.http"
+local process = require "spec.support.process"
+local socket = require "socket"
 
 local service
 setup(function() service = emulated.start { scan_seconds = 0.01 } end)
@@ -232,6 +235,11 @@ describe("an instance", function()
     service:admin("POST", "settings", { extensions = { "pdf" } })
     refused(start("a.txt", 5), 400, "ValidationException")
     assert.equal(200, start("a.PDF", 5).status)
+    service:admin("POST", "settings", { extensions = "aws" })
+    assert.equal(200, start("a.heic", 5).status)
+    refused(start("a.exe", 5), 400, "ValidationException")
+    refused(start("pdf", 5), 400, "ValidationException")
+    service:admin("POST", "settings", { extensions = "*" })
   end)
 end)
 
@@ -274,6 +282,133 @@ describe("a transcript", function()
   end)
 end)
 
+describe("participants", function()
+  local chat
+  setup(function()
+    chat = service:admin("POST", "chats", { participants = {
+      { role = "CUSTOMER", display_name = "Zoë" }, { role = "AGENT" }, { role = "CUSTOM_BOT" },
+    } })
+  end)
+
+  local function join(index)
+    return (service:connect(chat.participants[index].participant_token))
+  end
+
+  it("of one chat see one transcript, and each other's attachments, but for bots", function()
+    local customer, agent, bot = join(1), join(2), join(3)
+    service:call("message", customer, { ContentType = "text/plain", Content = "Hello" })
+    local item = service:call("transcript", agent, {}).result.Transcript[1]
+    assert.same({ "Hello", "CUSTOMER", "Zoë" },
+      { item.Content, item.ParticipantRole, item.DisplayName })
+    local begun = service:begin(customer, 5)
+    emulated.put(begun, "hello")
+    refused(service:complete(agent, begun.AttachmentId), 403, "AccessDeniedException")
+    service:complete(customer, begun.AttachmentId)
+    local input = { AttachmentId = begun.AttachmentId }
+    assert.equal(200, service:call("attachment", agent, input).status)
+    refused(service:call("attachment", bot, input), 403, "AccessDeniedException")
+  end)
+
+  it("may read on when the customer has left, and no more", function()
+    local customer, agent = join(1), join(2)
+    assert.equal("", service:call("disconnect", customer, {}).body)
+    local page = service:call("transcript", agent, {}).result
+    assert.equal("application/vnd.amazonaws.connect.event.chat.ended",
+      page.Transcript[1].ContentType)
+    refused(service:call("message", agent, { ContentType = "text/plain", Content = "x" }), 403,
+      "AccessDeniedException")
+    refused(service:call("connection", chat.participants[1].participant_token,
+      { Type = { "CONNECTION_CREDENTIALS" } }), 403, "AccessDeniedException")
+  end)
+end)
+
+describe("a message", function()
+  it("with a ClientToken is sent once", function()
+    local token = service:connect()
+    local input = { ContentType = "text/plain", Content = "once", ClientToken = "message" }
+    local first = service:call("message", token, input).result
+    assert.same(first, service:call("message", token, input).result)
+    input.Content = "twice"
+    refused(service:call("message", token, input), 400, "ValidationException")
+    assert.equal(2, #service:call("transcript", token, {}).result.Transcript)
+  end)
+end)
+
+describe("an event about a message", function()
+  it("gives the message a receipt of whom it reached", function()
+    local chat = service:admin("POST", "chats",
+      { participants = { { role = "CUSTOMER" }, { role = "AGENT" } } })
+    local customer = service:connect(chat.participants[1].participant_token)
+    local agent = service:connect(chat.participants[2].participant_token)
+    local sent = service:call("message", agent,
+      { ContentType = "text/plain", Content = "x" }).result
+    local event = { Content = ('{"messageId":"%s"}'):format(sent.Id),
+      ContentType = "application/vnd.amazonaws.connect.event.message.delivered" }
+    local delivered = service:call("event", customer, event).result.AbsoluteTime
+    event.ContentType = "application/vnd.amazonaws.connect.event.message.read"
+    local read = service:call("event", customer, event).result.AbsoluteTime
+    local message = service:call("transcript", agent, { StartPosition = { Id = sent.Id },
+      MaxResults = 1 }).result.Transcript[1]
+    assert.same({ MessageId = sent.Id, Receipts = { { DeliveredTimestamp = delivered,
+      ReadTimestamp = read, RecipientParticipantId = chat.participants[1].participant_id } } },
+      message.MessageMetadata)
+    event.Content = '{"messageId":"stranger"}'
+    refused(service:call("event", customer, event), 400, "ValidationException")
+  end)
+end)
+
+describe("JSON", function()
+  local token
+  setup(function() token = service:connect() end)
+
+  it("is read as it is defined, and not more", function()
+    for _, body in ipairs { '{"MaxResults":0x10}', '{"MaxResults":05}', '{"MaxResults":NaN}',
+      '{"MaxResults":5,"MaxResults":6}', '{"MaxResults":5.0}', '{"MaxResults":5e0}',
+      '{"NextToken":"\\ud800"}', '{"NextToken":"\\x"}', '{"NextToken":"\n"}', '{"x":"\255"}',
+      '{"x":"\226\130\195\169\172"}', '{"MaxResults":5,}', '{"x":[1,]}', '{"x" 1}',
+      '{"x":' .. ("["):rep(100) .. ("]"):rep(100) .. "}" } do
+      refused(service:call("transcript", token, body), 400, "ValidationException")
+    end
+    for _, body in ipairs { "", " {} ", '{"MaxResults":null,"other":[{"a":[1.5,-2e3,true]}]}',
+      '{"ContactId":null,"\\u00e9\\ud83d\\ude00":"\\"\\/"}' } do
+      assert.equal(200, service:call("transcript", token, body).status)
+    end
+  end)
+
+  it("is what a request must say it is", function()
+    local answer = service:call("transcript", token, "{}", { ["Content-Type"] = "text/plain" })
+    refused(answer, 415, "UnsupportedMediaTypeException")
+  end)
+
+  it("may have 256 KiB", function()
+    local answer = service:call("transcript", token, (" "):rep(300 * 1024) .. "{}")
+    refused(answer, 413, "RequestEntityTooLargeException")
+  end)
+end)
+
+describe("what goes over the edge of a header or path", function()
+  it("is a token or a view token of more than 1000 characters", function()
+    refused(service:call("transcript", ("x"):rep(1001), {}), 400, "ValidationException")
+    refused(service:call("transcript", ("x"):rep(1000), {}), 403, "AccessDeniedException")
+    local token = service:connect()
+    refused(service:call("views/" .. ("x"):rep(1001), token), 400, "ValidationException")
+    refused(service:call("views/" .. ("%C3%A9"):rep(1000), token), 404,
+      "ResourceNotFoundException")
+    refused(service:call("views/%FF", token), 400, "ValidationException")
+    refused(service:call("views/a/b", token), 403, "MissingAuthenticationTokenException")
+  end)
+
+  it("is never the name of an attachment", function()
+    local token = service:connect()
+    for _, name in ipairs { 'Zoë \226\128\175"q".txt', "a\r\nb: c.txt", ("é"):rep(256) } do
+      local begun = service:begin(token, 5, name)
+      local value = begun.UploadMetadata.HeadersToInclude["Content-Disposition"]
+      assert.truthy(#value <= 256 and value:match '^attachment; filename="[%w%%. ]+"$', value)
+      assert.equal(200, emulated.put(begun, "hello").status)
+    end
+  end)
+end)
+
 describe("views and authentication", function()
   it("know their tokens", function()
     local chat = service:admin("POST", "chats", {})
@@ -312,6 +447,21 @@ describe("faults", function()
     assert.equal(first, run())
   end)
 
+  it("may spoil the answer of a call that was carried out", function()
+    local token = service:connect()
+    local body = '{"ContentType":"text/plain","Content":"done"}'
+    local request = ("POST /participant/message HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      .. "X-Amz-Bearer: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s")
+      :format(token, #body, body)
+    for index, action in ipairs { "reset", "reset_after_headers", "truncate", "error" } do
+      service:fault { operation = "SendMessage", action = action, after = true }
+      local answer = http.raw(service.port, request)
+      assert.is_nil(answer:find('"AbsoluteTime":"%d+.*"}'))
+      assert.equal(action == "reset", answer == "")
+      assert.equal(index + 1, #service:call("transcript", token, {}).result.Transcript)
+    end
+  end)
+
   it("reset and truncate", function()
     service:fault { operation = "GetTranscript", action = "reset" }
     local request = "POST /participant/transcript HTTP/1.1\r\nHost: x\r\n"
@@ -319,6 +469,70 @@ describe("faults", function()
     assert.equal("", http.raw(service.port, request))
     service:fault { operation = "GetTranscript", action = "truncate" }
     assert.truthy(http.raw(service.port, request):match('"AttachmentId":"$'))
+  end)
+end)
+
+describe("connections", function()
+  it("may be opened and dropped by the thousand", function()
+    local token = service:connect()
+    local begun = "POST /participant/transcript HTTP/1.1\r\nHost: x\r\nContent-Len"
+    for _ = 1, 20 do
+      local open = {}
+      for index = 1, 500 do
+        open[index] = assert(socket.connect("127.0.0.1", service.port))
+        if index % 2 == 0 then open[index]:send(begun) end
+      end
+      for _, connection in ipairs(open) do connection:close() end
+    end
+    assert.equal(200, service:call("transcript", token, {}).status)
+  end)
+end)
+
+describe("a directory", function()
+  local directory
+  setup(function() directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "") end)
+  teardown(function() process.run { "rm", "-rf", directory } end)
+
+  it("keeps chats, tokens and objects, and serves one emulator at a time", function()
+    local first = emulated.start { dir = directory }
+    local token = first:connect()
+    local begun = first:begin(token, 5)
+    emulated.put(begun, "hello")
+    first:complete(token, begun.AttachmentId)
+    local second, problem = emulator.start { dir = directory }
+    assert.is_nil(second)
+    assert.truthy(problem:find("keeps its state there", 1, true))
+    first:stop()
+    local again = emulated.start { dir = directory }
+    assert.equal(first.running.participant_token, again.running.participant_token)
+    local got = again:call("attachment", token, { AttachmentId = begun.AttachmentId }).result
+    local port, path = http.split(got.Url)
+    assert.equal("hello", http.request { port = port, path = path }.body)
+    again:stop()
+    assert.equal("", process.run { "find", directory, "-name", "*.json", "-perm", "/077",
+      "-newer", directory .. "/nginx.conf" }.stdout)
+  end)
+
+  it("keeps no secret of a request in its log", function()
+    local service_here = emulated.start { dir = directory }
+    local token = service_here:connect(service_here.running.participant_token)
+    emulated.put(service_here:begin(token, 5), "hello")
+    service_here:call("views/" .. service_here.running.view_token, token)
+    service_here:stop()
+    local log = process.run { "cat", directory .. "/access.log" }.stdout
+    assert.truthy(log:find("PUT /object/attachments/[%x-]+ 200 "))
+    assert.truthy(log:find("GET /participant/views/... 200 ", 1, true))
+    assert.is_nil(log:find("X-Amz-", 1, true))
+    assert.is_nil(log:find(service_here.running.view_token, 1, true))
+  end)
+
+  it("that holds something else is left alone", function()
+    local file = assert(io.open(directory .. "/state.json", "w"))
+    file:write "{broken"
+    file:close()
+    local service_of_none, problem = emulator.start { dir = directory }
+    assert.is_nil(service_of_none)
+    assert.truthy(problem:find("is not the emulator's state", 1, true))
   end)
 end)
 

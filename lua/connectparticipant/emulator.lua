@@ -102,6 +102,26 @@ local function bind(options)
   return { fd = fd, port = port, tls_fd = tls_fd, tls_port = tls_port }
 end
 
+-- A directory with state serves one emulator at a time, and only if it can be read.
+local function check_state(directory)
+  local file = io.open(directory .. "/nginx.pid", "r")
+  local pid = file and file:read "*l"
+  if file then file:close() end
+  file = pid and pid:match "^%d+$" and io.open("/proc/" .. pid .. "/cmdline", "rb")
+  local command = file and file:read "*a" or ""
+  if file then file:close() end
+  if command:find(directory .. "/nginx.conf", 1, true) then
+    return nil, ("the emulator of process %s keeps its state there: %s"):format(pid, directory)
+  end
+  file = io.open(directory .. "/state.json", "r")
+  local text = file and file:read "*a"
+  if file then file:close() end
+  if text and not cjson.decode(text) then
+    return nil, directory .. "/state.json is not the emulator's state; remove it to begin anew"
+  end
+  return true
+end
+
 local function prepare(options)
   local nginx, problem = find_nginx()
   if not nginx then return nil, problem end
@@ -111,6 +131,9 @@ local function prepare(options)
   local directory
   directory, problem = make_directory(options)
   if not directory then return nil, problem end
+  local usable
+  usable, problem = check_state(directory)
+  if not usable then return nil, problem end
   return { nginx = nginx, modules = modules, directory = directory }
 end
 
@@ -178,6 +201,9 @@ function emulator.run(given)
   local options = {}
   for name, value in pairs(DEFAULTS) do options[name] = value end
   for name, value in pairs(given or {}) do options[name] = value end
+  if options.s3_endpoint and not options.s3_endpoint:find "^https?://[^/]+/?$" then
+    return nil, "--s3-endpoint must be like https://host:port"
+  end
   if options.s3_endpoint and not options.s3_bucket then
     return nil, "--s3-endpoint needs --s3-bucket too"
   end
@@ -223,10 +249,13 @@ function Running:stop()
   self.pipe = nil
 end
 
--- The Lua that runs, to run the command with: the first of its own arguments.
+-- The Lua that runs, to run the command with. Linux knows; elsewhere it is the first of the own
+-- arguments.
 local function interpreter()
   local given = os.getenv "LUA_PROGRAM"
   if given and given ~= "" then return given end
+  local running = first_line "readlink /proc/$PPID/exe 2>/dev/null"
+  if running and running:match "[^/]*$":find "^lua" then return running end
   local program, index = "lua", -1
   local arguments = rawget(_G, "arg") or {}
   while arguments[index] do

@@ -14,8 +14,17 @@ function emulated.start(options)
   return self
 end
 
+-- Ends it; nginx must have had nothing serious to say.
 function emulated:stop()
+  local file = assert(io.open(self.running.log_file))
+  local log = file:read "*a"
+  file:close()
   self.running:stop()
+  for line in log:gmatch "[^\n]+" do
+    if line:find "%[alert%]" or line:find "%[crit%]" or line:find "%[emerg%]" then
+      error("the emulator's log says: " .. line)
+    end
+  end
 end
 
 -- A call of the admin endpoint.

@@ -7,15 +7,20 @@ local cjson = require "cjson.safe"
 local admin = {}
 
 local KEPT = 1000
+local OBJECT = { ["/internal/"] = "GetObject" }
 
---- Keeps what arrived, the newest thousand requests.
+--- Keeps what arrived, the newest thousand requests. What is no HTTP is logged too, without a URI.
 function admin.record(emulator)
-  if not emulator.options.admin or ngx.var.uri:sub(1, 7) == "/admin/" then return end
+  local path = ngx.var.uri
+  if not emulator.options.admin or not path or path:sub(1, 7) == "/admin/" then return end
   local log = emulator.requests
   log.last = log.last + 1
+  -- What nginx hands to another location has lost its ngx.ctx.
+  local operation = ngx.ctx.operation or OBJECT[path:match "^/%a+/" or ""]
   log[log.last] = {
-    operation = ngx.ctx.operation, method = ngx.req.get_method(), path = ngx.var.request_uri,
-    headers = ngx.ctx.headers, body = ngx.ctx.body, status = tonumber(ngx.var.status),
+    operation = operation, method = ngx.req.get_method(), path = ngx.var.request_uri,
+    headers = ngx.ctx.headers or ngx.req.get_headers(100), body = ngx.ctx.body,
+    status = tonumber(ngx.var.status),
     code = ngx.ctx.code, connection = ngx.var.connection,
     body_size = tonumber(ngx.var.http_content_length),
   }

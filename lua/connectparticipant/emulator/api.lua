@@ -90,12 +90,9 @@ function api.handle(emulator)
   answer_call(emulator, operation, token, view_token)
 end
 
---- What nginx itself would refuse with a page of HTML.
-function api.refuse(status)
-  if status == 413 then
-    return answer.gateway(413, "RequestEntityTooLargeException", "Request Too Long")
-  end
-  return answer.gateway(400, "BadRequestException", "Bad Request")
+--- A body that nginx does not read.
+function api.refuse_size()
+  answer.gateway(413, "RequestEntityTooLargeException", "Request Too Long")
 end
 
 return api

@@ -18,7 +18,16 @@ http {
   lua_package_path "%(lua_path)";
   lua_package_cpath "%(lua_cpath)";
   lua_socket_log_errors off;
-  access_log %(directory)/access.log;
+  # Names like x-amz-meta-contact_id stay as they are.
+  lua_transform_underscores_in_response_headers off;
+  # Neither a presigned query nor a view's token belongs into a file.
+  map $request_uri $logged {
+    "~^/participant/views/" "/participant/views/...";
+    "~^(?<path_alone>[^?]*)" $path_alone;
+  }
+  log_format readable '$time_iso8601 $request_method $logged $status '
+    '${body_bytes_sent}B ${request_time}s';
+  access_log %(directory)/access.log readable;
   client_body_temp_path %(directory)/incoming;
   proxy_temp_path %(directory)/unused;
   fastcgi_temp_path %(directory)/unused;
@@ -48,9 +57,17 @@ http {
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:1m;
     merge_slashes off;
-    error_page 400 408 411 413 414 416 431 494 = @refuse;
-    location @refuse {
-      content_by_lua_block { require("connectparticipant.emulator.server").refuse() }
+    error_page 413 = @too_large;
+    error_page 416 = @range;
+    location @too_large {
+      content_by_lua_block { require("connectparticipant.emulator.server").refuse_size() }
+    }
+    location @close {
+      keepalive_timeout 0;
+      content_by_lua_block { require("connectparticipant.emulator.server").close() }
+    }
+    location @range {
+      content_by_lua_block { require("connectparticipant.emulator.server").refuse_range() }
     }
     location / {
       client_max_body_size 256k;
@@ -63,6 +80,7 @@ http {
     }
     location /object/ {
       client_max_body_size 0;
+      set $handed "";
       rewrite_by_lua_block {
         local server, method = require "connectparticipant.emulator.server", ngx.req.get_method()
         if method == "GET" then return server.get() end

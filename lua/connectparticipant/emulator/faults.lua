@@ -12,6 +12,7 @@ local faults = {}
 ---@field seed? integer
 ---@field action? "error"|"reset"|"reset_after_headers"|"truncate"|"drip"|"hang"
 ---@field after? boolean the request is carried out first, and its own answer is what goes wrong
+---@field interval? number seconds between the bytes of a drip, 0.05 otherwise
 ---@field bytes? integer of the answer's body that a truncation lets through; half of it otherwise
 ---@field status? integer of an error
 ---@field code? string of an error
@@ -95,12 +96,12 @@ function actions.truncate(fault, body)
 end
 
 -- A byte now and then.
-function actions.drip(_, body)
+function actions.drip(fault, body)
   local whole = begin_answer(body)
   for index = 1, #whole do
     ngx.print(whole:sub(index, index))
     if not ngx.flush(true) then break end
-    ngx.sleep(0.05)
+    ngx.sleep(fault.interval or 0.05)
   end
   if not body then ngx.exit(444) end
 end
@@ -151,7 +152,8 @@ function Faults:add(fault)
   if fault.action ~= "delay" and not ACTIONS[fault.action] then
     return nil, "there is no action " .. tostring(fault.action)
   end
-  for _, name in ipairs { "count", "probability", "delay", "status", "bytes", "retry_after" } do
+  for _, name in ipairs { "count", "probability", "delay", "status", "bytes", "retry_after",
+    "interval" } do
     if fault[name] ~= nil and type(fault[name]) ~= "number" then
       return nil, name .. " must be a number"
     end

@@ -168,13 +168,10 @@ function server.refuse_method()
   return ngx.exit(ngx.HTTP_OK)
 end
 
---- What nginx itself refuses, in the words of whom it stands for.
-function server.refuse()
-  local status = ngx.status
-  if ngx.var.request_uri:match "^/object/" then
-    return store.refuse(status == 416 and "InvalidRange" or "BadRequest")
-  end
-  api.refuse(status)
-end
+function server.close() store.close() end
+
+-- What nginx itself refuses, in the words of whom it stands for.
+function server.refuse_range() store.refuse "InvalidRange" end
+function server.refuse_size() api.refuse_size() end
 
 return server

@@ -95,12 +95,48 @@ local EVENTS = {
   ["application/vnd.amazonaws.connect.event.message.read"] = "MESSAGE_READ",
 }
 
+-- What an event about another's message says to its sender.
+local RECEIPTS = { MESSAGE_DELIVERED = "DeliveredTimestamp", MESSAGE_READ = "ReadTimestamp" }
+
+local function find_message(chat, content)
+  local about = json.object(content or "")
+  local id = about and about.messageId
+  for _, item in ipairs(chat.items) do
+    if item.Type == "MESSAGE" and item.Id == id then return item end
+  end
+end
+
+-- A receipt stands with the message, one a recipient.
+local function acknowledge(message, caller, field, time)
+  local metadata = message.MessageMetadata or { MessageId = message.Id, Receipts = {} }
+  local receipt
+  for _, known in ipairs(metadata.Receipts) do
+    if known.RecipientParticipantId == caller.participant.id then receipt = known end
+  end
+  if not receipt then
+    receipt = { RecipientParticipantId = caller.participant.id }
+    table.insert(metadata.Receipts, receipt)
+  end
+  receipt[field], message.MessageMetadata = receipt[field] or time, metadata
+end
+
 function service.SendEvent(emulator, caller, input)
   local kind = EVENTS[input.ContentType]
   if not kind then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
-  return say(emulator, caller, "SendEvent", input, kind)
+  local message
+  if RECEIPTS[kind] then
+    message = find_message(caller.chat, input.Content)
+    if not message then
+      return nil, "ValidationException", "Content must hold the messageId of a message of this chat"
+    end
+  end
+  local result, code, problem = say(emulator, caller, "SendEvent", input, kind)
+  if result and message then
+    acknowledge(message, caller, RECEIPTS[kind], result.AbsoluteTime)
+  end
+  return result, code, problem
 end
 
 -- An item as it goes over the wire: the status of an attachment is the one of now.

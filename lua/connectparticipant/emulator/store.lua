@@ -30,7 +30,6 @@ local REFUSALS = {
   InternalError = { 500, "We encountered an internal error. Please try again." },
   PreconditionFailed = { 412, "At least one of the pre-conditions you specified did not hold" },
   InvalidRange = { 416, "The requested range is not satisfiable" },
-  BadRequest = { 400, "An error occurred when parsing the HTTP request." },
 }
 
 local function refusal_of(code, extra)
@@ -42,12 +41,31 @@ function store.refuse(code)
   answer.s3_error(refusal_of(code))
 end
 
--- Refuses in the rewrite phase. The body is not read: whoever asked first is spared it, the
--- connection of whoever did not ends.
+-- Refuses in the rewrite phase.
 local function turn_away(refusal)
-  if ngx.req.get_method() == "PUT" then ngx.header["Connection"] = "close" end
   answer.s3_error(refusal)
   return ngx.exit(ngx.HTTP_OK)
+end
+
+-- What a request knew before it went to the location that closes, which begins without.
+local handed = {}
+
+-- Refuses a PUT whose body has not been read: the connection has to end, which only a location can
+-- say.
+local function end_with(refusal)
+  -- nginx would ask for the body, only to throw it away.
+  ngx.req.clear_header "Expect"
+  ngx.ctx.refusal = refusal
+  local key = crypto.identifier()
+  ngx.var.handed, handed[key] = key, ngx.ctx
+  return ngx.exec "@close"
+end
+
+--- The end of a connection, in its location.
+function store.close()
+  local key = ngx.var.handed
+  ngx.ctx, handed[key] = handed[key], nil
+  answer.s3_error(ngx.ctx.refusal)
 end
 
 function store.path_of(emulator, attachment)
@@ -128,7 +146,7 @@ function store.check_put(emulator)
   local attachment
   local refusal = check_framing(ngx.ctx.headers)
   if not refusal then attachment, refusal = find(emulator) end
-  if refusal then return turn_away(refusal) end
+  if refusal then return end_with(refusal) end
   ngx.ctx.attachment = attachment
 end
 
@@ -181,7 +199,7 @@ function store.put(emulator)
   end
   if not received or emulator.faults.after() then
     os.remove(aside)
-    if problem then store.refuse(problem) end
+    if problem then return end_with(refusal_of(problem)) end
     return
   end
   local renamed
