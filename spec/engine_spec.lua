@@ -120,10 +120,13 @@ describe("an engine", function()
 
   it("lets go of an exchange that nobody keeps", function()
     server:script { { hang = "request" } }
-    assert(transfer { source = "bytes" })
+    local exchange = assert(transfer { source = "bytes" })
     assert.equal(1, (engine:step()))
+    assert.equal("run", exchange:state())
+    exchange = nil
     collectgarbage()
     collectgarbage()
+    assert.is_nil(exchange)
     assert.equal(0, (engine:step()))
   end)
 
