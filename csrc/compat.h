@@ -58,7 +58,6 @@
 #define lua_rawlen(L, i) lua_objlen((L), (i))
 #define lua_absindex(L, i) ((i) > 0 || (i) <= LUA_REGISTRYINDEX ? (i) : lua_gettop(L) + (i) + 1)
 #define luaL_checkversion(L) ((void)(L))
-/* Only a table can be the user value of a userdata in Lua 5.1. */
 #define lua_setuservalue(L, i) lua_setfenv((L), (i))
 #define lua_getuservalue(L, i) lua_getfenv((L), (i))
 
@@ -84,12 +83,38 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int 
 #undef luaL_setfuncs
 #define luaL_setfuncs compat_setfuncs
 
-#elif LUA_VERSION_NUM >= 504
+#endif
 
-#undef lua_setuservalue
-#undef lua_getuservalue
-#define lua_setuservalue(L, i) lua_setiuservalue((L), (i), 1)
-#define lua_getuservalue(L, i) lua_getiuservalue((L), (i), 1)
+/* A userdata that keeps some values alive, numbered from 1. Before Lua 5.4 there is one, and in 5.1
+ * it must be a table: so there they are in a table. */
+#if LUA_VERSION_NUM >= 504
+
+#define compat_newuserdata(L, size, values) lua_newuserdatauv((L), (size), (values))
+#define compat_setvalue(L, i, n) ((void)lua_setiuservalue((L), (i), (n)))
+#define compat_pushvalue(L, i, n) ((void)lua_getiuservalue((L), (i), (n)))
+
+#else
+
+static inline void *compat_newuserdata(lua_State *L, size_t size, int values) {
+  void *data = lua_newuserdata(L, size);
+  lua_createtable(L, values, 0);
+  lua_setuservalue(L, -2);
+  return data;
+}
+
+/* Takes the value off the stack. */
+static inline void compat_setvalue(lua_State *L, int index, int n) {
+  lua_getuservalue(L, index);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, n);
+  lua_pop(L, 1);
+}
+
+static inline void compat_pushvalue(lua_State *L, int index, int n) {
+  lua_getuservalue(L, index);
+  lua_rawgeti(L, -1, n);
+  lua_remove(L, -2);
+}
 
 #endif
 

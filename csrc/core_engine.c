@@ -94,22 +94,17 @@ static int lua_engine_tostring(lua_State *L) {
 }
 
 struct handle *core_engine_new_handle(lua_State *L) {
-  struct handle *h = lua_newuserdata(L, sizeof *h);
+  struct handle *h = compat_newuserdata(L, sizeof *h, ANCHORS);
   memset(h, 0, sizeof *h);
   h->x.done = true;
   luaL_getmetatable(L, EXCHANGE_TYPE);
   lua_setmetatable(L, -2);
-  lua_createtable(L, 5, 0);
-  lua_setuservalue(L, -2);
   return h;
 }
 
 void core_engine_keep(lua_State *L, int index, enum anchor what) {
-  index = lua_absindex(L, index);
-  lua_getuservalue(L, -1);
   lua_pushvalue(L, index);
-  lua_rawseti(L, -2, (int)what);
-  lua_pop(L, 1);
+  compat_setvalue(L, -2, (int)what);
 }
 
 int core_engine_failure(lua_State *L, const struct handle *h) {
@@ -195,8 +190,7 @@ int core_engine_result(lua_State *L, int index) {
   if (!h->x.done) return luaL_error(L, "the exchange is not done");
   if (exchange_failure(&h->x, &f)) return core_engine_failure(L, h);
   if (h->read == NULL) return push_transfer(L, h);
-  lua_getuservalue(L, index);
-  lua_rawgeti(L, -1, ANCHOR_REQUEST);
+  compat_pushvalue(L, index, ANCHOR_REQUEST);
   return h->read(L, lua_gettop(L), &h->x.response);
 }
 

@@ -21,8 +21,17 @@ void core_engine_run(lua_State *L, int exchange);
 /* Pushes what a done exchange came to, and returns how many values that is. */
 int core_engine_result(lua_State *L, int exchange);
 
-/* What an exchange keeps alive, in its user value. */
-enum anchor { ANCHOR_ENGINE = 1, ANCHOR_REQUEST, ANCHOR_BODY, ANCHOR_SETTINGS, ANCHOR_TEXTS };
+/* What an exchange keeps alive: the request of an operation, or the parts of a transfer. */
+enum anchor {
+  ANCHOR_ENGINE = 1,
+  ANCHOR_REQUEST,
+  ANCHOR_SETTINGS = ANCHOR_REQUEST,
+  ANCHOR_BODY,
+  ANCHOR_URL,
+  ANCHOR_OPERATION,
+  ANCHOR_STEP,
+  ANCHORS = ANCHOR_STEP
+};
 
 /* The userdata of an exchange. */
 struct handle {

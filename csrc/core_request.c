@@ -41,32 +41,28 @@ static int violation(lua_State *L, const struct request *r) {
   return error_return(L, &f, &secrets);
 }
 
-/* Pushes the request for the parameters at `params`, or nil and an error; returns how many. The
- * settings become its user value: they hold what it is sent with. */
+/* Pushes the request for the parameters at `params`, or nil and an error; returns how many. It keeps
+ * its settings, which hold what it is sent with. */
 static int push_request(lua_State *L, const struct operation *operation, int params,
                         int settings_index) {
   const struct settings *settings = settings_check(L, settings_index);
-  struct request *r = lua_newuserdata(L, sizeof *r);
+  struct request *r = compat_newuserdata(L, sizeof *r, 1);
   memset(r, 0, sizeof *r);
   r->operation = operation;
   luaL_getmetatable(L, REQUEST_TYPE);
   lua_setmetatable(L, -2);
-  lua_createtable(L, 1, 0); /* a table, for Lua 5.1 takes nothing else */
   lua_pushvalue(L, settings_index);
-  lua_rawseti(L, -2, 1);
-  lua_setuservalue(L, -2);
+  compat_setvalue(L, -2, 1);
   bool good = request_build(L, r, params, buffer_text(&settings->endpoint),
                             buffer_text(&settings->user_agent));
   if (request_failed(r)) luaL_error(L, "out of memory");
   return good ? 1 : violation(L, r);
 }
 
-/* Replaces the request at `index` by its settings on top of the stack. (+1) */
+/* The settings of the request at `index`, on top of the stack. (+1) */
 static const struct settings *push_settings(lua_State *L, int index) {
-  lua_getuservalue(L, index);
-  lua_rawgeti(L, -1, 1);
-  lua_remove(L, -2);
-  return settings_check(L, -1);
+  compat_pushvalue(L, index, 1);
+  return lua_touserdata(L, -1);
 }
 
 /* The exchange's answer to the request at `index`, as a result or an error. */
@@ -98,20 +94,12 @@ static int send_request(lua_State *L, int index, int engine, double timeout, int
                           r->operation->name);
 }
 
-static double number_option(lua_State *L, int index, const char *name, double otherwise) {
-  if (!lua_istable(L, index)) return otherwise;
-  lua_getfield(L, index, name);
-  double number = lua_isnil(L, -1) ? otherwise : (double)luaL_checknumber(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
-/* request:send(engine, { timeout, attempt, max_attempts }) */
+/* request:send(engine, timeout, attempt, max_attempts): seconds, nil for the settings' own; and 1
+ * of 1 unless they are given. */
 static int request_send(lua_State *L) {
-  request_check(L, 1);
-  double timeout = number_option(L, 3, "timeout", 0);
-  int attempt = (int)number_option(L, 3, "attempt", 1);
-  return send_request(L, 1, 2, timeout, attempt, (int)number_option(L, 3, "max_attempts", attempt));
+  double timeout = (double)luaL_optnumber(L, 3, 0);
+  int attempt = (int)luaL_optnumber(L, 4, 1);
+  return send_request(L, 1, 2, timeout, attempt, (int)luaL_optnumber(L, 5, attempt));
 }
 
 static int request_client_token(lua_State *L) {

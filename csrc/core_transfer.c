@@ -22,26 +22,20 @@ enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
 
 /* The new exchange is on top of the stack wherever a field is read. */
 
-/* The string of a field, kept alive with the exchange; or NULL. */
+/* The string of a field, or NULL; it lives as long as the fields do. */
 static const char *text_field(lua_State *L, const char *name) {
   lua_getfield(L, 2, name);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return NULL;
-  }
-  if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "%s must be a string", name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "%s must be a string", name);
   const char *text = lua_tostring(L, -1);
-  lua_getuservalue(L, -2);
-  lua_rawgeti(L, -1, ANCHOR_TEXTS);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, ANCHOR_TEXTS);
-  }
-  lua_pushvalue(L, -3);
-  lua_setfield(L, -2, name);
-  lua_pop(L, 3);
+  lua_pop(L, 1);
+  return text;
+}
+
+/* The same, for as long as the exchange lives. */
+static const char *kept_field(lua_State *L, const char *name, enum anchor what) {
+  const char *text = text_field(L, name);
+  lua_getfield(L, 2, name);
+  compat_setvalue(L, -2, (int)what);
   return text;
 }
 
@@ -75,7 +69,7 @@ static const char *read_url(lua_State *L, struct handle *h, const struct transpo
     refuse_url(&h->x.fault, text ? "it holds what no URL may hold" : "it is no text");
     return "";
   }
-  const char *url = text_field(L, "url");
+  const char *url = kept_field(L, "url", ANCHOR_URL);
   bool allow_http = transport->allow_insecure && !transport->https;
   const char *problem = endpoint_url_problem(url, LONGEST_URL, allow_http);
   if (problem == NULL && transport->https && strncmp(url, "https:", 6) != 0)
@@ -86,9 +80,10 @@ static const char *read_url(lua_State *L, struct handle *h, const struct transpo
 
 static const char *read_method(lua_State *L) {
   const char *method = text_field(L, "method");
-  if (method != NULL && (strcmp(method, "PUT") == 0 || strcmp(method, "GET") == 0)) return method;
-  luaL_error(L, "the method of a transfer is PUT or GET");
-  return "";
+  if (method != NULL && strcmp(method, "PUT") == 0) return "PUT";
+  if (method == NULL || strcmp(method, "GET") != 0)
+    luaL_error(L, "the method of a transfer is PUT or GET");
+  return "GET";
 }
 
 /* Headers that would contradict how the engine frames the message, or leak where it goes. */
@@ -241,8 +236,8 @@ int core_transfer(lua_State *L) {
   struct handle *h = core_engine_new_handle(L);
   core_engine_keep(L, 1, ANCHOR_ENGINE);
   core_engine_keep(L, 3, ANCHOR_SETTINGS);
-  h->operation = text_field(L, "operation");
-  h->step = text_field(L, "step");
+  h->operation = kept_field(L, "operation", ANCHOR_OPERATION);
+  h->step = kept_field(L, "step", ANCHOR_STEP);
   h->x.request = (struct http_request){.method = read_method(L),
                                        .headers = "",
                                        .error_limit = ANSWER_LIMIT,

@@ -148,18 +148,20 @@ static bool shape_struct(lua_State *L, const struct member *members, char *path)
   while (lua_next(L, -2) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) return false;
     const struct member *member = find_member(members, lua_tostring(L, -2));
-    if (member == NULL || is_null(L, -1)) {
-      lua_pop(L, 1);
-      lua_pushnil(L);
-    } else {
+    bool unwanted = member == NULL || is_null(L, -1);
+    if (!unwanted) {
       size_t length = strlen(path);
       add_name(path, length, member->name);
       if (!shape_value(L, member, path)) return false;
       path[length] = '\0';
     }
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2);
-    lua_rawset(L, -4);
+    if (unwanted || member->type == WHOLE) {
+      lua_pushvalue(L, -2);
+      if (unwanted) lua_pushnil(L);
+      if (!unwanted) lua_pushvalue(L, -2);
+      lua_rawset(L, -5);
+    }
+    lua_pop(L, 1);
   }
   return true;
 }

@@ -6,14 +6,19 @@ local retry = require "connectparticipant.retry"
 
 local attempt = {}
 
----@class connectparticipant.Job what is attempted
+---@class connectparticipant.Job what is attempted, once; attempts are counted in it
 ---@field operation string
 ---@field step? string
 ---@field pace? string what the pace is kept for, where it is not the operation
----@field send fun(job, call, options: table): userdata|nil, table|nil makes an attempt's exchange
+---@field send fun(job, call, timeout?: number): userdata|nil, table|nil makes an attempt's exchange
 ---@field drive? fun(job, call, exchange): table|nil runs it to its end; may give an error of ours
 ---@field verdict? fun(job, err: table): boolean|nil whether to repeat; nil: as err.retryable says
 ---@field done_code? string the service's word for "already done", once an attempt's end is unknown
+---@field attempt integer how many were begun
+---@field sent? integer the last that libcurl took
+---@field counted integer how many failures count against max_attempts
+---@field doubt? boolean whether the service may have done what was asked in one that failed
+---@field cost? integer what the last retry took from the quota
 
 -- The request cannot have arrived, so these leave no doubt.
 local NEVER_SENT = {
@@ -41,7 +46,7 @@ local function drive(call, job, exchange)
   return nil, own
 end
 
-local function log(call, job, state, exchange, result, err, delay)
+local function log(call, job, exchange, result, err, delay)
   local logger = call.client.options.logger
   if not logger then return end
   local info = exchange and exchange:info() or {}
@@ -50,7 +55,7 @@ local function log(call, job, state, exchange, result, err, delay)
   logger {
     operation = job.operation,
     step = job.step,
-    attempt = state.attempt,
+    attempt = job.attempt,
     status = info.status,
     code = err and err.code,
     kind = err and err.kind,
@@ -73,19 +78,19 @@ local function is_repeatable(call, job, err)
 end
 
 -- Seconds until the next attempt; nil when there is none.
-local function delay_after(call, job, state, err)
+local function delay_after(call, job, err)
   local client = call.client
   if not is_repeatable(call, job, err) then return nil end
   local patient = call.patient and err.throttled
-  if not patient and state.counted >= client.config.max_attempts then return nil end
-  local delay = retry.delay(state.attempt - 1, err.throttled, err.retry_after,
+  if not patient and job.counted >= client.config.max_attempts then return nil end
+  local delay = retry.delay(job.attempt - 1, err.throttled, err.retry_after,
     client.loop.clock.random)
   local left = patient and call:patience() or call:left()
   if left and delay >= left then return nil end
   -- A patient call keeps to the pace instead: it must outlast what empties the quota.
   if patient then return delay end
-  state.cost = client.quota:acquire(err.throttled)
-  return state.cost and delay
+  job.cost = client.quota:acquire(err.throttled)
+  return job.cost and delay
 end
 
 -- Waits for the call's turn after throttling. Gives an error when that would take too long.
@@ -104,31 +109,26 @@ local function keep_pace(call, job, last)
   if call.loop.closed then return failure.cancelled("the client was closed", job) end
 end
 
-local function try(call, job, state)
-  local max = call.client.config.max_attempts
-  state.attempt = state.attempt + 1
-  local exchange, err = job:send(call, {
-    timeout = call:left(),
-    attempt = state.attempt,
-    max_attempts = max > state.attempt and max or state.attempt,
-  })
+local function try(call, job)
+  job.attempt = job.attempt + 1
+  local exchange, err = job:send(call, call:left())
   if not exchange then return nil, err end
-  state.sent = state.attempt
+  job.sent = job.attempt
   local result
   result, err = drive(call, job, exchange)
   return result, err, exchange
 end
 
-local function succeeded(call, job, state, result)
+local function succeeded(call, job, result)
   local client = call.client
-  client.quota:release(state.cost)
+  client.quota:release(job.cost)
   client.pace:succeeded(job.pace or job.operation)
-  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = state.attempt - 1 end
+  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = job.attempt - 1 end
   return result
 end
 
-local function failed(job, state, err)
-  err.attempts = state.sent
+local function failed(job, err)
+  err.attempts = job.sent
   err.step = err.step or job.step
   return nil, err
 end
@@ -139,25 +139,25 @@ end
 ---@return table|nil result
 ---@return table|nil err
 function attempt.run(call, job)
-  local state = { attempt = 0, counted = 0, sent = nil, doubt = nil } -- made with room for all
+  job.attempt, job.counted = 0, 0
   local last
   while true do
     local problem = keep_pace(call, job, last)
-    if problem then return failed(job, state, problem) end
-    local result, err, exchange = try(call, job, state)
-    if err and state.doubt and job.done_code and err.code == job.done_code then
+    if problem then return failed(job, problem) end
+    local result, err, exchange = try(call, job)
+    if err and job.doubt and job.done_code and err.code == job.done_code then
       result, err = {}, nil
     end
     if result then
-      log(call, job, state, exchange, result)
-      return succeeded(call, job, state, result)
+      log(call, job, exchange, result)
+      return succeeded(call, job, result)
     end
-    state.doubt = state.doubt or is_unknown(err)
+    job.doubt = job.doubt or is_unknown(err)
     if err.throttled then call.client.pace:throttled(job.pace or job.operation) end
-    if not (call.patient and err.throttled) then state.counted = state.counted + 1 end
-    local delay = delay_after(call, job, state, err)
-    log(call, job, state, exchange, nil, err, delay)
-    if not delay then return failed(job, state, err) end
+    if not (call.patient and err.throttled) then job.counted = job.counted + 1 end
+    local delay = delay_after(call, job, err)
+    log(call, job, exchange, nil, err, delay)
+    if not delay then return failed(job, err) end
     last = err
     call:sleep(delay)
   end

@@ -9,8 +9,10 @@ local guard = require "connectparticipant.guard"
 ---@field task? table the `map` task that this call runs in
 ---@field deadline? number when the client's `timeout` is over, of the clock
 ---@field patient boolean whether it waits for throttling to end, beyond max_attempts
+---@field outer? connectparticipant.Call the one that this one is made in, in the same task
 ---@field exchange? userdata what is under way
 ---@field group? table the tasks of a `map`
+---@field held? table[] what to let go of at the end
 local Call = {}
 Call.__index = Call
 
@@ -40,6 +42,7 @@ end
 
 --- Remembers something to let go of when the call ends, by its method of that name.
 function Call:hold(object, method)
+  self.held = self.held or {}
   self.held[#self.held + 1] = { object = object, method = method }
 end
 
@@ -47,8 +50,10 @@ end
 function Call:release()
   if self.exchange then self.exchange:cancel() end
   if self.group then self.group:cancel() end
-  for _, entry in ipairs(self.held) do entry.object[entry.method](entry.object) end
-  self.held = {}
+  local held = self.held
+  if not held then return end
+  self.held = nil
+  for _, entry in ipairs(held) do entry.object[entry.method](entry.object) end
 end
 
 local function new(client, task)
@@ -62,12 +67,12 @@ local function new(client, task)
     began = now,
     deadline = timeout and now + timeout,
     patient = task ~= nil,
-    held = {},
+    outer = task and task.call,
   }, Call)
 end
 
 local function finish(self, ok, result, err)
-  if self.task then self.task.calls[self] = nil end
+  if self.task then self.task.call = self.outer end
   self:release()
   if not ok then error(result, 0) end
   return result, err
@@ -79,7 +84,7 @@ local function run(client, task, body, ...)
   local self = new(client, task)
   local adopt
   if task then
-    task.calls[self] = true
+    task.call = self
     if not guard.yields then
       adopt = function(helper) self.loop.tasks[helper] = task end
     end

@@ -88,11 +88,11 @@ end
 local Get = {}
 Get.__index = Get
 
-function Get:send(call, options)
+function Get:send(call, timeout)
   local plan = self.plan
   return call.client.engine:transfer {
     method = "GET", url = self.url, sink = plan.sink:target(), offset = plan.sink:size(),
-    etag = plan.etag, settings = call.client.settings, timeout = options.timeout,
+    etag = plan.etag, settings = call.client.settings, timeout = timeout,
     operation = GET, step = "get",
   }
 end

@@ -83,7 +83,7 @@ end
 
 local function await_directly(self, exchange, moment)
   local idle, id, bell = 0, exchange:id(), nil
-  while exchange:state() == "run" do
+  while true do
     local active, moved = self:step()
     if exchange:state() ~= "run" then break end
     local left = moment and moment - self.clock.now() or math.huge
@@ -96,16 +96,15 @@ local function await_directly(self, exchange, moment)
   if bell then self.waiting[id] = nil end
 end
 
---- Waits until the exchange is done or wants something, or the moment has come.
+--- Waits until an exchange that runs is done or wants something, or the moment has come.
 ---@param task? table the task to suspend; nil waits here and now, whatever coroutine this is
 ---@param exchange userdata
 ---@param moment? number of the clock
 function Loop:await(task, exchange, moment)
   if not task then return await_directly(self, exchange, moment) end
-  if exchange:state() ~= "run" then return end
   local id = exchange:id()
   self.waiting[id] = task
-  task:sleep_until(moment)
+  if moment then task:sleep_until(moment) end
   yield(loop.WAITS)
   self.waiting[id] = nil
 end

@@ -8,7 +8,8 @@ local yield = coroutine.yield
 local close_coroutine = rawget(coroutine, "close") -- Lua 5.4 alone has it
 local WAITS = loop.WAITS
 
--- One call of the function: a coroutine, and what it holds.
+-- One call of the function: a coroutine, and the innermost of the client's calls in it. It serves
+-- again for another item.
 local Task = {}
 Task.__index = Task
 
@@ -44,35 +45,45 @@ function Task:wake()
 end
 
 --- Has the task woken at a moment, if nothing wakes it before.
----@param moment? number
+---@param moment number
 function Task:sleep_until(moment)
-  if not moment then return end
   local root = self.group.root
   self.moment = moment
   root.sleepers[self] = true
   if moment < root.soonest then root.soonest = moment end
 end
 
+-- Another item's turn. It may be in the queue still, from when it was woken for the last.
+function Task:begin(index)
+  self.index, self.co = index, create(self.group.fn)
+  self.begun, self.finished = false, false
+  self.group.root.loop.tasks[self.co] = self
+  self:wake()
+end
+
 -- Lets go of everything that the task has under way; it is never resumed.
 function Task:drop()
   self.finished = true
   self.group.root.sleepers[self] = nil
-  for call in pairs(self.calls) do call:release() end
+  local call = self.call
+  while call do
+    call:release()
+    call = call.outer
+  end
   if close_coroutine and status(self.co) == "suspended" then close_coroutine(self.co) end
 end
 
 function Group:start()
+  local tasks = self.tasks
   while self.running < self.concurrency and self.started < self.count do
-    local index = self.started + 1
-    local slot = self.vacant or self.running + 1
-    local task = setmetatable({
-      group = self, index = index, slot = slot, calls = {}, co = create(self.fn),
-      begun = false, queued = false, finished = false,
-    }, Task)
-    self.started, self.running, self.vacant = index, self.running + 1, nil
-    self.tasks[slot] = task
-    self.root.loop.tasks[task.co] = task
-    task:wake()
+    local task = self.vacant
+    self.vacant = nil
+    if not task then
+      task = setmetatable({ group = self }, Task)
+      tasks[#tasks + 1] = task
+    end
+    self.started, self.running = self.started + 1, self.running + 1
+    task:begin(self.started)
   end
   if self.running == 0 then self:finish() end
 end
@@ -85,16 +96,16 @@ end
 -- Ends what still runs; a finished group has nothing left.
 function Group:cancel()
   self.finished = true
-  for _, task in pairs(self.tasks) do task:drop() end
-  self.tasks = {}
+  for _, task in ipairs(self.tasks) do
+    if not task.finished then task:drop() end
+  end
 end
 
 -- The task's function has returned or raised.
 function Group:settle(task, ok, result, err)
   task.finished = true
-  -- A slot is taken again, where a table with ever new keys would be made anew all the time.
-  self.tasks[task.slot], self.vacant = nil, task.slot
-  self.root.sleepers[task] = nil
+  self.vacant = task
+  self.root.loop.tasks[task.co] = nil
   self.running = self.running - 1
   if not ok then
     self.failure = { value = result }
@@ -111,8 +122,8 @@ end
 
 -- Goes on after a resume: what is not ours is yielded to the host, and its answer given back.
 local function after(task, ok, what, ...)
-  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what, ...) end
   if what == WAITS then return end
+  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what, ...) end
   return after(task, resume(task.co, yield(what, ...)))
 end
 
@@ -125,7 +136,7 @@ function Root:run_queue(group)
     -- From the start again, so that the queue stays as small as it is.
     if self.first > self.last then self.first, self.last = 1, 0 end
     task.queued = false
-    self.sleepers[task] = nil
+    if task.moment then self.sleepers[task], task.moment = nil, nil end
     if task.begun and not task.finished then
       after(task, resume(task.co))
     elseif not task.finished then
@@ -150,9 +161,11 @@ end
 
 -- A closed engine tells nobody of what it let go, so everybody has a look.
 function Root:wake_all(group)
-  for _, task in pairs(group.tasks) do
-    for call in pairs(task.calls) do
+  for _, task in ipairs(group.tasks) do
+    local call = task.call
+    while call do
       if call.group then self:wake_all(call.group) end
+      call = call.outer
     end
     task:wake()
   end

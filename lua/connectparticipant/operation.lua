@@ -6,8 +6,11 @@ local core = require "connectparticipant.core"
 
 local operation = {}
 
-local function send(job, call, options)
-  return job.request:send(call.client.engine, options)
+local function send(job, call, timeout)
+  local client, attempt_number = call.client, job.attempt
+  local most = client.config.max_attempts
+  return job.request:send(client.engine, timeout, attempt_number,
+    most > attempt_number and most or attempt_number)
 end
 
 --- Builds the request of an operation: ClientToken and invocation id are settled with it.

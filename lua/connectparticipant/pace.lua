@@ -13,14 +13,17 @@ local FORGET = 60    -- seconds without throttling after which there is no pace 
 local Pace = {}
 Pace.__index = Pace
 
+-- What went through lately tells what the service allows.
+local function measure(entry, now)
+  local span = now - entry.since
+  if span < WINDOW then return end
+  entry.measured = entry.good / span
+  entry.good, entry.since = 0, now
+end
+
 local function entry_of(self, operation, now)
   local entry = self.store:load(operation) or { good = 0, since = now, next_turn = now }
-  -- What went through lately tells what the service allows.
-  local span = now - entry.since
-  if span >= WINDOW then
-    entry.measured = entry.good / span
-    entry.good, entry.since = 0, now
-  end
+  measure(entry, now)
   return entry
 end
 
@@ -28,9 +31,10 @@ end
 ---@param operation string
 ---@return number seconds
 function Pace:reserve(operation)
+  local entry = self.store:load(operation)
+  if not entry or not entry.rate then return 0 end
   local now = self.now()
-  local entry = entry_of(self, operation, now)
-  if not entry.rate then return 0 end
+  measure(entry, now)
   local calm, turn = now - entry.throttled_at, math.max(now, entry.next_turn)
   if calm > FORGET and entry.next_turn <= now then
     entry.rate = nil

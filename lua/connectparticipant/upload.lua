@@ -101,12 +101,12 @@ end
 local Put = {}
 Put.__index = Put
 
-function Put:send(call, options)
+function Put:send(call, timeout)
   local metadata, from = self.started.UploadMetadata, self.plan.source
   return call.client.engine:transfer {
     method = "PUT", url = metadata.Url, headers = metadata.HeadersToInclude,
     source = from:content(), size = from.size, settings = call.client.settings,
-    timeout = options.timeout, operation = self.operation, step = self.step,
+    timeout = timeout, operation = self.operation, step = self.step,
   }
 end
 
