@@ -105,7 +105,6 @@ end
 function Group:settle(task, ok, result, err)
   task.finished = true
   self.vacant = task
-  self.root.loop.tasks[task.co] = nil
   self.running = self.running - 1
   if not ok then
     self.failure = { value = result }
