@@ -31,6 +31,7 @@ build = {
         "csrc/buffer.c",
         "csrc/core.c",
         "csrc/core_engine.c",
+        "csrc/core_exchange.c",
         "csrc/core_file.c",
         "csrc/core_request.c",
         "csrc/core_transfer.c",

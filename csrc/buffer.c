@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MUCH = 4096 };
+
 void buffer_free(struct buffer *b) {
   free(b->data);
   *b = (struct buffer){0};
@@ -16,6 +18,11 @@ void buffer_clear(struct buffer *b) {
   b->size = 0;
   b->failed = false;
   if (b->data != NULL) b->data[0] = '\0';
+}
+
+void buffer_recycle(struct buffer *b) {
+  if (b->capacity > MUCH) buffer_free(b);
+  buffer_clear(b);
 }
 
 bool buffer_reserve(struct buffer *b, size_t more) {

@@ -16,6 +16,8 @@ struct buffer {
 void buffer_free(struct buffer *b);
 /* Forgets the bytes, keeps the memory. */
 void buffer_clear(struct buffer *b);
+/* The same for a buffer that will wait for another use: much memory does not wait. */
+void buffer_recycle(struct buffer *b);
 bool buffer_reserve(struct buffer *b, size_t more);
 bool buffer_add(struct buffer *b, const char *data, size_t size);
 bool buffer_add_text(struct buffer *b, const char *text);

@@ -2,6 +2,8 @@
  * together. Also the few functions that belong to no other file: clocks, randomness, names. */
 #include "core.h"
 #include "core_engine.h"
+#include "core_exchange.h"
+#include "core_file.h"
 #include "core_request.h"
 #include "error.h"
 #include "json.h"
@@ -98,6 +100,16 @@ static void check_lua(lua_State *L) {
              jit ? "" : "Lua ", built, running, running);
 }
 
+void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
+                   const luaL_Reg *metamethods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 int luaopen_connectparticipant_core(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"now", core_now},        {"sleep", core_sleep},      {"time", core_time},
@@ -110,6 +122,8 @@ int luaopen_connectparticipant_core(lua_State *L) {
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   core_engine_open(L);
+  core_exchange_open(L);
+  core_file_open(L);
   core_request_open(L);
   process_open(L);
   lua_pushliteral(L, CONNECTPARTICIPANT_VERSION);

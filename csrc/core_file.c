@@ -1,5 +1,6 @@
 /* Sources and sinks for Lua; see core_file.h. */
 #include "core_file.h"
+#include "core.h"
 #include "error.h"
 
 #include <string.h>
@@ -143,20 +144,6 @@ static int describe(lua_State *L) {
   return 1;
 }
 
-static void new_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, gc);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "__close");
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, describe);
-  lua_setfield(L, -2, "__tostring");
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 void core_file_open(lua_State *L) {
   static const luaL_Reg source_methods[] = {
       {"size", source_size}, {"close", source_gc}, {NULL, NULL}};
@@ -170,7 +157,11 @@ void core_file_open(lua_State *L) {
                                        {"open_sink", open_sink},
                                        {"file_sink", file_sink},
                                        {NULL, NULL}};
-  new_type(L, SOURCE_TYPE, source_methods, source_gc);
-  new_type(L, SINK_TYPE, sink_methods, sink_gc);
+  static const luaL_Reg source_metamethods[] = {
+      {"__gc", source_gc}, {"__close", source_gc}, {"__tostring", describe}, {NULL, NULL}};
+  static const luaL_Reg sink_metamethods[] = {
+      {"__gc", sink_gc}, {"__close", sink_gc}, {"__tostring", describe}, {NULL, NULL}};
+  core_new_type(L, SOURCE_TYPE, source_methods, source_metamethods);
+  core_new_type(L, SINK_TYPE, sink_methods, sink_metamethods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -1,6 +1,9 @@
 /* Requests and responses for Lua; see core_request.h. */
 #include "core_request.h"
+#include "core.h"
 #include "core_engine.h"
+#include "core_exchange.h"
+#include "engine.h"
 #include "error.h"
 #include "model.h"
 #include "request.h"
@@ -10,15 +13,11 @@
 
 #include <string.h>
 
-#define REQUEST_TYPE "connectparticipant.request"
+#define RESPONSE_TYPE "connectparticipant.response"
 #define SHARED_ENGINE "connectparticipant.engine.shared"
 
 /* The caps of what is kept of an answer: a transcript of 100 long messages is far below. */
 enum { SUCCESS_LIMIT = 16 * 1024 * 1024, ERROR_LIMIT = 64 * 1024 };
-
-static struct request *request_check(lua_State *L, int index) {
-  return luaL_checkudata(L, index, REQUEST_TYPE);
-}
 
 static const struct operation *operation_check(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
@@ -41,42 +40,36 @@ static int violation(lua_State *L, const struct request *r) {
   return error_return(L, &f, &secrets);
 }
 
-/* Pushes the request for the parameters at `params`, or nil and an error; returns how many. It keeps
- * its settings, which hold what it is sent with. */
+/* Pushes an exchange with the request for the parameters at `params`, or nil and an error; returns
+ * how many. */
 static int push_request(lua_State *L, const struct operation *operation, int params,
                         int settings_index) {
   const struct settings *settings = settings_check(L, settings_index);
-  struct request *r = compat_newuserdata(L, sizeof *r, 1);
-  memset(r, 0, sizeof *r);
+  struct handle *h = core_exchange_new(L);
+  struct request *r = &h->request;
+  core_exchange_keep(L, settings_index, ANCHOR_SETTINGS);
+  h->operation = operation->name;
   r->operation = operation;
-  luaL_getmetatable(L, REQUEST_TYPE);
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, settings_index);
-  compat_setvalue(L, -2, 1);
   bool good = request_build(L, r, params, buffer_text(&settings->endpoint),
                             buffer_text(&settings->user_agent));
   if (request_failed(r)) luaL_error(L, "out of memory");
   return good ? 1 : violation(L, r);
 }
 
-/* The settings of the request at `index`, on top of the stack. (+1) */
-static const struct settings *push_settings(lua_State *L, int index) {
-  compat_pushvalue(L, index, 1);
-  return lua_touserdata(L, -1);
-}
-
-/* The exchange's answer to the request at `index`, as a result or an error. */
-static int read_answer(lua_State *L, int index, const struct response *response) {
-  const struct request *r = request_check(L, index);
-  struct secrets secrets = {buffer_text(&r->token), NULL};
-  return response_push_result(L, r->operation, response, &secrets);
-}
-
-/* Sends the request at `index` through the engine; pushes the exchange, or nil and an error. */
-static int send_request(lua_State *L, int index, int engine, double timeout, int attempt,
+/* Sends the request of the exchange at `index` through the engine; pushes nothing, or nil and an
+ * error. */
+static int send_request(lua_State *L, int index, int engine_index, double timeout, int attempt,
                         int max_attempts) {
-  struct request *r = request_check(L, index);
-  const struct settings *settings = push_settings(L, index);
+  struct handle *h = core_exchange_at(L, index);
+  struct engine *engine = core_engine_open_at(L, engine_index);
+  struct request *r = &h->request;
+  if (r->operation == NULL) luaL_error(L, "the exchange has no request to send");
+  if (!h->x.done) luaL_error(L, "the exchange is under way");
+  compat_pushvalue(L, index, ANCHOR_SETTINGS);
+  const struct settings *settings = settings_check(L, -1);
+  lua_pushvalue(L, engine_index);
+  compat_setvalue(L, index, ANCHOR_ENGINE);
+  lua_pop(L, 1);
   request_set_attempt(r, attempt, max_attempts);
   if (request_failed(r)) luaL_error(L, "out of memory");
   struct http_request http = {
@@ -89,32 +82,30 @@ static int send_request(lua_State *L, int index, int engine, double timeout, int
       .error_limit = ERROR_LIMIT,
       .secrets = {buffer_text(&r->token), NULL},
   };
-  return core_engine_send(L, engine, index, &http, &settings->transport,
-                          timeout > 0 ? timeout : settings->timeout, read_answer,
-                          r->operation->name);
+  if (!(timeout > 0)) timeout = settings->timeout;
+  exchange_clear(&h->x);
+  if (!exchange_begin(&h->x, &http, &settings->transport, timeout))
+    return luaL_error(L, "out of memory");
+  return engine_add(engine, &h->x) ? 0 : core_exchange_failure(L, h);
 }
 
-/* request:send(engine, timeout, attempt, max_attempts): seconds, nil for the settings' own; and 1
- * of 1 unless they are given. */
-static int request_send(lua_State *L) {
+int core_request_send(lua_State *L) {
   double timeout = (double)luaL_optnumber(L, 3, 0);
   int attempt = (int)luaL_optnumber(L, 4, 1);
-  return send_request(L, 1, 2, timeout, attempt, (int)luaL_optnumber(L, 5, attempt));
+  int count = send_request(L, 1, 2, timeout, attempt, (int)luaL_optnumber(L, 5, attempt));
+  if (count > 0) return count;
+  lua_settop(L, 1);
+  return 1;
 }
 
-static int request_client_token(lua_State *L) {
-  const struct request *r = request_check(L, 1);
+int core_request_client_token(lua_State *L) {
+  const struct request *r = &core_exchange_at(L, 1)->request;
   if (r->client_token.size == 0) return 0;
   lua_pushlstring(L, buffer_text(&r->client_token), r->client_token.size);
   return 1;
 }
 
-static int request_gc(lua_State *L) {
-  request_free(request_check(L, 1));
-  return 0;
-}
-
-/* core.request(operation, params, settings) */
+/* core.request(operation, params, settings): an exchange that can be sent */
 static int new_request(lua_State *L) {
   const struct operation *operation = operation_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -131,7 +122,7 @@ static int build_request(lua_State *L) {
   int settings = lua_gettop(L);
   count = push_request(L, operation, 2, settings);
   if (count != 1) return count;
-  struct request *r = request_check(L, -1);
+  struct request *r = &core_exchange_at(L, -1)->request;
   request_set_attempt(r, 1, 1);
   lua_createtable(L, 0, 4);
   lua_pushstring(L, operation->verb);
@@ -157,13 +148,13 @@ static int build_request(lua_State *L) {
 static struct response *push_response(lua_State *L) {
   struct response *response = lua_newuserdata(L, sizeof *response);
   memset(response, 0, sizeof *response);
-  luaL_getmetatable(L, REQUEST_TYPE ".response");
+  luaL_getmetatable(L, RESPONSE_TYPE);
   lua_setmetatable(L, -2);
   return response;
 }
 
 static int response_gc(lua_State *L) {
-  response_free(luaL_checkudata(L, 1, REQUEST_TYPE ".response"));
+  response_free(luaL_checkudata(L, 1, RESPONSE_TYPE));
   return 0;
 }
 
@@ -214,13 +205,15 @@ static int call_operation(lua_State *L) {
   int settings = lua_gettop(L);
   count = push_request(L, operation, 1, settings);
   if (count != 1) return count;
-  int request = lua_gettop(L);
-  push_shared_engine(L);
-  count = send_request(L, request, lua_gettop(L), 0, 1, 1);
-  if (count != 1) return count;
   int exchange = lua_gettop(L);
-  core_engine_run(L, exchange);
-  return core_engine_result(L, exchange);
+  push_shared_engine(L);
+  count = send_request(L, exchange, exchange + 1, 0, 1, 1);
+  if (count == 0) {
+    core_exchange_run(L, exchange);
+    count = core_exchange_result(L, exchange);
+  }
+  core_exchange_release(L, exchange);
+  return count;
 }
 
 static void add_operations(lua_State *L) {
@@ -247,21 +240,12 @@ static int operations(lua_State *L) {
 }
 
 void core_request_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"send", request_send}, {"client_token", request_client_token}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"request", new_request},
                                        {"build_request", build_request},
                                        {"read_response", read_response},
                                        {"operations", operations},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, REQUEST_TYPE);
-  lua_pushcfunction(L, request_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-  luaL_newmetatable(L, REQUEST_TYPE ".response");
+  luaL_newmetatable(L, RESPONSE_TYPE);
   lua_pushcfunction(L, response_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);

@@ -5,6 +5,14 @@
 
 #include "compat.h"
 
+/* exchange:send(engine, timeout, attempt, max_attempts): seconds, none for the settings' own; and
+ * 1 of 1 unless they are given. Returns the exchange, or nil and an error. May be called again when
+ * the exchange is done. */
+int core_request_send(lua_State *L);
+
+/* exchange:client_token() -> the request's ClientToken, or nothing where it has none */
+int core_request_client_token(lua_State *L);
+
 /* Registers the metatable, and sets the functions into the table on top of the stack. */
 void core_request_open(lua_State *L);
 

@@ -2,6 +2,7 @@
 #include "core_transfer.h"
 #include "core.h"
 #include "core_engine.h"
+#include "core_exchange.h"
 #include "core_file.h"
 #include "endpoint.h"
 #include "engine.h"
@@ -161,7 +162,7 @@ static void read_headers(lua_State *L, struct handle *h) {
 /* Moves the value on top of the stack to what the exchange below it keeps. */
 static void keep_body(lua_State *L) {
   lua_insert(L, -2);
-  core_engine_keep(L, -2, ANCHOR_BODY);
+  core_exchange_keep(L, -2, ANCHOR_BODY);
   lua_remove(L, -2);
 }
 
@@ -210,21 +211,15 @@ static double read_timeout(lua_State *L, struct handle *h) {
   return timeout;
 }
 
-/* Prepares what the fields describe, and hands it to the engine. */
+/* Hands what the fields describe to the engine. */
 static int begin(lua_State *L, struct engine *engine, struct handle *h,
                  const struct transport *transport, double timeout) {
-  struct exchange wanted = h->x;
-  wanted.request.headers = buffer_text(&h->headers);
-  if (h->headers.failed || !exchange_init(&h->x, &wanted.request, transport, timeout))
+  struct http_request request = h->x.request;
+  request.headers = buffer_text(&h->headers);
+  if (h->headers.failed || !exchange_begin(&h->x, &request, transport, timeout))
     return luaL_error(L, "out of memory");
   h->x.is_transfer = true;
-  h->x.upload = wanted.upload;
-  h->x.source = wanted.source;
-  h->x.size = wanted.size;
-  h->x.download = wanted.download;
-  h->x.sink = wanted.sink;
-  h->x.offset = wanted.offset;
-  return engine_add(engine, &h->x) ? 1 : core_engine_failure(L, h);
+  return engine_add(engine, &h->x) ? 1 : core_exchange_failure(L, h);
 }
 
 int core_transfer(lua_State *L) {
@@ -233,9 +228,9 @@ int core_transfer(lua_State *L) {
   lua_settop(L, 2);
   lua_getfield(L, 2, "settings");
   const struct transport *transport = core_settings_transport(L, 3);
-  struct handle *h = core_engine_new_handle(L);
-  core_engine_keep(L, 1, ANCHOR_ENGINE);
-  core_engine_keep(L, 3, ANCHOR_SETTINGS);
+  struct handle *h = core_exchange_new(L);
+  core_exchange_keep(L, 1, ANCHOR_ENGINE);
+  core_exchange_keep(L, 3, ANCHOR_SETTINGS);
   h->operation = kept_field(L, "operation", ANCHOR_OPERATION);
   h->step = kept_field(L, "step", ANCHOR_STEP);
   h->x.request = (struct http_request){.method = read_method(L),
@@ -251,6 +246,6 @@ int core_transfer(lua_State *L) {
     read_sink(L, h);
   }
   read_headers(L, h);
-  if (h->x.fault.kind != NULL) return core_engine_failure(L, h);
+  if (h->x.fault.kind != NULL) return core_exchange_failure(L, h);
   return begin(L, engine, h, transport, timeout);
 }

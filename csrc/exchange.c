@@ -20,32 +20,49 @@ double exchange_now(void) {
 }
 
 /* libcurl only reads a header list, so one array serves as all its nodes. */
-static struct curl_slist *make_lines(const char *headers) {
-  size_t count = 0;
-  for (const char *line = headers; *line != '\0'; line += strlen(line) + 1) count++;
-  struct curl_slist *lines = calloc(count + 2, sizeof *lines);
-  if (lines == NULL) return NULL;
-  for (size_t i = 0; i < count; i++) {
-    lines[i] = (struct curl_slist){(char *)headers, &lines[i + 1]};
-    headers += strlen(headers) + 1;
+static bool make_lines(struct exchange *x) {
+  size_t count = 0, at = 0;
+  for (const char *line = x->request.headers; *line != '\0'; line += strlen(line) + 1) count++;
+  if (x->room <= count) {
+    struct curl_slist *lines = realloc(x->lines, (count + 1) * sizeof *lines);
+    if (lines == NULL) return false;
+    x->lines = lines;
+    x->room = count + 1; /* one for the Expect policy */
   }
-  /* Left free for the Expect policy. */
-  if (count > 0) lines[count - 1].next = NULL;
-  return lines;
+  x->lines[0] = (struct curl_slist){NULL, NULL};
+  for (const char *line = x->request.headers; *line != '\0'; line += strlen(line) + 1) {
+    x->lines[at] = (struct curl_slist){(char *)line, at + 1 < count ? &x->lines[at + 1] : NULL};
+    at++;
+  }
+  return true;
 }
 
-bool exchange_init(struct exchange *x, const struct http_request *request,
-                   const struct transport *transport, double timeout) {
-  memset(x, 0, sizeof *x);
+void exchange_clear(struct exchange *x) {
+  buffer_recycle(&x->fed);
+  buffer_recycle(&x->drained);
+  buffer_recycle(&x->response.headers);
+  buffer_recycle(&x->response.body);
+  *x = (struct exchange){
+      .done = true,
+      .lines = x->lines,
+      .room = x->room,
+      .fed = x->fed,
+      .drained = x->drained,
+      .response = {.headers = x->response.headers, .body = x->response.body},
+  };
+}
+
+bool exchange_begin(struct exchange *x, const struct http_request *request,
+                    const struct transport *transport, double timeout) {
+  x->done = false;
   x->request = *request;
   x->transport = *transport;
   x->timeout = timeout;
-  x->lines = make_lines(request->headers);
   if (request->body != NULL) {
     x->upload = UPLOAD_MEMORY;
     x->size = (off_t)request->body_size;
   }
-  return x->lines != NULL;
+  return make_lines(x);
 }
 
 static off_t waiting(const struct exchange *x) {
@@ -351,6 +368,7 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
 void exchange_free(struct exchange *x) {
   free(x->lines);
   x->lines = NULL;
+  x->room = 0;
   buffer_free(&x->fed);
   buffer_free(&x->drained);
   response_free(&x->response);

@@ -52,6 +52,7 @@ struct exchange {
   struct transport transport;
   bool is_transfer; /* to or from a store, and not an operation of the service */
   struct curl_slist *lines;
+  size_t room;    /* for so many lines */
   double timeout; /* seconds; 0: none */
 
   enum upload upload;
@@ -78,9 +79,13 @@ struct exchange {
   bool reused;
 };
 
-/* Prepares an exchange for `request`; the caller sets upload and download before it is sent. */
-bool exchange_init(struct exchange *x, const struct http_request *request,
-                   const struct transport *transport, double timeout);
+/* Forgets what it did, keeps the memory; it must be done. */
+void exchange_clear(struct exchange *x);
+
+/* Makes a clear exchange ready to be sent. A request with a body in memory uploads that; for
+ * anything else the caller has set what to upload and download. False: out of memory. */
+bool exchange_begin(struct exchange *x, const struct http_request *request,
+                    const struct transport *transport, double timeout);
 
 /* Sets the options that never change on a new easy handle, and those of this exchange on its own.
  * False when libcurl refuses one that safety rests on. */

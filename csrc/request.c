@@ -332,6 +332,17 @@ bool request_failed(const struct request *r) {
          r->client_token.failed || r->problems.failed;
 }
 
+void request_clear(struct request *r) {
+  r->operation = NULL;
+  r->attempt_line = 0;
+  buffer_recycle(&r->url);
+  buffer_recycle(&r->headers);
+  buffer_recycle(&r->body);
+  buffer_recycle(&r->token);
+  buffer_recycle(&r->client_token);
+  buffer_recycle(&r->problems);
+}
+
 void request_free(struct request *r) {
   buffer_free(&r->url);
   buffer_free(&r->headers);

@@ -33,6 +33,8 @@ void request_set_attempt(struct request *request, int attempt, int max_attempts)
 
 bool request_failed(const struct request *request);
 
+/* Forgets everything, keeps the memory. */
+void request_clear(struct request *request);
 void request_free(struct request *request);
 
 #endif

@@ -119,11 +119,12 @@ local function try(call, job)
   return result, err, exchange
 end
 
-local function succeeded(call, job, result)
+local function succeeded(call, job, exchange, result)
   local client = call.client
   client.quota:release(job.cost)
   client.pace:succeeded(job.pace or job.operation)
   if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = job.attempt - 1 end
+  exchange:release()
   return result
 end
 
@@ -150,7 +151,7 @@ function attempt.run(call, job)
     end
     if result then
       log(call, job, exchange, result)
-      return succeeded(call, job, result)
+      return succeeded(call, job, exchange, result)
     end
     job.doubt = job.doubt or is_unknown(err)
     if err.throttled then call.client.pace:throttled(job.pace or job.operation) end

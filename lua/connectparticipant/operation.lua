@@ -13,7 +13,8 @@ local function send(job, call, timeout)
     most > attempt_number and most or attempt_number)
 end
 
---- Builds the request of an operation: ClientToken and invocation id are settled with it.
+--- Builds the request of an operation, as an exchange that can be sent as often as needed:
+-- ClientToken and invocation id are settled with it.
 ---@param client table
 ---@param name string AWS's
 ---@param params table
@@ -26,7 +27,7 @@ function operation.request(client, name, params, step)
   return request, err
 end
 
---- Sends a request that was built before.
+--- Sends a request that was built before; it is spent when this succeeds.
 ---@param call connectparticipant.Call
 ---@param name string
 ---@param request userdata
