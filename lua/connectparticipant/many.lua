@@ -23,7 +23,7 @@ Root.__index = Root
 
 local function new_root(the_loop)
   return setmetatable({
-    loop = the_loop, queue = {}, first = 1, last = 0, sleepers = {}, soonest = math.huge,
+    loop = the_loop, queue = {}, last = 0, sleepers = {}, soonest = math.huge,
   }, Root)
 end
 
@@ -126,14 +126,12 @@ local function after(task, ok, what, ...)
   return after(task, resume(task.co, yield(what, ...)))
 end
 
+-- Runs all that can go on, and all that can because of them.
 function Root:run_queue(group)
-  local queue = self.queue
-  while self.first <= self.last and not group.finished do
-    local task = queue[self.first]
-    queue[self.first] = nil
-    self.first = self.first + 1
-    -- From the start again, so that the queue stays as small as it is.
-    if self.first > self.last then self.first, self.last = 1, 0 end
+  local queue, at = self.queue, 1
+  while at <= self.last and not group.finished do
+    local task = queue[at]
+    at = at + 1
     task.queued = false
     if task.moment then self.sleepers[task], task.moment = nil, nil end
     if task.begun and not task.finished then
@@ -143,6 +141,7 @@ function Root:run_queue(group)
       after(task, resume(task.co, task.group.list[task.index], task.index))
     end
   end
+  self.last = 0
 end
 
 -- Wakes those whose time has come, and finds when the next one's does.
@@ -179,10 +178,10 @@ function Root:run(group)
     local active, moved = the_loop:step()
     local time = now()
     if time >= self.soonest then self:wake_sleepers(time) end
-    local stuck = active == 0 and self.first > self.last and not next(self.sleepers)
+    local stuck = active == 0 and self.last == 0 and not next(self.sleepers)
     if stuck or the_loop.closed then self:wake_all(group) end
     idle = moved and 0 or idle + 1
-    if self.first > self.last then
+    if self.last == 0 then
       self.bell = self.bell or the_loop:bell()
       the_loop:pause(active, self.soonest - time, idle, self.bell)
     end
