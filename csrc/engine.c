@@ -119,6 +119,33 @@ static void give_easy(struct engine *engine, struct exchange *x) {
   }
 }
 
+bool engine_add(struct engine *engine, struct exchange *x) {
+  bool ready = is_ready(engine);
+  x->easy = ready ? take_easy(engine, x) : NULL;
+  bool added = x->easy != NULL && exchange_apply(x) &&
+               curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
+  if (!added) {
+    if (x->easy != NULL) curl_easy_cleanup(x->easy);
+    x->easy = NULL;
+    x->done = true;
+    fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
+    return false;
+  }
+  x->engine = engine;
+  x->id = ++engine->last_id;
+  x->begun = x->moved = exchange_now();
+  x->next = engine->first;
+  x->where = &engine->first;
+  if (x->next != NULL) x->next->where = &x->next;
+  engine->first = x;
+  engine->active++;
+  engine->moved = true; /* nobody may wait before the first step */
+  double stall = x->transport.stall_timeout;
+  double look = x->begun + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
+  if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
+  return true;
+}
+
 /* What libcurl leaves in OpenSSL's queue, nginx would find there and log as its own alert. */
 static void clear_tls_errors(void) {
   void (*clear)(void);
@@ -169,12 +196,11 @@ static void look_after(struct engine *engine, double now) {
   engine->next_look = now + soonest / 4;
 }
 
-/* Lets libcurl work, and ends what it is through with. */
-static void run(struct engine *engine, CURLMcode (*work)(struct engine *)) {
+static void perform(struct engine *engine) {
   int left;
   struct sigpipe guard;
   sigpipe_block(&guard);
-  CURLMcode code = work(engine);
+  CURLMcode code = engine_poll_step(engine);
   sigpipe_restore(&guard);
   /* It cannot go on, and would say so for ever. */
   if (code != CURLM_OK)
@@ -188,36 +214,9 @@ static void run(struct engine *engine, CURLMcode (*work)(struct engine *)) {
   }
 }
 
-bool engine_add(struct engine *engine, struct exchange *x) {
-  bool ready = is_ready(engine);
-  x->easy = ready ? take_easy(engine, x) : NULL;
-  bool added = x->easy != NULL && exchange_apply(x) &&
-               curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
-  if (!added) {
-    if (x->easy != NULL) curl_easy_cleanup(x->easy);
-    x->easy = NULL;
-    x->done = true;
-    fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
-    return false;
-  }
-  x->engine = engine;
-  x->id = ++engine->last_id;
-  x->begun = x->moved = exchange_now();
-  x->next = engine->first;
-  x->where = &engine->first;
-  if (x->next != NULL) x->next->where = &x->next;
-  engine->first = x;
-  engine->active++;
-  double stall = x->transport.stall_timeout;
-  double look = x->begun + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
-  if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
-  run(engine, engine_poll_due); /* so that it is on its way while the caller goes on */
-  return true;
-}
-
 int engine_step(struct engine *engine, bool *moved) {
   if (engine_is_ours(engine) && engine->active > 0) {
-    run(engine, engine_poll_step);
+    perform(engine);
     double now = exchange_now();
     if (now >= engine->next_look) look_after(engine, now);
   }

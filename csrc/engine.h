@@ -67,11 +67,9 @@ int engine_pollfd(struct engine *engine);
 /* Seconds after which a step is due whatever the descriptor says; negative: never. */
 double engine_timeout(struct engine *engine);
 
-/* The epoll set: made, told to libcurl, and used. A step does what is due, too; it is how libcurl
- * begins what was added. */
+/* The epoll set: made, told to libcurl, and used. */
 bool engine_poll_open(struct engine *engine);
 void engine_poll_attach(struct engine *engine);
-CURLMcode engine_poll_due(struct engine *engine);
 CURLMcode engine_poll_step(struct engine *engine);
 void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);

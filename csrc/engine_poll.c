@@ -98,17 +98,16 @@ void engine_poll_attach(struct engine *engine) {
   curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
 }
 
-CURLMcode engine_poll_due(struct engine *engine) {
-  int running;
-  if (engine->due == 0 || exchange_now() < engine->due) return CURLM_OK;
-  engine->due = 0;
-  return curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-}
-
+/* What is due comes first: it is how libcurl begins what was added. */
 CURLMcode engine_poll_step(struct engine *engine) {
   struct epoll_event events[EVENTS];
-  CURLMcode code = engine_poll_due(engine);
-  int running, count = epoll_wait(engine->epoll, events, EVENTS, 0);
+  CURLMcode code = CURLM_OK;
+  int running;
+  if (engine->due > 0 && exchange_now() >= engine->due) {
+    engine->due = 0;
+    code = curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+  int count = epoll_wait(engine->epoll, events, EVENTS, 0);
   for (int i = 0; i < count && code == CURLM_OK; i++) {
     int what = 0, fd = events[i].data.fd;
     unsigned char *state = state_of(engine, fd);

@@ -82,13 +82,11 @@ describe("an engine", function()
     assert.is_nil(engine:ready())
   end)
 
-  it("connects before its first step, while its caller goes on", function()
+  it("sends nothing before its first step", function()
     server:script { {} }
     local exchange = assert(transfer { source = "bytes" })
-    local deadline = core.now() + 5
-    while server:seen().connections == 0 and core.now() < deadline do end
-    assert.equal(1, server:seen().connections)
     assert.equal("run", exchange:state())
+    assert.equal(0, server:seen().connections)
     finish(exchange)
     assert.equal(1, #server:seen().requests)
   end)
@@ -179,7 +177,7 @@ describe("an engine", function()
   it("has a descriptor that tells when a step is due", function()
     server:script { { size = 10 } }
     local exchange = get {}
-    assert.equal("number", type(engine:timeout()))
+    assert.equal(0, engine:timeout())
     while exchange:state() ~= "done" do
       engine:step()
       assert.equal("number", type(engine:pollfd()))

@@ -82,15 +82,17 @@ function Loop:pause(active, seconds, idle, bell)
 end
 
 local function await_directly(self, exchange, moment)
-  local idle, id, bell = 0, exchange:id(), self:bell()
-  local active, moved = 1, nil
-  repeat
+  local idle, id, bell = 0, exchange:id(), nil
+  while true do
+    local active, moved = self:step()
+    if exchange:state() ~= "run" then break end
     local left = moment and moment - self.clock.now() or math.huge
+    if left <= 0 then break end
+    idle = moved and 0 or idle + 1
+    bell = bell or self:bell()
     if bell then self.waiting[id] = bell end
     self:pause(active, left, idle, bell)
-    active, moved = self:step()
-    idle = moved and 0 or idle + 1
-  until exchange:state() ~= "run" or left <= 0
+  end
   if bell then self.waiting[id] = nil end
 end
 
