@@ -4,11 +4,6 @@
 
 #include "compat.h"
 
-struct transport;
-
-/* The transport's options of the settings at `index`, which own them. */
-const struct transport *core_settings_transport(lua_State *L, int index);
-
 /* Registers a type of userdata. */
 void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
                    const luaL_Reg *metamethods);

@@ -1,15 +1,16 @@
 /* Transfers for Lua; see core_transfer.h. */
 #include "core_transfer.h"
-#include "core.h"
 #include "core_engine.h"
 #include "core_exchange.h"
 #include "core_file.h"
 #include "endpoint.h"
 #include "engine.h"
+#include "settings.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* AWS's model allows 2000 characters; what is far beyond is no presigned URL. */
 enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
@@ -133,7 +134,20 @@ static void add_header(lua_State *L, struct handle *h) {
   }
 }
 
-static void read_headers(lua_State *L, struct handle *h) {
+/* Adds the User-Agent, unless the headers to include have one. */
+static void add_agent(struct handle *h, const char *agent) {
+  static const char name[] = "User-Agent";
+  size_t length = sizeof name - 1;
+  const char *line = buffer_text(&h->headers), *end = line + h->headers.size;
+  for (; line < end; line += strlen(line) + 1) {
+    bool same = strncasecmp(line, name, length) == 0;
+    if (same && (line[length] == ':' || line[length] == ';')) return;
+  }
+  buffer_format(&h->headers, "%s: %s", name, agent);
+  buffer_add(&h->headers, "", 1);
+}
+
+static void read_headers(lua_State *L, struct handle *h, const char *agent) {
   lua_getfield(L, 2, "headers");
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
@@ -145,6 +159,7 @@ static void read_headers(lua_State *L, struct handle *h) {
     fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are no map");
   }
   lua_pop(L, 1);
+  add_agent(h, agent);
   const char *etag = text_field(L, "etag");
   if (h->x.offset > 0) {
     buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.offset);
@@ -227,7 +242,7 @@ int core_transfer(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_getfield(L, 2, "settings");
-  const struct transport *transport = core_settings_transport(L, 3);
+  const struct settings *settings = settings_check(L, 3);
   struct handle *h = core_exchange_new(L);
   core_exchange_keep(L, 1, ANCHOR_ENGINE);
   core_exchange_keep(L, 3, ANCHOR_SETTINGS);
@@ -237,7 +252,7 @@ int core_transfer(lua_State *L) {
                                        .headers = "",
                                        .error_limit = ANSWER_LIMIT,
                                        .success_limit = ANSWER_LIMIT};
-  const char *url = read_url(L, h, transport);
+  const char *url = read_url(L, h, &settings->transport);
   h->x.request.url = h->x.request.secrets.url = url;
   double timeout = read_timeout(L, h);
   if (strcmp(h->x.request.method, "PUT") == 0) {
@@ -245,7 +260,7 @@ int core_transfer(lua_State *L) {
   } else {
     read_sink(L, h);
   }
-  read_headers(L, h);
+  read_headers(L, h, buffer_text(&settings->user_agent));
   if (h->x.fault.kind != NULL) return core_exchange_failure(L, h);
-  return begin(L, engine, h, transport, timeout);
+  return begin(L, engine, h, &settings->transport, timeout);
 }

@@ -15,6 +15,7 @@ struct engine {
   struct exchange *first;
   int active;
   bool moved;
+  bool streams;                /* the last round moved as much of a body as one round can */
   double next_look;    /* when to look for stalls */
   struct buffer ready; /* ids of exchanges that became done, or wait for the caller */
   size_t ready_at;
@@ -55,6 +56,9 @@ void engine_close(struct engine *engine);
 bool engine_is_ours(struct engine *engine);
 
 void engine_moved(struct engine *engine);
+
+/* The same for so many bytes of a body. */
+void engine_moved_body(struct engine *engine, size_t size);
 
 /* Notes that the exchange needs its caller; engine_next_ready takes it off the list again, and
  * gives 0 when there is none. */

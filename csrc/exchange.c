@@ -104,7 +104,7 @@ size_t exchange_on_read(char *out, size_t one, size_t count, void *user) {
     if (size == CURL_READFUNC_PAUSE) return size;
   }
   x->at += (off_t)size;
-  engine_moved(x->engine);
+  engine_moved_body(x->engine, size);
   return size;
 }
 
@@ -198,7 +198,7 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
     x->receive_paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
-  engine_moved(x->engine);
+  engine_moved_body(x->engine, size);
   bool good;
   bool first = x->drained.size == 0;
   if (!x->body_wanted) {

@@ -19,7 +19,6 @@ struct transport {
   double connect_timeout, stall_timeout; /* seconds */
   bool allow_insecure;
   bool https;             /* the endpoint is https, and so must every URL be that it hands out */
-  const char *user_agent; /* of transfers; an operation's is among its headers. NULL: none */
 };
 
 /* What to send. Everything is borrowed until the exchange is done. */

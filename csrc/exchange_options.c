@@ -9,7 +9,6 @@
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
 #define EXPECT_FROM (1024L * 1024L)
-#define LARGE_BODY (256L * 1024L)
 
 /* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
 static const char *default_bundle(void) {
@@ -117,12 +116,10 @@ static void apply_method(struct exchange *x) {
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->size);
     /* A source that cannot be rewound must not meet a kept connection that is dead. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, x->upload == UPLOAD_FED ? 1L : 0L);
-    if (x->size >= LARGE_BODY) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024L);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L * 1024L);
+    if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024L);
   }
-  if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_USERAGENT, x->transport.user_agent);
 }
 
 /* As libcurl takes it: at least 1, for 0 would be none, and not more than all versions hold. */

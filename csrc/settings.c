@@ -166,7 +166,6 @@ static int fill(lua_State *L, struct settings *s, int index) {
   s->transport.stall_timeout = option_seconds(L, index, "stall_timeout", STALL_TIMEOUT);
   s->timeout = option_seconds(L, index, "timeout", ATTEMPT_TIMEOUT);
   set_user_agent(&s->user_agent, option_text(L, index, "app_id"));
-  s->transport.user_agent = buffer_text(&s->user_agent);
   if (ca_file != NULL) {
     const char *what = problem_of_ca_file(ca_file);
     if (what != NULL) {
@@ -252,10 +251,6 @@ int settings_new(lua_State *L) {
 
 struct settings *settings_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, SETTINGS_TYPE);
-}
-
-const struct transport *core_settings_transport(lua_State *L, int index) {
-  return &settings_check(L, index)->transport;
 }
 
 static int settings_endpoint(lua_State *L) {

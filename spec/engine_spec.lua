@@ -91,6 +91,19 @@ describe("an engine", function()
     assert.equal(1, #server:seen().requests)
   end)
 
+  it("moves more of a body in a step than one buffer of libcurl's", function()
+    server:script { {} }
+    local exchange = assert(transfer { source = ("x"):rep(8 * 1024 * 1024) })
+    local most, before = 0, 0
+    repeat
+      engine:wait(1)
+      engine:step()
+      local sent = exchange:progress()
+      most, before = math.max(most, sent - before), sent
+    until exchange:state() == "done"
+    assert.truthy(most > 64 * 1024)
+  end)
+
   it("tells which exchanges need their caller, once each", function()
     server:script { {}, { size = 100 } }
     local stored, drained = assert(transfer { source = "bytes" }), get { sink = "drain" }
