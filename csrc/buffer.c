@@ -54,6 +54,16 @@ bool buffer_add_char(struct buffer *b, char c) {
   return buffer_add(b, &c, 1);
 }
 
+bool buffer_add_whole(struct buffer *b, unsigned long long number) {
+  char digits[20]; /* 2^64 has so many */
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return buffer_add(b, digits + at, sizeof digits - at);
+}
+
 bool buffer_format(struct buffer *b, const char *format, ...) {
   va_list arguments;
   if (!buffer_reserve(b, 64)) return false;

@@ -22,6 +22,8 @@ bool buffer_reserve(struct buffer *b, size_t more);
 bool buffer_add(struct buffer *b, const char *data, size_t size);
 bool buffer_add_text(struct buffer *b, const char *text);
 bool buffer_add_char(struct buffer *b, char c);
+/* Appends a whole number from 0 on in decimal. */
+bool buffer_add_whole(struct buffer *b, unsigned long long number);
 bool buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The bytes as a C string, never NULL. */
 const char *buffer_text(const struct buffer *b);

@@ -33,6 +33,7 @@
 #pragma weak lua_remove
 #pragma weak lua_replace
 #else
+#pragma weak lua_copy
 #pragma weak lua_isinteger
 #pragma weak lua_rotate
 #endif

@@ -27,7 +27,8 @@ enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
 /* The string of a field, or NULL; it lives as long as the fields do. */
 static const char *text_field(lua_State *L, const char *name) {
   lua_getfield(L, 2, name);
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "%s must be a string", name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s must be a string", name);
   const char *text = lua_tostring(L, -1);
   lua_pop(L, 1);
   return text;

@@ -231,8 +231,8 @@ static void perform(struct engine *engine) {
 int engine_step(struct engine *engine, bool *moved) {
   if (engine_is_ours(engine) && engine->active > 0) {
     perform(engine);
-    double now = exchange_now(), end = now + SLICE;
-    while (engine->streams && now < end) {
+    double now = exchange_now(), until = now + SLICE;
+    while (engine->streams && now < until) {
       perform(engine);
       now = exchange_now();
     }

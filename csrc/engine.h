@@ -15,7 +15,7 @@ struct engine {
   struct exchange *first;
   int active;
   bool moved;
-  bool streams;                /* the last round moved as much of a body as one round can */
+  bool streams;        /* the last round moved as much of a body as one round can */
   double next_look;    /* when to look for stalls */
   struct buffer ready; /* ids of exchanges that became done, or wait for the caller */
   size_t ready_at;

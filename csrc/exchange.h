@@ -18,7 +18,7 @@ struct transport {
   const char *proxy;                     /* NULL: the environment's; "": none */
   double connect_timeout, stall_timeout; /* seconds */
   bool allow_insecure;
-  bool https;             /* the endpoint is https, and so must every URL be that it hands out */
+  bool https; /* the endpoint is https, and so must every URL be that it hands out */
 };
 
 /* What to send. Everything is borrowed until the exchange is done. */

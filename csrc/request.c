@@ -72,13 +72,14 @@ static bool check_string(struct building *b, const struct member *m, const char 
   size_t size;
   int before = b->problems;
   const char *text = lua_tolstring(b->L, -1, &size);
-  long length = text_length(text, size);
+  bool plain = text_is_plain(text, size);
+  long length = plain ? (long)size : text_length(text, size);
   if (length < 0) {
     problem(b, path, "must be valid UTF-8");
     return false;
   }
   check_count(b, m, path, (double)length);
-  if (text_has_control(text, size, m->type == TEXT ? TEXT_LINES : TEXT_ONE_LINE)) {
+  if (!plain && text_has_control(text, size, m->type == TEXT ? TEXT_LINES : TEXT_ONE_LINE)) {
     problem(b, path, "must not hold control characters");
   }
   if (m->place == IN_HEADER && size > 0 && (text[0] == ' ' || text[size - 1] == ' ')) {
@@ -120,7 +121,7 @@ static void add_whole(struct building *b, const struct member *m, const char *pa
   } else if (m->max > 0 && value > m->max) {
     problem(b, path, "must be at most %.0f", m->max);
   } else {
-    buffer_format(&b->request->body, "%lld", (long long)value);
+    buffer_add_whole(&b->request->body, (unsigned long long)value);
   }
 }
 
@@ -217,40 +218,48 @@ static void unknown(struct building *b, const struct member *members, const char
   }
 }
 
-static void check_keys(struct building *b, const struct member *members, const char *path) {
+/* Puts the value of every member on the stack, in their order, and nil where there is none; says
+ * which keys of the table on top are no members. Returns the index of the first. (+members) */
+static int push_members(struct building *b, const struct member *members, const char *path) {
   lua_State *L = b->L;
+  int table = lua_gettop(L), first = table + 1, count = 0;
+  while (members[count].name != NULL) count++;
+  luaL_checkstack(L, count + 8, "parameters");
+  lua_settop(L, table + count);
   lua_pushnil(L);
-  while (lua_next(L, -2) != 0) {
-    lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING) {
+  while (lua_next(L, table) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
       problem(b, *path != '\0' ? path : "the parameters", "must have names only, not a %s as key",
-              luaL_typename(L, -1));
+              luaL_typename(L, -2));
+      lua_pop(L, 1);
       continue;
     }
     size_t size;
-    const char *name = lua_tolstring(L, -1, &size);
-    const struct member *m = members;
-    while (m->name != NULL && strcmp(m->name, name) != 0) m++;
-    if (m->name == NULL || strlen(name) != size) unknown(b, members, path, name, size);
+    const char *name = lua_tolstring(L, -2, &size);
+    int i = 0;
+    while (i < count && strcmp(members[i].name, name) != 0) i++;
+    bool known = i < count && strlen(name) == size;
+    if (!known) unknown(b, members, path, name, size);
+    if (known) lua_replace(L, first + i);
+    if (!known) lua_pop(L, 1);
   }
+  return first;
 }
 
-/* Puts the member's value on the stack: the caller's, or a UUID for a ClientToken. */
-static void push_member(struct building *b, const struct member *m) {
-  lua_pushstring(b->L, m->name);
-  lua_rawget(b->L, -2);
-  if (m->need != TOKEN || !lua_isnil(b->L, -1)) return;
+/* Puts a UUID on the stack in place of the nil there. */
+static void replace_with_uuid(lua_State *L) {
   char uuid[UUID_SIZE];
   random_uuid(uuid);
-  lua_pop(b->L, 1);
-  lua_pushstring(b->L, uuid);
+  lua_pop(L, 1);
+  lua_pushstring(L, uuid);
 }
 
 /* The table is on top of the stack. */
 static void add_struct(struct building *b, const struct member *members, const char *path) {
+  lua_State *L = b->L;
   struct buffer *body = &b->request->body;
   const char *separator = "\"";
-  check_keys(b, members, path);
+  int table = lua_gettop(L), first = push_members(b, members, path);
   buffer_add_char(body, '{');
   for (const struct member *m = members; m->name != NULL; m++) {
     char joined[PATH_SIZE];
@@ -259,8 +268,9 @@ static void add_struct(struct building *b, const struct member *members, const c
       snprintf(joined, sizeof joined, "%s.%s", path, m->name);
       inner = joined;
     }
-    push_member(b, m);
-    if (lua_isnil(b->L, -1)) {
+    lua_pushvalue(L, first + (int)(m - members));
+    if (m->need == TOKEN && lua_isnil(L, -1)) replace_with_uuid(L);
+    if (lua_isnil(L, -1)) {
       if (m->need == REQUIRED) problem(b, inner, "is required");
     } else {
       if (m->place == IN_BODY) {
@@ -271,8 +281,9 @@ static void add_struct(struct building *b, const struct member *members, const c
       }
       add_value(b, m, inner);
     }
-    lua_pop(b->L, 1);
+    lua_pop(L, 1);
   }
+  lua_settop(L, table);
   buffer_add_char(body, '}');
 }
 
@@ -288,7 +299,8 @@ static void add_url(struct building *b, const char *endpoint) {
   for (const struct member *m = r->operation->input; m->name != NULL; m++) {
     if (m->place != IN_PATH) continue;
     size_t size;
-    push_member(b, m);
+    lua_pushstring(b->L, m->name);
+    lua_rawget(b->L, -2);
     const char *text = lua_tolstring(b->L, -1, &size);
     text_add_percent(&r->url, text, size);
     lua_pop(b->L, 1);
@@ -323,7 +335,10 @@ bool request_build(lua_State *L, struct request *r, int params, const char *endp
 
 void request_set_attempt(struct request *r, int attempt, int max_attempts) {
   r->headers.size = r->attempt_line;
-  buffer_format(&r->headers, "amz-sdk-request: attempt=%d; max=%d", attempt, max_attempts);
+  buffer_add_text(&r->headers, "amz-sdk-request: attempt=");
+  buffer_add_whole(&r->headers, (unsigned)attempt);
+  buffer_add_text(&r->headers, "; max=");
+  buffer_add_whole(&r->headers, (unsigned)max_attempts);
   buffer_add(&r->headers, "\0", 2);
 }
 

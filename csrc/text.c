@@ -23,6 +23,13 @@ static size_t decode(const unsigned char *s, size_t size, uint32_t *character) {
   return length;
 }
 
+bool text_is_plain(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] < ' ' || text[i] > '~') return false;
+  }
+  return true;
+}
+
 long text_length(const char *text, size_t size) {
   const unsigned char *s = (const unsigned char *)text;
   long length = 0;

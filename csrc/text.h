@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether it is printable ASCII, as most text is: then it is its own length, without controls. */
+bool text_is_plain(const char *text, size_t size);
+
 /* How many Unicode characters, or -1 where the bytes are not UTF-8. */
 long text_length(const char *text, size_t size);
 
