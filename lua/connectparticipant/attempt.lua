@@ -46,9 +46,7 @@ local function drive(call, job, exchange)
   return nil, own
 end
 
-local function log(call, job, exchange, result, err, delay)
-  local logger = call.client.options.logger
-  if not logger then return end
+local function log(logger, job, exchange, result, err, delay)
   local info = exchange and exchange:info() or {}
   local metadata = result and result.ResponseMetadata
   local headers = result and result.headers
@@ -140,8 +138,9 @@ end
 ---@return table|nil result
 ---@return table|nil err
 function attempt.run(call, job)
-  job.attempt, job.counted = 0, 0
+  local logger = call.client.options.logger
   local last
+  job.attempt, job.counted = 0, 0
   while true do
     local problem = keep_pace(call, job, last)
     if problem then return failed(job, problem) end
@@ -150,14 +149,14 @@ function attempt.run(call, job)
       result, err = {}, nil
     end
     if result then
-      log(call, job, exchange, result)
+      if logger then log(logger, job, exchange, result) end
       return succeeded(call, job, exchange, result)
     end
     job.doubt = job.doubt or is_unknown(err)
     if err.throttled then call.client.pace:throttled(job.pace or job.operation) end
     if not (call.patient and err.throttled) then job.counted = job.counted + 1 end
     local delay = delay_after(call, job, err)
-    log(call, job, exchange, nil, err, delay)
+    if logger then log(logger, job, exchange, nil, err, delay) end
     if not delay then return failed(job, err) end
     last = err
     call:sleep(delay)

@@ -186,9 +186,10 @@ local function map(self, list, fn, concurrency)
   return {}, next(all) and all or nil
 end
 
---- Calls `fn(item, index)` for every item, each in a coroutine of its own; the client's calls in
--- them interleave. What `fn` gives first is the result; `nil, err` is an error, and stops no other
--- item. An error that `fn` raises ends the rest and goes on to the caller.
+--- Calls `fn(item, index)` for every item, `concurrency` at a time, each in a coroutine that it has
+-- to itself until it returns; the client's calls in them interleave. What `fn` gives first is the
+-- result; `nil, err` is an error, and stops no other item. An error that `fn` raises ends the rest
+-- and goes on to the caller.
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
 ---@param options? { concurrency?: integer } 8 unless given

@@ -91,7 +91,7 @@ Get.__index = Get
 function Get:send(call, timeout)
   local plan = self.plan
   return call.client.engine:transfer {
-    method = "GET", url = self.url, sink = plan.sink:target(), offset = plan.sink:size(),
+    method = "GET", url = self.got.Url, sink = plan.sink:target(), offset = plan.sink:size(),
     etag = plan.etag, settings = call.client.settings, timeout = timeout,
     operation = GET, step = "get",
   }
@@ -132,8 +132,8 @@ end
 
 function Get:verdict(err)
   local plan = self.plan
-  self.has_expired = self.ends ~= nil and self.clock.now() >= self.ends
-    and (err.retryable or err.kind == "storage")
+  self.has_expired = (err.retryable or err.kind == "storage")
+    and expiry.has_passed(self.got.UrlExpiry, self.since, self.clock)
   if plan.sink:size() > 0 and must_restart(plan, err) then
     if not plan.sink:restart() then return err.retryable and not self.has_expired end
     plan.etag = nil
@@ -146,8 +146,8 @@ end
 local function fetch(call, plan, got)
   local clock = call.loop.clock
   local job = setmetatable({
-    operation = GET, step = "get", pace = "GET", plan = plan, url = got.Url, clock = clock,
-    ends = expiry.moment(got.UrlExpiry, clock),
+    operation = GET, step = "get", pace = "GET", plan = plan, got = got, clock = clock,
+    since = clock.now(),
   }, Get)
   local result, err = attempt.run(call, job)
   if result then return result end

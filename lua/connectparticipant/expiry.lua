@@ -27,16 +27,18 @@ function expiry.parse(text)
     + (tonumber("0" .. fraction) or 0)
 end
 
---- When, on the monotonic clock, a URL that has just been handed out should not be used any more;
--- nil where that is unknown, or so soon that this machine's clock is more likely to be wrong.
+--- Whether a URL should not be used any more. False where that is unknown, or where it had ended
+-- when it was handed out: then this machine's clock is more likely to be wrong.
 ---@param text? string its UrlExpiry
+---@param since number when it was handed out, on the monotonic clock
 ---@param clock { now: function, time: function }
----@return number|nil
-function expiry.moment(text, clock)
+---@return boolean
+function expiry.has_passed(text, since, clock)
   local at = expiry.parse(text)
-  local left = at and at - clock.time() - MARGIN
-  if not left or left <= 0 then return nil end
-  return clock.now() + left
+  if not at then return false end
+  local passed = clock.now() - since
+  local left = at - MARGIN - clock.time()
+  return left <= 0 and left + passed > 0
 end
 
 --- Whether the store refused a URL because it has ended.

@@ -8,8 +8,7 @@ local yield = coroutine.yield
 local close_coroutine = rawget(coroutine, "close") -- Lua 5.4 alone has it
 local WAITS = loop.WAITS
 
--- One call of the function: a coroutine, and the innermost of the client's calls in it. It serves
--- again for another item.
+-- A coroutine that takes one item after the other, and the innermost of the client's calls in it.
 local Task = {}
 Task.__index = Task
 
@@ -53,14 +52,6 @@ function Task:sleep_until(moment)
   if moment < root.soonest then root.soonest = moment end
 end
 
--- Another item's turn. It may be in the queue still, from when it was woken for the last.
-function Task:begin(index)
-  self.index, self.co = index, create(self.group.fn)
-  self.begun, self.finished = false, false
-  self.group.root.loop.tasks[self.co] = self
-  self:wake()
-end
-
 -- Lets go of everything that the task has under way; it is never resumed.
 function Task:drop()
   self.finished = true
@@ -73,18 +64,40 @@ function Task:drop()
   if close_coroutine and status(self.co) == "suspended" then close_coroutine(self.co) end
 end
 
-function Group:start()
-  local tasks = self.tasks
-  while self.running < self.concurrency and self.started < self.count do
-    local task = self.vacant
-    self.vacant = nil
-    if not task then
-      task = setmetatable({ group = self }, Task)
-      tasks[#tasks + 1] = task
-    end
-    self.started, self.running = self.started + 1, self.running + 1
-    task:begin(self.started)
+-- The next item's index; nil when none is left.
+function Group:take()
+  local index = self.started + 1
+  if index > self.count then return nil end
+  self.started = index
+  return index
+end
+
+-- Keeps what the function gave for an item.
+function Group:keep(index, result, err)
+  if result == nil and err ~= nil then
+    self.errors[index] = err
+  else
+    self.results[index] = result
   end
+end
+
+-- What the coroutine of a task runs.
+local function work(task)
+  local group = task.group
+  local list, fn = group.list, group.fn
+  for index in group.take, group do
+    group:keep(index, fn(list[index], index))
+  end
+end
+
+function Group:start()
+  for number = 1, math.min(self.concurrency, self.count) do
+    local task = setmetatable({ group = self, co = create(work) }, Task)
+    self.tasks[number] = task
+    self.root.loop.tasks[task.co] = task
+    task:wake()
+  end
+  self.running = #self.tasks
   if self.running == 0 then self:finish() end
 end
 
@@ -101,28 +114,21 @@ function Group:cancel()
   end
 end
 
--- The task's function has returned or raised.
-function Group:settle(task, ok, result, err)
+-- The task has taken its last item, or the function has raised.
+function Group:settle(task, ok, problem)
   task.finished = true
-  self.vacant = task
   self.running = self.running - 1
   if not ok then
-    self.failure = { value = result }
+    self.failure = { value = problem }
     self:cancel()
-    return self:finish()
   end
-  if result == nil and err ~= nil then
-    self.errors[task.index] = err
-  else
-    self.results[task.index] = result
-  end
-  return self:start()
+  if not ok or self.running == 0 then self:finish() end
 end
 
 -- Goes on after a resume: what is not ours is yielded to the host, and its answer given back.
 local function after(task, ok, what, ...)
   if what == WAITS then return end
-  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what, ...) end
+  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what) end
   return after(task, resume(task.co, yield(what, ...)))
 end
 
@@ -134,12 +140,7 @@ function Root:run_queue(group)
     at = at + 1
     task.queued = false
     if task.moment then self.sleepers[task], task.moment = nil, nil end
-    if task.begun and not task.finished then
-      after(task, resume(task.co))
-    elseif not task.finished then
-      task.begun = true
-      after(task, resume(task.co, task.group.list[task.index], task.index))
-    end
+    if not task.finished then after(task, resume(task.co, task)) end
   end
   self.last = 0
 end

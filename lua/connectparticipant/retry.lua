@@ -27,11 +27,12 @@ end
 --- A call succeeded: gives back its last retry's cost, or a little where it needed none.
 ---@param cost? integer
 function Quota:release(cost)
+  if not cost and self.tokens.count == CAPACITY then return end
   local excess = self.tokens:add(cost or 1) - CAPACITY
   if excess > 0 then self.tokens:add(-excess) end
 end
 
--- The tokens of one client alone.
+-- The tokens of one client alone; only they tell their count.
 local Tokens = {}
 Tokens.__index = Tokens
 

@@ -130,8 +130,8 @@ function Put:verdict(err)
     err.retryable = false
     return false
   end
-  self.has_expired = self.ends ~= nil and self.clock.now() >= self.ends
-    and (err.retryable or err.kind == "storage")
+  self.has_expired = (err.retryable or err.kind == "storage")
+    and expiry.has_passed(self.started.UploadMetadata.UrlExpiry, self.since, self.clock)
   if self.has_expired then return false end
 end
 
@@ -140,7 +140,7 @@ local function put(call, plan, started)
   local clock = call.loop.clock
   local job = setmetatable({
     operation = START, step = "put", pace = "PUT", plan = plan, started = started, clock = clock,
-    ends = expiry.moment(started.UploadMetadata.UrlExpiry, clock),
+    since = clock.now(),
   }, Put)
   local result, err = attempt.run(call, job)
   if not result then return nil, err, job.has_expired or expiry.is_error(err) end

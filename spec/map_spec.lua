@@ -1,0 +1,197 @@
+-- Many calls at once: `map` and `upload_attachments`.
+local Client = require "connectparticipant.client"
+local clocks = require "spec.support.clock"
+local services = require "spec.support.service"
+
+local TOKEN = "token-of-the-connection"
+
+describe("map", function()
+  local service, client
+
+  setup(function() service = services.start() end)
+  teardown(function() service:stop() end)
+  before_each(function()
+    service:script {}
+    client = Client.new { endpoint = service.endpoint }
+  end)
+  after_each(function() client:close() end)
+
+  local function message(text)
+    return client:send_message {
+      ConnectionToken = TOKEN, ContentType = "text/plain", Content = text,
+    }
+  end
+
+  local function numbers(count)
+    local list = {}
+    for index = 1, count do list[index] = index end
+    return list
+  end
+
+  it("gives what the function gives, indexed as the list", function()
+    local results, errors = client:map({ "a", "b", "c" }, function(item, index)
+      assert(message(item))
+      return item .. index
+    end, { concurrency = 2 })
+    assert.same({ "a1", "b2", "c3" }, results)
+    assert.is_nil(errors)
+    assert.equal(3, #service:requests "message")
+  end)
+
+  it("keeps the errors apart, and goes on with the others", function()
+    service:script { message = { { status = 400 }, {}, {} } }
+    local results, errors = client:map({ "a", "b", "c" }, message, { concurrency = 1 })
+    assert.is_nil(results[1])
+    assert.equal(400, errors[1].status)
+    assert.truthy(results[2].Id and results[3].Id)
+    assert.is_nil(errors[2] or errors[3])
+  end)
+
+  it("takes an empty list, and functions that call nothing", function()
+    assert.same({ {} }, { client:map({}, error) })
+    assert.same({ { false, 4 } }, { client:map({ 1, 2 }, function(item)
+      return item == 2 and item * 2
+    end) })
+  end)
+
+  it("takes whatever can be called", function()
+    local callable = setmetatable({}, { __call = function(_, item) return -item end })
+    assert.same({ -1, -2 }, (client:map({ 1, 2 }, callable)))
+  end)
+
+  it("runs as many at once as it may, 8 unless told otherwise", function()
+    local function most_of(options)
+      local active, most = 0, 0
+      client:map(numbers(30), function()
+        active = active + 1
+        most = math.max(most, active)
+        assert(message "x")
+        active = active - 1
+      end, options)
+      return most
+    end
+    assert.equal(8, most_of())
+    assert.equal(3, most_of { concurrency = 3 })
+    assert.equal(30, most_of { concurrency = 99 })
+  end)
+
+  it("gives each function a coroutine to itself until it returns", function()
+    local owner = {}
+    client:map(numbers(20), function(item)
+      local co = coroutine.running()
+      assert.is_nil(owner[co])
+      owner[co] = item
+      assert(message "x")
+      assert.equal(co, coroutine.running())
+      assert.equal(item, owner[co])
+      owner[co] = nil
+    end, { concurrency = 5 })
+    assert.is_nil(next(owner))
+  end)
+
+  it("ends the rest when a function raises, and lets the client be used", function()
+    local begun = 0
+    local ok, raised = pcall(client.map, client, numbers(10), function(item)
+      begun = begun + 1
+      assert(message "x")
+      if item == 2 then error({ "mine" }) end
+    end, { concurrency = 3 })
+    assert.is_false(ok)
+    assert.same({ "mine" }, raised)
+    assert.truthy(begun < 10)
+    assert(message "still here")
+  end)
+
+  it("may be called inside itself", function()
+    local results = client:map(numbers(4), function(outer)
+      local inner = client:map(numbers(3), function(item)
+        assert(message "x")
+        return outer * 10 + item
+      end, { concurrency = 2 })
+      return table.concat(inner, " ")
+    end, { concurrency = 2 })
+    assert.same({ "11 12 13", "21 22 23", "31 32 33", "41 42 43" }, results)
+    assert.equal(12, #service:requests "message")
+  end)
+
+  it("hands what its functions yield on to the host, and the answer back", function()
+    local heard = {}
+    local host = coroutine.wrap(function()
+      return client:map({ "a", "b" }, function(item)
+        local answer = coroutine.yield(item)
+        assert(message(item))
+        return answer
+      end)
+    end)
+    local what = host()
+    while type(what) == "string" do
+      heard[#heard + 1] = what
+      what = host(what:upper())
+    end
+    assert.same({ "a", "b" }, heard)
+    assert.same({ "A", "B" }, what)
+  end)
+
+  it("finds everything cancelled when the client is closed meanwhile", function()
+    service:script { message = { { hang = true, always = true } } }
+    local results, errors = client:map(numbers(3), function(item)
+      if item == 3 then
+        client:close()
+        return "closed"
+      end
+      return message "x"
+    end, { concurrency = 3 })
+    assert.same({ [3] = "closed" }, results)
+    assert.equal("cancelled", errors[1].kind)
+    assert.equal("cancelled", errors[2].kind)
+  end)
+
+  describe("that is throttled", function()
+    local function throttled(times)
+      local steps = {}
+      for index = 1, times do steps[index] = { status = 429, error = "ThrottlingException" } end
+      steps[times + 1] = {}
+      return steps
+    end
+
+    it("goes on beyond max_attempts, and finishes", function()
+      local clock = clocks.new()
+      client:close()
+      client = Client.new({ endpoint = service.endpoint, driver = clock.driver }, clock)
+      service:script { message = throttled(7) }
+      local results, errors = client:map({ "a" }, message)
+      assert.is_nil(errors)
+      assert.equal(7, results[1].ResponseMetadata.RetryAttempts)
+      assert.truthy(#clock.slept > 0)
+    end)
+
+    it("gives up when its time is over", function()
+      local clock = clocks.new()
+      client:close()
+      client = Client.new({ endpoint = service.endpoint, driver = clock.driver, timeout = 20 },
+        clock)
+      service:script { message = throttled(1000) }
+      local _, errors = client:map({ "a" }, message)
+      assert.equal("ThrottlingException", errors[1].code)
+      assert.truthy(clock.seconds - 1000 <= 20)
+    end)
+  end)
+
+  it("uploads attachments, each with an error of its own", function()
+    local list = {}
+    for index = 1, 12 do
+      list[index] = { ConnectionToken = TOKEN, body = ("x"):rep(index), AttachmentName = "a.txt" }
+    end
+    list[5].body = ""
+    local results, errors = client:upload_attachments(list, { concurrency = 4 })
+    assert.equal("validation", errors[5].kind)
+    assert.is_nil(results[5])
+    for index = 1, 12 do
+      if index ~= 5 then
+        assert.equal(index, results[index].AttachmentSizeInBytes)
+        assert.equal(("x"):rep(index), service:object(results[index].AttachmentId))
+      end
+    end
+    assert.equal(11, #service:requests "complete")
+  end)
+end)
