@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local certificate = require "connectparticipant.emulator.certificate"
 local core = require "connectparticipant.core"
+local picture = require "spec.bench.picture"
 local process = require "spec.support.process"
 
 local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
@@ -143,23 +144,21 @@ local function row(what, against, ratio, target, less, note)
     less and "<=" or ">=", short(target):gsub("%.?0+$", ""), good and "yes" or "no", note or ""))
 end
 
-local pictures = {}
+local OURS = { core = true, client = true }
+local charts = {}
 -- Remembers bars for the end: { { name, number }... }, more is better.
-local function picture(title, unit, bars)
-  pictures[#pictures + 1] = { title = title, unit = unit, bars = bars }
+local function chart(title, unit, bars)
+  charts[#charts + 1] = { title = title, unit = unit, bars = bars, ours = OURS }
 end
 
+local DRAWING = "build/bench/bench.svg"
+
 local function draw()
-  for _, entry in ipairs(pictures) do
-    local most = 0
-    for _, bar in ipairs(entry.bars) do most = math.max(most, bar[2]) end
-    print(("\n%s, %s"):format(entry.title, entry.unit))
-    for _, bar in ipairs(entry.bars) do
-      local width = math.max(1, math.floor(bar[2] / most * 50 + 0.5))
-      print(("  %-16s %s %s"):format(bar[1], ("#"):rep(width),
-        bar[2] < 100 and short(bar[2]) or ("%.0f"):format(bar[2])))
-    end
-  end
+  print(picture.text(charts))
+  local file = assert(io.open(DRAWING, "w"))
+  file:write(picture.svg(charts))
+  file:close()
+  print("\nthe same as a drawing: " .. DRAWING)
 end
 
 local function us(seconds) return ("%.1f us"):format(seconds * 1e6) end
@@ -186,7 +185,7 @@ local function calls()
     rate(seen.boto3.wall))
   row("one after another: client, calls/s", "JavaScript SDK", seen.js.wall / seen.client.wall, 8,
     false, rate(seen.js.wall))
-  picture("StartAttachmentUpload, one after another", "calls/s", {
+  chart("StartAttachmentUpload, one after another", "calls/s", {
     { "raw C", 1 / seen.raw.wall }, { "core", 1 / seen.core.wall },
     { "client", 1 / seen.client.wall }, { "boto3", 1 / seen.boto3.wall },
     { "JavaScript SDK", 1 / seen.js.wall } })
@@ -204,8 +203,8 @@ local function parallel()
   row("64 in flight through map, calls/s", "best SDK",
     math.min(seen.boto3.wall, seen.js.wall) / seen.map.wall, 20, false,
     rate(math.min(seen.boto3.wall, seen.js.wall)))
-  picture("StartAttachmentUpload, 64 in flight", "calls/s", {
-    { "raw C", 1 / seen.raw.wall }, { "client:map", 1 / seen.map.wall },
+  chart("StartAttachmentUpload, 64 in flight", "calls/s", {
+    { "raw C", 1 / seen.raw.wall }, { "client", 1 / seen.map.wall },
     { "boto3", 1 / seen.boto3.wall }, { "JavaScript SDK", 1 / seen.js.wall } })
 end
 
@@ -221,7 +220,7 @@ local function flows()
   row("flows of 64 KiB, 32 in flight, flows/s", "best SDK-based",
     math.min(seen.boto3.wall, seen.js.wall) / seen.flows.wall, 16, false,
     rate(math.min(seen.boto3.wall, seen.js.wall)))
-  picture("Start, PUT of 64 KiB, complete, 32 in flight", "flows/s", {
+  chart("Start, PUT of 64 KiB, complete, 32 in flight", "flows/s", {
     { "raw C", 1 / seen.raw.wall }, { "client", 1 / seen.flows.wall },
     { "boto3", 1 / seen.boto3.wall }, { "JavaScript SDK", 1 / seen.js.wall } })
 end
@@ -262,7 +261,7 @@ local function puts(tls)
       ("%d and %d KiB"):format(seen.ours.peak, seen.raw.peak))
     peaks(file, contenders.ours)
   end
-  picture(name, "GB/s", { { "raw C", 1.0737 / seen.raw.wall }, { "ours", 1.0737 / seen.ours.wall },
+  chart(name, "GB/s", { { "raw C", 1.0737 / seen.raw.wall }, { "core", 1.0737 / seen.ours.wall },
     { "curl -T", 1.0737 / seen.curl.wall } })
   stop()
 end
@@ -282,7 +281,7 @@ local function connections()
     us(median(later)) .. " and " .. us(median(first)))
 end
 
-local AGAIN = 5
+local AGAIN, START_ROUNDS = 5, 15
 
 -- A shell's line that runs a program several times and fails when it does.
 local function repeated(words)
@@ -305,7 +304,7 @@ local function starts()
     python = boto3("calls", base, "1", "1"),
     node = js("calls", base, "1", "1"),
   }, { own = {}, curl = {}, python = {}, node = {} }
-  for _ = 1, rounds do
+  for _ = 1, rounds > 1 and START_ROUNDS or rounds do
     for name, words in pairs(contenders) do
       local begun = core.now()
       local result = process.run(repeated(words))

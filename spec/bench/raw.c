@@ -131,6 +131,8 @@ static void start_put(struct flow *flow) {
   *strchr(url, '"') = '\0';
   flow->easy = curl_easy_init();
   flow->headers = curl_slist_append(NULL, "Content-Type: application/pdf");
+  flow->headers = curl_slist_append(flow->headers, "x-amz-meta-contact_id: 0b8ce8ac");
+  flow->headers = curl_slist_append(flow->headers, "User-Agent: " AGENT);
   flow->headers = curl_slist_append(flow->headers, "Expect:");
   common(flow->easy, url, flow);
   flow->answer.size = 0;
@@ -210,7 +212,6 @@ static void put(const char *url, const char *path) {
   flow.headers = curl_slist_append(NULL, "Expect:");
   common(flow.easy, url, &flow);
   curl_easy_setopt(flow.easy, CURLOPT_UPLOAD, 1L);
-  curl_easy_setopt(flow.easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
   curl_easy_setopt(flow.easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)status.st_size);
   curl_easy_setopt(flow.easy, CURLOPT_READFUNCTION, on_pread);
   if (curl_easy_perform(flow.easy) != CURLE_OK) die("the PUT failed");
