@@ -112,7 +112,7 @@ static bool is_ready(struct engine *engine) {
 static CURL *take_easy(struct engine *engine, const struct exchange *x) {
   if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
   CURL *easy = curl_easy_init();
-  if (easy != NULL && !exchange_prepare_easy(easy, engine)) {
+  if (easy != NULL && !exchange_prepare_easy(easy)) {
     curl_easy_cleanup(easy);
     easy = NULL;
   }

@@ -22,7 +22,6 @@ struct engine {
   double last_id;
   bool has_epoll;
   int epoll;               /* the sockets that libcurl waits for */
-  struct buffer states;    /* what is known of each descriptor, a byte each; see engine_poll.c */
   double due;              /* when libcurl wants to be called whatever they do; 0: never */
   CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
@@ -77,9 +76,5 @@ void engine_poll_attach(struct engine *engine);
 CURLMcode engine_poll_step(struct engine *engine);
 void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);
-
-/* How libcurl opens and closes sockets; the engine is their user data. */
-curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address);
-int engine_poll_unsocket(void *user, curl_socket_t fd);
 
 #endif

@@ -2,76 +2,25 @@
  * event loop of their own poll that set, too. */
 #include "engine.h"
 
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { EVENTS = 64 };
 
-/* What is known of a descriptor: the events that it is in the set for, whether libcurl waits for
- * them, and whether we are told when it is closed. */
-enum { INTEREST = EPOLLIN | EPOLLOUT, WANTED = 0x40, KNOWN = 0x80 };
-
-static unsigned char *state_of(struct engine *engine, int fd) {
-  size_t needed = (size_t)fd + 1;
-  if (needed > engine->states.size) {
-    if (!buffer_reserve(&engine->states, needed - engine->states.size)) return NULL;
-    memset(engine->states.data + engine->states.size, 0, needed - engine->states.size);
-    engine->states.size = needed;
-  }
-  return (unsigned char *)&engine->states.data[fd];
-}
-
-/* libcurl's CURLOPT_OPENSOCKETFUNCTION; 7.88 leaves its sockets open over exec. */
-curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  unsigned char *state = fd < 0 ? NULL : state_of(user, fd);
-  (void)purpose;
-  if (state != NULL) *state = KNOWN;
-  return fd;
-}
-
-/* Takes what nobody waits for out of the set. */
-static void forget(struct engine *engine, int fd, unsigned char *state) {
-  struct epoll_event event = {0};
-  epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, &event);
-  *state &= KNOWN;
-}
-
-/* libcurl's CURLOPT_CLOSESOCKETFUNCTION. A forked child may have the socket, too, and then it would
- * not leave the set by being closed. */
-int engine_poll_unsocket(void *user, curl_socket_t fd) {
-  unsigned char *state = state_of(user, fd);
-  if (state != NULL && *state & INTEREST) forget(user, fd, state);
-  if (state != NULL) *state = 0;
-  return close(fd);
-}
-
-/* libcurl's CURLMOPT_SOCKETFUNCTION. A kept connection will mostly be waited for again, in the same
- * way: it stays in the set until it has something to say that nobody wants to hear. */
+/* libcurl's CURLMOPT_SOCKETFUNCTION; `known` is not NULL for a socket that is in the set. */
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
   struct engine *engine = user;
   struct epoll_event event = {.data.fd = fd};
-  unsigned char *state = state_of(engine, fd);
-  (void)easy;
-  (void)known;
-  if (state == NULL) return -1;
-  if (what == CURL_POLL_REMOVE && *state & KNOWN) {
-    *state &= (unsigned char)~WANTED;
-    return 0;
-  }
-  if (what == CURL_POLL_REMOVE) {
-    forget(engine, fd, state);
-    return 0;
-  }
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) event.events |= EPOLLIN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) event.events |= EPOLLOUT;
-  unsigned before = *state & INTEREST;
-  *state = (unsigned char)((*state & KNOWN) | event.events | WANTED);
-  if (before == event.events) return 0;
-  return epoll_ctl(engine->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  (void)easy;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, &event);
+    return 0;
+  }
+  curl_multi_assign(engine->multi, fd, engine);
+  return epoll_ctl(engine->epoll, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
 }
 
 /* libcurl's CURLMOPT_TIMERFUNCTION */
@@ -109,16 +58,11 @@ CURLMcode engine_poll_step(struct engine *engine) {
   }
   int count = epoll_wait(engine->epoll, events, EVENTS, 0);
   for (int i = 0; i < count && code == CURLM_OK; i++) {
-    int what = 0, fd = events[i].data.fd;
-    unsigned char *state = state_of(engine, fd);
-    if (state != NULL && !(*state & WANTED)) {
-      forget(engine, fd, state);
-      continue;
-    }
+    int what = 0;
     if (events[i].events & EPOLLIN) what |= CURL_CSELECT_IN;
     if (events[i].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
     if (events[i].events & (EPOLLERR | EPOLLHUP)) what |= CURL_CSELECT_ERR;
-    code = curl_multi_socket_action(engine->multi, fd, what, &running);
+    code = curl_multi_socket_action(engine->multi, events[i].data.fd, what, &running);
   }
   return code;
 }
@@ -148,6 +92,5 @@ double engine_timeout(struct engine *engine) {
 void engine_poll_close(struct engine *engine) {
   if (engine->has_epoll) close(engine->epoll);
   engine->has_epoll = false;
-  buffer_free(&engine->states);
   engine->due = 0;
 }
