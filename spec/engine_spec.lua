@@ -104,6 +104,32 @@ describe("an engine", function()
     assert.truthy(most > 64 * 1024)
   end)
 
+  it("goes on after a connection that never came about", function()
+    -- Nobody accepts, and the queue is full: the next connection hangs.
+    local full = assert(socket.bind("127.0.0.1", 0, 0))
+    local port, queued = select(2, full:getsockname()), {}
+    for index = 1, 4 do
+      queued[index] = socket.tcp()
+      queued[index]:settimeout(0)
+      queued[index]:connect("127.0.0.1", port)
+    end
+    local hanging = get { url = ("http://127.0.0.1:%d/"):format(port) }
+    for _ = 1, 5 do
+      engine:step()
+      engine:wait(0.01)
+    end
+    assert.equal("run", hanging:state())
+    hanging:cancel()
+    -- The resolver's own descriptors have the number that is free now. This name is too long for
+    -- any name server to be asked.
+    local open = core.settings { endpoint = server.url, allow_insecure = true }
+    local host = ("x"):rep(64) .. ".invalid"
+    failed(nil, select(2, finish(get { url = "http://" .. host .. "/", settings = open })),
+      { kind = "transport", code = "COULDNT_RESOLVE_HOST" })
+    for _, one in ipairs(queued) do one:close() end
+    full:close()
+  end)
+
   it("tells which exchanges need their caller, once each", function()
     server:script { {}, { size = 100 } }
     local stored, drained = assert(transfer { source = "bytes" }), get { sink = "drain" }
