@@ -107,6 +107,16 @@ describe("a download that breaks off", function()
     end
   end)
 
+  it("is never completed with the bytes of another object", function()
+    local path = directory .. "/mixed"
+    server:script { faults.got(SIZE), { size = SIZE, reset = "response", after = 200000,
+      headers = { { "ETag", '"one"' } } },
+      { size = SIZE, range = true, headers = { { "ETag", '"two"' } } } }
+    local result, err = download { path = path }
+    failed(result, err, { kind = "protocol", code = "ObjectChanged", step = "get" })
+    assert.is_nil(io.open(path))
+  end)
+
   it("begins again where the store ignores ranges", function()
     local path = directory .. "/again"
     for _, sink in ipairs { { path = path }, {} } do

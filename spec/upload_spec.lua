@@ -46,6 +46,16 @@ local function failed(result, err, expected)
 end
 
 describe("an upload", function()
+  it("keeps the token that it began with", function()
+    server:script { faults.started(), faults.stored(), faults.ok() }
+    local params = { ConnectionToken = "first", body = "hello", AttachmentName = "a.txt" }
+    params.on_progress = function() params.ConnectionToken = "second" end
+    assert(client:upload_attachment(params))
+    local requests = server:seen().requests
+    assert.equal("first", requests[1].headers["x-amz-bearer"])
+    assert.equal("first", requests[3].headers["x-amz-bearer"])
+  end)
+
   it("starts, puts, completes, and says what it made", function()
     server:script { faults.started(), faults.stored(), faults.ok() }
     local attachment, err = upload()

@@ -115,8 +115,14 @@ local function receive(self, call, exchange)
 end
 
 function Get:drive(call, exchange)
+  local plan = self.plan
   local err = receive(self, call, exchange)
-  self.plan.etag = self.plan.etag or exchange:header("etag")
+  local etag = exchange:header("etag")
+  -- Not every cache honours If-Match; what goes on must be the object that began.
+  if plan.etag and etag and etag ~= plan.etag and exchange:info().status == 206 then
+    return failure.protocol("ObjectChanged", "the store resumed with another object", WHERE)
+  end
+  plan.etag = plan.etag or etag
   return err
 end
 

@@ -169,7 +169,7 @@ end
 -- conflict: that is the success which was not heard of.
 local function complete(call, plan, id)
   local request, err = operation.request(call.client, COMPLETE,
-    { ConnectionToken = plan.params.ConnectionToken, AttachmentIds = { id } }, "complete")
+    { ConnectionToken = plan.start.ConnectionToken, AttachmentIds = { id } }, "complete")
   local result
   if request then
     result, err = operation.send(call, COMPLETE, request, "complete", "ConflictException")
@@ -198,7 +198,7 @@ function upload.run(call, params)
   }
   if not params.wait then return result end
   local seen
-  seen, err = scan.run(call, { ConnectionToken = params.ConnectionToken, AttachmentId = id })
+  seen, err = scan.run(call, { ConnectionToken = plan.start.ConnectionToken, AttachmentId = id })
   if not seen then return nil, err end
   result.Status = seen.Status
   return result
