@@ -125,7 +125,9 @@ local function answer_bytes(behaviour, request)
   local from = behaviour.range and tonumber((request.headers.range or ""):match("bytes=(%d+)-"))
   if from then
     behaviour.status = 206
-    behaviour.headers = { { "Content-Range", ("bytes %d-%d/%d"):format(from, #body - 1, #body) } }
+    behaviour.headers = behaviour.headers or {}
+    table.insert(behaviour.headers,
+      { "Content-Range", ("bytes %d-%d/%d"):format(from, #body - 1, #body) })
     body = body:sub(from + 1)
   end
   local lines = { ("HTTP/1.1 %d %s"):format(behaviour.status or 200, behaviour.reason or "X") }
