@@ -165,7 +165,7 @@ local function us(seconds) return ("%.1f us"):format(seconds * 1e6) end
 local function rate(seconds) return ("%.0f/s"):format(1 / seconds) end
 
 io.stdout:setvbuf "line"
-print "| work | against | ratio | target | met | seen |\n|---|---|---|---|---|---|"
+print "| work | against | ratio | aim | met | seen |\n|---|---|---|---|---|---|"
 
 local function calls()
   local n = times(10000)
