@@ -216,7 +216,9 @@ static int lua_exchange_result(lua_State *L) {
 
 static int lua_exchange_info(lua_State *L) {
   const struct exchange *x = &core_exchange_at(L, 1)->x;
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
+  error_set_text(L, "request_id", response_request_id(&x->response), &x->request.secrets,
+                 ERROR_LONGEST_FIELD);
   if (x->response.status > 0) {
     compat_pushwhole(L, (double)x->response.status);
     lua_setfield(L, -2, "status");

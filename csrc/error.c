@@ -6,10 +6,10 @@
 
 #define ERROR_TYPE "connectparticipant.error"
 
-enum { LONGEST_MESSAGE = 2048, LONGEST_FIELD = 256 };
+enum { LONGEST_MESSAGE = 2048, LONGEST_FIELD = ERROR_LONGEST_FIELD };
 
-static void set_text(lua_State *L, const char *field, const char *text,
-                     const struct secrets *secrets, size_t limit) {
+void error_set_text(lua_State *L, const char *field, const char *text,
+                    const struct secrets *secrets, size_t limit) {
   if (text == NULL) return;
   /* Pushing may raise, so nothing may be left to free by then. */
   char room[LONGEST_MESSAGE + sizeof "..."];
@@ -99,13 +99,13 @@ void error_push(lua_State *L, const struct failure *f, const struct secrets *sec
   luaL_checkstack(L, 6, "error object");
   lua_createtable(L, 0, 12);
   set_metatable(L);
-  set_text(L, "kind", f->kind, NULL, LONGEST_FIELD);
-  set_text(L, "code", f->code, secrets, LONGEST_FIELD);
-  set_text(L, "message", f->message, secrets, LONGEST_MESSAGE);
-  set_text(L, "operation", f->operation, NULL, LONGEST_FIELD);
-  set_text(L, "step", f->step, NULL, LONGEST_FIELD);
-  set_text(L, "request_id", f->request_id, secrets, LONGEST_FIELD);
-  set_text(L, "attachment_id", f->attachment_id, secrets, LONGEST_FIELD);
+  error_set_text(L, "kind", f->kind, NULL, LONGEST_FIELD);
+  error_set_text(L, "code", f->code, secrets, LONGEST_FIELD);
+  error_set_text(L, "message", f->message, secrets, LONGEST_MESSAGE);
+  error_set_text(L, "operation", f->operation, NULL, LONGEST_FIELD);
+  error_set_text(L, "step", f->step, NULL, LONGEST_FIELD);
+  error_set_text(L, "request_id", f->request_id, secrets, LONGEST_FIELD);
+  error_set_text(L, "attachment_id", f->attachment_id, secrets, LONGEST_FIELD);
   if (f->status > 0) set_number(L, "status", (double)f->status);
   if (f->attempts > 0) set_number(L, "attempts", f->attempts);
   if (f->has_retry_after) {

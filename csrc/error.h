@@ -31,6 +31,13 @@ struct failure {
   int attempts;
 };
 
+enum { ERROR_LONGEST_FIELD = 256 };
+
+/* Sets a field of the table on top of the stack, fit for people: see text_add_clean. Nothing where
+ * the text is NULL. */
+void error_set_text(lua_State *L, const char *field, const char *text,
+                    const struct secrets *secrets, size_t limit);
+
 /* Pushes the error object. (+1) */
 void error_push(lua_State *L, const struct failure *failure, const struct secrets *secrets);
 

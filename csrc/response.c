@@ -36,7 +36,7 @@ static const char *first_header(const struct response *r, const char *const *nam
   return value;
 }
 
-static const char *request_id(const struct response *r) {
+const char *response_request_id(const struct response *r) {
   static const char *const names[] = {"x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id",
                                       "x-amz-requestid", NULL};
   return first_header(r, names);
@@ -190,7 +190,7 @@ static int push_service_error(lua_State *L, const struct operation *o, const str
     lua_pushnil(L);
   }
   int body = lua_gettop(L);
-  f.request_id = request_id(r);
+  f.request_id = response_request_id(r);
   f.has_retry_after = retry_after(r, &f.retry_after);
   f.code = push_code(L, r);
   lua_pushvalue(L, body);
@@ -208,13 +208,13 @@ static int push_protocol_error(lua_State *L, const struct operation *o, const st
                       .operation = o->name,
                       .status = r->status,
                       .attempts = 1};
-  f.request_id = request_id(r);
+  f.request_id = response_request_id(r);
   return error_return(L, &f, secrets);
 }
 
 static void add_metadata(lua_State *L, const struct response *r) {
   lua_createtable(L, 0, 3);
-  const char *id = request_id(r);
+  const char *id = response_request_id(r);
   if (id != NULL) {
     lua_pushstring(L, id);
     lua_setfield(L, -2, "RequestId");
@@ -308,7 +308,7 @@ int response_push_storage_error(lua_State *L, const char *operation, const char 
                       .step = step,
                       .status = r->status,
                       .attempts = 1,
-                      .request_id = request_id(r)};
+                      .request_id = response_request_id(r)};
   f.has_retry_after = retry_after(r, &f.retry_after);
   push_xml(L, r, "Code");
   if (lua_isnil(L, -1)) lua_pushfstring(L, "%d", (int)r->status);

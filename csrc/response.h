@@ -20,6 +20,9 @@ void response_free(struct response *response);
 /* The value of a header, or NULL; names are compared without case. */
 const char *response_header(const struct response *response, const char *name);
 
+/* What the service or the store calls the request, or NULL. */
+const char *response_request_id(const struct response *response);
+
 /* Pushes the result, or nil and an error; returns how many values. */
 int response_push_result(lua_State *L, const struct operation *operation,
                          const struct response *response, const struct secrets *secrets);

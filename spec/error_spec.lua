@@ -48,6 +48,19 @@ describe("an error", function()
     assert.equal("PUT https://store/key?[redacted] failed", err.message)
   end)
 
+  it("keeps the values of its secret parameters out, also alone and decoded", function()
+    local url = "https://store/key?X-Amz-Expires=900&X-Amz-Credential=AKIA%2f2026"
+      .. "&x-amz-signature=0f1e"
+    for _, told in ipairs { "0f1e", "AKIA%2f2026", "AKIA/2026", "X-Amz-Signature=0f1e" } do
+      local err = new { url = url, message = "900: " .. told, code = told, request_id = told }
+      for _, value in pairs(err) do
+        assert.is_nil(tostring(value):find("0f1e", 1, true))
+        assert.is_nil(tostring(value):find("AKIA", 1, true))
+      end
+      assert.equal("900: ", err.message:sub(1, 5))
+    end
+  end)
+
   it("keeps control characters and broken UTF-8 out", function()
     local err = new { message = "a\r\nb\27[31m\255c\0d" }
     assert.equal("a  b [31m?c", err.message:sub(1, 11))

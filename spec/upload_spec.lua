@@ -46,6 +46,18 @@ local function failed(result, err, expected)
 end
 
 describe("an upload", function()
+  it("logs no secret, even if the store calls the request by it", function()
+    local seen = {}
+    local own = participant.new { endpoint = server.url, logger = function(event)
+      seen[#seen + 1] = event.step .. " " .. tostring(event.request_id)
+    end }
+    server:script { faults.started(),
+      { headers = { { "x-amz-request-id", "0123abcd" } } }, faults.ok() }
+    assert(own:upload_attachment { ConnectionToken = "token", body = "x", AttachmentName = "a" })
+    own:close()
+    assert.same({ "start nil", "put [redacted]", "complete nil" }, seen)
+  end)
+
   it("keeps the token that it began with", function()
     server:script { faults.started(), faults.stored(), faults.ok() }
     local params = { ConnectionToken = "first", body = "hello", AttachmentName = "a.txt" }

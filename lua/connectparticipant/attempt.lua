@@ -46,10 +46,8 @@ local function drive(call, job, exchange)
   return nil, own
 end
 
-local function log(logger, job, exchange, result, err, delay)
+local function log(logger, job, exchange, err, delay)
   local info = exchange and exchange:info() or {}
-  local metadata = result and result.ResponseMetadata
-  local headers = result and result.headers
   logger {
     operation = job.operation,
     step = job.step,
@@ -61,8 +59,7 @@ local function log(logger, job, exchange, result, err, delay)
     bytes_sent = info.bytes_sent or 0,
     bytes_received = info.bytes_received or 0,
     reused = info.reused or false,
-    request_id = err and err.request_id or metadata and metadata.RequestId
-      or headers and headers["x-amz-request-id"],
+    request_id = err and err.request_id or info.request_id,
     delay = delay,
   }
 end
@@ -149,14 +146,14 @@ function attempt.run(call, job)
       result, err = {}, nil
     end
     if result then
-      if logger then log(logger, job, exchange, result) end
+      if logger then log(logger, job, exchange) end
       return succeeded(call, job, exchange, result)
     end
     job.doubt = job.doubt or is_unknown(err)
     if err.throttled then call.client.pace:throttled(job.pace or job.operation) end
     if not (call.patient and err.throttled) then job.counted = job.counted + 1 end
     local delay = delay_after(call, job, err)
-    if logger then log(logger, job, exchange, nil, err, delay) end
+    if logger then log(logger, job, exchange, err, delay) end
     if not delay then return failed(job, err) end
     last = err
     call:sleep(delay)

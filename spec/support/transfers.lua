@@ -1,0 +1,90 @@
+-- An engine, a store that misbehaves, and transfers between them, for the specs of both.
+local assert = require "luassert"
+local core = require "connectparticipant.core"
+local faults = require "spec.support.faults"
+local files = require "spec.support.files"
+
+local transfers = {}
+
+-- Everything is a field of what this gives: `server`, `directory` and `settings` from `open` on,
+-- `engine` from `begin` on.
+function transfers.new()
+  local lab = {}
+
+  function lab.open()
+    lab.server, lab.directory = faults.start(), files.new()
+    lab.settings = core.settings { endpoint = lab.server.url, connect_timeout = 5,
+      stall_timeout = 5 }
+    return lab.server, lab.directory, lab.settings
+  end
+
+  function lab.close()
+    lab.server:stop()
+    lab.directory:remove()
+  end
+
+  function lab.begin()
+    lab.engine = core.engine()
+    return lab.engine
+  end
+
+  -- A transfer to or from the store, with what the fields change.
+  function lab.transfer(fields)
+    local all = { method = fields.sink and "GET" or "PUT",
+      url = lab.server.url .. "/store/key?secret", settings = lab.settings,
+      operation = "StartAttachmentUpload", step = "put" }
+    for name, value in pairs(fields) do all[name] = value end
+    return lab.engine:transfer(all)
+  end
+
+  function lab.get(fields)
+    fields.method = "GET"
+    return assert(lab.transfer(fields))
+  end
+
+  -- Moves the engine until the exchange is in one of the states.
+  function lab.reach(exchange, ...)
+    local wanted, engine = {}, lab.engine
+    for _, state in ipairs { ... } do wanted[state] = true end
+    while not wanted[exchange:state()] do
+      engine:step()
+      if not wanted[exchange:state()] then engine:wait(1) end
+    end
+    return exchange:state()
+  end
+
+  function lab.finish(exchange)
+    lab.reach(exchange, "done")
+    return exchange:result()
+  end
+
+  -- Moves the engine for so many seconds.
+  function lab.move(seconds)
+    local due = core.now() + seconds
+    repeat
+      lab.engine:step()
+      lab.engine:wait(0.01)
+    until core.now() >= due
+  end
+
+  function lab.drain(exchange)
+    local pieces = {}
+    while lab.reach(exchange, "have_data", "done") == "have_data" do
+      pieces[#pieces + 1] = exchange:drain()
+    end
+    return table.concat(pieces)
+  end
+
+  return lab
+end
+
+-- The call has failed with these fields, and tells no secret.
+function transfers.failed(result, err, expected)
+  assert.is_nil(result)
+  for name, value in pairs(expected) do
+    assert.equal(value, err[name], name .. ": " .. tostring(err))
+  end
+  assert.is_nil(tostring(err):find("secret", 1, true))
+end
+
+return transfers
