@@ -109,12 +109,17 @@ describe("a download that breaks off", function()
 
   it("is never completed with the bytes of another object", function()
     local path = directory .. "/mixed"
-    server:script { faults.got(SIZE), { size = SIZE, reset = "response", after = 200000,
-      headers = { { "ETag", '"one"' } } },
-      { size = SIZE, range = true, headers = { { "ETag", '"two"' } } } }
-    local result, err = download { path = path }
-    failed(result, err, { kind = "protocol", code = "ObjectChanged", step = "get" })
-    assert.is_nil(io.open(path))
+    local first = { size = SIZE, reset = "response", after = 200000,
+      headers = { { "ETag", '"one"' } } }
+    for _, second in ipairs {
+      { size = SIZE, range = true, headers = { { "ETag", '"two"' } } },
+      { size = SIZE + 5000, length = SIZE, range = true },
+    } do
+      server:script { faults.got(SIZE), first, second }
+      local result, err = download { path = path }
+      failed(result, err, { kind = "protocol", code = "ObjectChanged", step = "get" })
+      assert.is_nil(io.open(path))
+    end
   end)
 
   it("begins again where the store ignores ranges", function()

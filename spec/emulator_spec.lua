@@ -433,6 +433,15 @@ describe("faults", function()
     assert.equal(200, service:call("transcript", token, {}).status)
   end)
 
+  it("are refused where they could never come", function()
+    for _, fault in ipairs { { operation = "Bogus" }, { operation = "PutObject", action = "x" },
+      {} } do
+      assert.has_error(function() service:fault(fault) end)
+    end
+    service:fault { operation = "PutObject", count = 0 }
+    service:admin("DELETE", "faults")
+  end)
+
   it("repeat themselves when they come by chance", function()
     local token = service:connect()
     local function run()

@@ -117,9 +117,11 @@ end
 function Get:drive(call, exchange)
   local plan = self.plan
   local err = receive(self, call, exchange)
-  local etag = exchange:header("etag")
+  local etag, range = exchange:header("etag"), exchange:header("content-range")
+  local total = range and tonumber(range:match("/(%d+)$"))
   -- Not every cache honours If-Match; what goes on must be the object that began.
-  if plan.etag and etag and etag ~= plan.etag and exchange:info().status == 206 then
+  local other = plan.etag and etag and etag ~= plan.etag or total and total ~= plan.size
+  if other and exchange:info().status == 206 then
     return failure.protocol("ObjectChanged", "the store resumed with another object", WHERE)
   end
   plan.etag = plan.etag or etag

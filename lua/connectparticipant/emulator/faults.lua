@@ -2,8 +2,12 @@
 -- has a seed, so that a run can be repeated.
 
 local answer = require "connectparticipant.emulator.answer"
+local model = require "connectparticipant.emulator.model"
 
 local faults = {}
+
+-- What the object store does.
+local OBJECTS = { PutObject = true, GetObject = true }
 
 ---@class connectparticipant.emulator.Fault
 ---@field operation string AWS's name, or "PutObject" or "GetObject"
@@ -55,7 +59,7 @@ local actions = {}
 -- Instead of an answer, or of the answer that was due.
 function actions.error(fault)
   if fault.retry_after then ngx.header["x-amz-retry-after"] = fault.retry_after end
-  local object = fault.operation == "PutObject" or fault.operation == "GetObject"
+  local object = OBJECTS[fault.operation]
   local message = fault.message or "A fault"
   ngx.header["ETag"] = nil
   if object then
@@ -146,7 +150,11 @@ end
 --- Adds a fault; nil and a sentence where it is none.
 ---@param fault connectparticipant.emulator.Fault
 function Faults:add(fault)
-  if type(fault.operation) ~= "string" then return nil, "a fault needs an operation" end
+  local operation = fault.operation
+  if type(operation) ~= "string" then return nil, "a fault needs an operation" end
+  if not model.operations[operation] and not OBJECTS[operation] then
+    return nil, "there is no operation " .. operation
+  end
   fault.action = fault.action or (fault.delay and not fault.status and not fault.code and "delay")
     or "error"
   if fault.action ~= "delay" and not ACTIONS[fault.action] then
