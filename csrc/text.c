@@ -168,8 +168,10 @@ static void add_decoded(struct buffer *out, const char *text, size_t size) {
     bool escaped = text[i] == '%' && i + 2 < size;
     int high = escaped ? hex_digit(text[i + 1]) : -1, low = escaped ? hex_digit(text[i + 2]) : -1;
     bool good = high >= 0 && low >= 0;
-    buffer_add_char(out, good ? (char)(high * 16 + low) : text[i]);
-    i += good ? 2 : 0;
+    char byte = text[i];
+    if (good) byte = (char)(unsigned char)(high * 16 + low);
+    buffer_add_char(out, byte);
+    if (good) i += 2;
   }
 }
 
