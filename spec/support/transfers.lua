@@ -48,7 +48,9 @@ function transfers.new()
     for _, state in ipairs { ... } do wanted[state] = true end
     while not wanted[exchange:state()] do
       engine:step()
-      if not wanted[exchange:state()] then engine:wait(1) end
+      local state = exchange:state()
+      assert(state ~= "done" or wanted.done, "the exchange is done already")
+      if not wanted[state] then engine:wait(1) end
     end
     return exchange:state()
   end
