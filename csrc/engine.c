@@ -1,11 +1,11 @@
 /* One CURLM; see engine.h. */
 #include "engine.h"
+#include "forks.h"
 #include "sigpipe.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Seconds; an exchange that may be silent for longer is looked at all the same. */
 #define LONGEST_LOOK 3600.0
@@ -90,7 +90,7 @@ static void abandon(struct engine *engine) {
 
 bool engine_is_ours(struct engine *engine) {
   if (engine->multi == NULL) return false;
-  if (engine->owner == getpid()) return true;
+  if (engine->owner == forks_count()) return true;
   abandon(engine);
   return false;
 }
@@ -112,7 +112,7 @@ static bool is_ready(struct engine *engine) {
 static CURL *take_easy(struct engine *engine, const struct exchange *x) {
   if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
   CURL *easy = curl_easy_init();
-  if (easy != NULL && !exchange_prepare_easy(easy)) {
+  if (easy != NULL && !exchange_prepare_easy(easy, engine)) {
     curl_easy_cleanup(easy);
     easy = NULL;
   }
@@ -229,7 +229,8 @@ static void perform(struct engine *engine) {
 }
 
 int engine_step(struct engine *engine, bool *moved) {
-  if (engine_is_ours(engine) && engine->active > 0) {
+  /* Also with nothing under way: a kept connection that has ended must not be heard for ever. */
+  if (engine_is_ours(engine)) {
     perform(engine);
     double now = exchange_now(), until = now + SLICE;
     while (engine->streams && now < until) {

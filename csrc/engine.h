@@ -4,13 +4,11 @@
 
 #include "exchange.h"
 
-#include <sys/types.h>
-
 enum { ENGINE_IDLE = 64 };
 
 struct engine {
-  CURLM *multi; /* NULL until the first exchange, and again after a fork */
-  pid_t owner;
+  CURLM *multi;   /* NULL until the first exchange, and again after a fork */
+  unsigned owner; /* as forks_count said */
   bool closed;
   struct exchange *first;
   int active;
@@ -22,6 +20,7 @@ struct engine {
   double last_id;
   bool has_epoll;
   int epoll;               /* the sockets that libcurl waits for */
+  struct buffer states;    /* what is known of each descriptor, a byte each; see engine_poll.c */
   double due;              /* when libcurl wants to be called whatever they do; 0: never */
   CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
@@ -76,5 +75,9 @@ void engine_poll_attach(struct engine *engine);
 CURLMcode engine_poll_step(struct engine *engine);
 void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);
+
+/* How libcurl opens and closes sockets; the engine is their user data. */
+curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address);
+int engine_poll_unsocket(void *user, curl_socket_t fd);
 
 #endif

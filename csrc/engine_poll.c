@@ -1,26 +1,86 @@
 /* What an engine waits for: libcurl's sockets in one epoll set, and its next moment. Hosts with an
  * event loop of their own poll that set, too. */
 #include "engine.h"
+#include "forks.h"
 
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { EVENTS = 64 };
 
-/* libcurl's CURLMOPT_SOCKETFUNCTION; `known` is not NULL for a socket that is in the set. */
+/* What is known of a descriptor: the events that it is in the set for, and whether libcurl waits
+ * for them. */
+enum { INTEREST = EPOLLIN | EPOLLOUT, WANTED = 0x40 };
+
+static unsigned char *state_of(struct engine *engine, int fd) {
+  size_t needed = (size_t)fd + 1, known = engine->states.size;
+  if (needed > known) {
+    if (!buffer_reserve(&engine->states, needed - known)) return NULL;
+    memset(engine->states.data + known, 0, needed - known);
+    engine->states.size = needed;
+  }
+  return (unsigned char *)&engine->states.data[fd];
+}
+
+static void forget(struct engine *engine, int fd, unsigned char *state) {
+  struct epoll_event event = {0};
+  epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, &event);
+  *state = 0;
+}
+
+/* libcurl's CURLOPT_OPENSOCKETFUNCTION; 7.88 leaves its sockets open over exec. Another socket of
+ * this number may have been closed without a word. */
+curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  unsigned char *state = fd < 0 ? NULL : state_of(user, fd);
+  (void)purpose;
+  if (state != NULL) *state = 0;
+  return fd;
+}
+
+/* libcurl's CURLOPT_CLOSESOCKETFUNCTION. To be closed is not enough to leave the set: a forked
+ * child may have the socket, too. */
+int engine_poll_unsocket(void *user, curl_socket_t fd) {
+  unsigned char *state = state_of(user, fd);
+  if (state != NULL && *state != 0) forget(user, fd, state);
+  return close(fd);
+}
+
+/* Whether the exchange had its answer over a connection that was kept for it. libcurl tells when it
+ * closes such a one, which it does not of those that never came about. */
+static bool is_kept(CURL *easy) {
+  struct exchange *x = NULL;
+  long made = 1;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made);
+  return x != NULL && x->heard > 0 && made == 0;
+}
+
+/* libcurl's CURLMOPT_SOCKETFUNCTION. A kept connection will mostly be waited for again, in the same
+ * way: it stays in the set until it has something to say that nobody wants to hear. */
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
   struct engine *engine = user;
   struct epoll_event event = {.data.fd = fd};
-  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) event.events |= EPOLLIN;
-  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) event.events |= EPOLLOUT;
-  (void)easy;
+  unsigned char *state = state_of(engine, fd);
+  (void)known;
+  if (state == NULL) return -1;
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, &event);
+    if (is_kept(easy)) {
+      *state &= INTEREST;
+    } else {
+      forget(engine, fd, state);
+    }
     return 0;
   }
-  curl_multi_assign(engine->multi, fd, engine);
-  return epoll_ctl(engine->epoll, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) event.events |= EPOLLIN;
+  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) event.events |= EPOLLOUT;
+  unsigned before = *state & INTEREST;
+  *state = (unsigned char)(event.events | WANTED);
+  if (before == event.events) return 0;
+  return epoll_ctl(engine->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
 }
 
 /* libcurl's CURLMOPT_TIMERFUNCTION */
@@ -33,8 +93,8 @@ static int on_timer(CURLM *multi, long milliseconds, void *user) {
 
 bool engine_poll_open(struct engine *engine) {
   /* A forked child would share the set with its parent. */
-  if (engine->owner != getpid()) engine_poll_close(engine);
-  engine->owner = getpid();
+  if (engine->owner != forks_count()) engine_poll_close(engine);
+  engine->owner = forks_count();
   if (!engine->has_epoll) engine->epoll = epoll_create1(EPOLL_CLOEXEC);
   engine->has_epoll = engine->epoll >= 0;
   return engine->has_epoll;
@@ -58,11 +118,16 @@ CURLMcode engine_poll_step(struct engine *engine) {
   }
   int count = epoll_wait(engine->epoll, events, EVENTS, 0);
   for (int i = 0; i < count && code == CURLM_OK; i++) {
-    int what = 0;
+    int what = 0, fd = events[i].data.fd;
+    unsigned char *state = state_of(engine, fd);
+    if (state != NULL && !(*state & WANTED)) {
+      forget(engine, fd, state);
+      continue;
+    }
     if (events[i].events & EPOLLIN) what |= CURL_CSELECT_IN;
     if (events[i].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
     if (events[i].events & (EPOLLERR | EPOLLHUP)) what |= CURL_CSELECT_ERR;
-    code = curl_multi_socket_action(engine->multi, events[i].data.fd, what, &running);
+    code = curl_multi_socket_action(engine->multi, fd, what, &running);
   }
   return code;
 }
@@ -92,5 +157,6 @@ double engine_timeout(struct engine *engine) {
 void engine_poll_close(struct engine *engine) {
   if (engine->has_epoll) close(engine->epoll);
   engine->has_epoll = false;
+  buffer_free(&engine->states);
   engine->due = 0;
 }

@@ -88,7 +88,7 @@ bool exchange_begin(struct exchange *x, const struct http_request *request,
 
 /* Sets the options that never change on a new easy handle, and those of this exchange on its own.
  * False when libcurl refuses one that safety rests on. */
-bool exchange_prepare_easy(CURL *easy);
+bool exchange_prepare_easy(CURL *easy, struct engine *engine);
 bool exchange_apply(struct exchange *x);
 /* Whether its easy handle, of which it takes leave, can serve another operation. */
 bool exchange_leave_easy(const struct exchange *x);

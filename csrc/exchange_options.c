@@ -6,17 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
 #define EXPECT_FROM (1024L * 1024L)
-
-/* libcurl 7.88 leaves its sockets open over exec. */
-static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)user;
-  (void)purpose;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
 
 /* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
 static const char *default_bundle(void) {
@@ -27,7 +19,7 @@ static const char *default_bundle(void) {
 #endif
 }
 
-bool exchange_prepare_easy(CURL *easy) {
+bool exchange_prepare_easy(CURL *easy, struct engine *engine) {
   bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
   safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
@@ -50,7 +42,10 @@ bool exchange_prepare_easy(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 500L);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, engine_poll_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, engine);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, engine_poll_unsocket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, exchange_on_read);
   curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, exchange_on_seek);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, exchange_on_header);

@@ -1,5 +1,6 @@
 /* A customer's files; see file.h. */
 #include "file.h"
+#include "forks.h"
 #include "random.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ static char *aside_of(const char *target) {
 }
 
 bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
-  *sink = (struct sink){.fd = -1, .owner = getpid(), .seekable = true};
+  *sink = (struct sink){.fd = -1, .owner = forks_count(), .seekable = true};
   struct stat status;
   sink->target = real_target(path);
   bool exists = sink->target != NULL && stat(sink->target, &status) == 0;
@@ -156,7 +157,7 @@ bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
 }
 
 bool sink_open_handle(struct sink *sink, FILE *handle, struct fault *fault) {
-  *sink = (struct sink){.fd = -1, .owner = getpid()};
+  *sink = (struct sink){.fd = -1, .owner = forks_count()};
   if (fflush(handle) != 0) {
     fault_set_errno(fault, "sink", "cannot write to the file handle", NULL, errno);
     return false;
@@ -238,7 +239,7 @@ bool sink_commit(struct sink *sink, struct fault *fault) {
 
 void sink_discard(struct sink *sink) {
   if (sink->fd >= 0) close(sink->fd);
-  if (sink->aside != NULL && sink->owner == getpid()) unlink(sink->aside);
+  if (sink->aside != NULL && sink->owner == forks_count()) unlink(sink->aside);
   free(sink->aside);
   free(sink->target);
   sink->fd = -1;

@@ -29,11 +29,11 @@ void source_close(struct source *source);
 struct sink {
   int fd; /* -1: closed */
   off_t base;
-  off_t size;    /* bytes written */
-  char *aside;   /* the file being written, NULL for a handle's */
-  char *target;  /* what it becomes */
-  pid_t owner;   /* a forked child must not remove its parent's file */
-  bool seekable; /* whether it can begin again */
+  off_t size;     /* bytes written */
+  char *aside;    /* the file being written, NULL for a handle's */
+  char *target;   /* what it becomes */
+  unsigned owner; /* a forked child must not remove its parent's file */
+  bool seekable;  /* whether it can begin again */
 };
 
 /* Opens a new file beside `path`. */

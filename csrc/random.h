@@ -7,6 +7,9 @@ enum { UUID_SIZE = 37 }; /* with the NUL */
 /* Writes a UUID of version 4 (RFC 9562). */
 void random_uuid(char uuid[UUID_SIZE]);
 
+/* Two of them for the price of one, which is a system call. */
+void random_uuids(char one[UUID_SIZE], char other[UUID_SIZE]);
+
 /* A number from 0 up to, but not including, 1. */
 double random_fraction(void);
 

@@ -2,6 +2,7 @@
 #include "request.h"
 #include "json.h"
 #include "model.h"
+#include "random.h"
 #include "text.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ struct building {
   lua_State *L;
   struct request *request;
   int problems;
+  char client_token[UUID_SIZE]; /* for a caller without one */
 };
 
 static void problem(struct building *b, const char *path, const char *format, ...)
@@ -246,14 +248,6 @@ static int push_members(struct building *b, const struct member *members, const 
   return first;
 }
 
-/* Puts a UUID on the stack in place of the nil there. */
-static void replace_with_uuid(lua_State *L) {
-  char uuid[UUID_SIZE];
-  random_uuid(uuid);
-  lua_pop(L, 1);
-  lua_pushstring(L, uuid);
-}
-
 /* The table is on top of the stack. */
 static void add_struct(struct building *b, const struct member *members, const char *path) {
   lua_State *L = b->L;
@@ -268,8 +262,9 @@ static void add_struct(struct building *b, const struct member *members, const c
       snprintf(joined, sizeof joined, "%s.%s", path, m->name);
       inner = joined;
     }
-    lua_pushvalue(L, first + (int)(m - members));
-    if (m->need == TOKEN && lua_isnil(L, -1)) replace_with_uuid(L);
+    bool ours = m->need == TOKEN && lua_isnil(L, first + (int)(m - members));
+    if (ours) lua_pushstring(L, b->client_token);
+    if (!ours) lua_pushvalue(L, first + (int)(m - members));
     if (lua_isnil(L, -1)) {
       if (m->need == REQUIRED) problem(b, inner, "is required");
     } else {
@@ -315,7 +310,9 @@ static void add_header(struct request *r, const char *name, const char *value) {
 
 bool request_build(lua_State *L, struct request *r, int params, const char *endpoint,
                    const char *user_agent) {
-  struct building b = {L, r, 0};
+  struct building b = {.L = L, .request = r};
+  char invocation_id[UUID_SIZE];
+  random_uuids(b.client_token, invocation_id);
   bool get = strcmp(r->operation->verb, "GET") == 0;
   lua_pushvalue(L, params);
   add_struct(&b, r->operation->input, "");
@@ -325,10 +322,9 @@ bool request_build(lua_State *L, struct request *r, int params, const char *endp
     buffer_format(&r->problems, "; and %d more", b.problems - MOST_PROBLEMS);
   }
   if (get) buffer_clear(&r->body);
-  random_uuid(r->invocation_id);
   if (!get) add_header(r, "Content-Type: ", "application/json");
   add_header(r, "User-Agent: ", user_agent);
-  add_header(r, "amz-sdk-invocation-id: ", r->invocation_id);
+  add_header(r, "amz-sdk-invocation-id: ", invocation_id);
   r->attempt_line = r->headers.size;
   return b.problems == 0;
 }

@@ -5,7 +5,6 @@
 
 #include "buffer.h"
 #include "compat.h"
-#include "random.h"
 
 #include <stdbool.h>
 
@@ -20,7 +19,6 @@ struct request {
   struct buffer token;   /* the bearer token, for redaction */
   struct buffer client_token;
   struct buffer problems; /* every violation, when building failed */
-  char invocation_id[UUID_SIZE];
 };
 
 /* Builds from the table at `params`. False when it violates the model: see `problems`. May raise;

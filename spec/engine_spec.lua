@@ -157,6 +157,19 @@ describe("an engine", function()
     assert.truthy(descriptors() <= before)
   end)
 
+  it("hears only once that a kept connection has ended", function()
+    server:script { {}, {}, { close = true }, {} }
+    for _ = 1, 3 do assert(finish(get {})) end
+    local polled = { getfd = function() return engine:pollfd() end }
+    socket.select({ polled }, nil, 5)
+    engine:step()
+    assert.same({}, (socket.select({ polled }, nil, 0)))
+    local exchange = get {}
+    assert(finish(exchange))
+    assert.is_false(exchange:info().reused)
+    assert.equal(2, server:seen().connections)
+  end)
+
   it("has a descriptor that tells when a step is due", function()
     server:script { { size = 10 } }
     local exchange = get {}

@@ -1,0 +1,105 @@
+-- After a fork: parent and child share descriptors, and neither may disturb the other.
+local faults = require "spec.support.faults"
+local files = require "spec.support.files"
+local process = require "spec.support.process"
+
+-- It is about the process and not about Lua; of all Luas, LuaJIT alone can fork by itself.
+if process.abi ~= "luajit" then return end
+
+local CHILD = [[
+local ffi = require "ffi"
+local core = require "connectparticipant.core"
+ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+local url, path = ...
+local settings = core.settings { endpoint = url }
+
+local function get(engine, fields)
+  local all = { method = "GET", url = url .. "/store/key", settings = settings }
+  for name, value in pairs(fields) do all[name] = value end
+  return assert(engine:transfer(all))
+end
+
+local function finish(engine, exchange)
+  while exchange:state() ~= "done" do
+    engine:step()
+    engine:wait(1)
+  end
+  return exchange:result()
+end
+
+local function run(child, parent)
+  local pid = ffi.C.fork()
+  if pid == 0 then
+    local ok, problem = pcall(child)
+    if not ok then io.stderr:write("child: ", tostring(problem), "\n") end
+    ffi.C._exit(ok and 0 or 1)
+  end
+  local status = ffi.new "int[1]"
+  assert(ffi.C.waitpid(pid, status, 0) == pid)
+  assert(status[0] == 0, "the child failed")
+  parent()
+end
+]]
+
+local server, directory
+setup(function() server, directory = faults.start(), files.new() end)
+teardown(function()
+  server:stop()
+  directory:remove()
+end)
+
+local function run(script)
+  local result = process.run { process.lua, "-e", CHILD:gsub("%.%.%.", ("%q, %q"):format(server.url,
+    directory:path "kept")) .. script }
+  assert.equal("", result.stderr)
+  assert.equal(0, result.status)
+end
+
+describe("after a fork", function()
+  it("the child has connections of its own, and the parent keeps its own", function()
+    server:script { {}, {}, {} }
+    run [[
+      local engine = core.engine()
+      assert(finish(engine, get(engine, {})))
+      local old = engine:pollfd()
+      run(function()
+        local exchange = get(engine, {})
+        assert(finish(engine, exchange))
+        assert(not exchange:info().reused)
+        engine:close()
+      end, function()
+        local exchange = get(engine, {})
+        assert(finish(engine, exchange))
+        assert(exchange:info().reused)
+        assert(engine:pollfd() == old)
+      end)
+    ]]
+    assert.equal(2, server:seen().connections)
+  end)
+
+  it("what was under way fails in the child, and goes on in the parent", function()
+    server:script { { body = ("x"):rep(20), drip = 0.01 } }
+    run [[
+      local engine = core.engine()
+      local sink = assert(core.open_sink(path))
+      local exchange = get(engine, { sink = sink })
+      repeat
+        engine:wait(1)
+        engine:step()
+      until select(2, exchange:progress()) > 0
+      run(function()
+        engine:step()
+        local result, err = finish(engine, exchange)
+        assert(not result and err.code == "FORKED", tostring(err))
+        exchange, sink, engine = nil, nil, nil
+        collectgarbage()
+        collectgarbage()
+      end, function()
+        local result = assert(finish(engine, exchange))
+        assert(result.size == 20)
+        assert(sink:commit())
+      end)
+    ]]
+    assert.equal(("x"):rep(20), directory.read(directory:path "kept"))
+  end)
+end)
