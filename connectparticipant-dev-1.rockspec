@@ -44,6 +44,7 @@ build = {
         "csrc/exchange_options.c",
         "csrc/fault.c",
         "csrc/file.c",
+        "csrc/forks.c",
         "csrc/json.c",
         "csrc/model.c",
         "csrc/process.c",
