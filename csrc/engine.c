@@ -83,6 +83,7 @@ static void abandon(struct engine *engine) {
     struct exchange *x = engine->first;
     fault_set(&x->fault, "transport", "FORKED", "the process was forked during the exchange");
     x->easy = NULL;
+    x->url = (struct parsed_url){0};
     x->done = true;
     unlink_exchange(engine, x);
   }
@@ -109,36 +110,47 @@ static bool is_ready(struct engine *engine) {
   return true;
 }
 
-static CURL *take_easy(struct engine *engine, const struct exchange *x) {
-  if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
-  CURL *easy = curl_easy_init();
-  if (easy != NULL && !exchange_prepare_easy(easy, engine)) {
-    curl_easy_cleanup(easy);
-    easy = NULL;
+/* Of the idle handles, one that had the same URL is the best: it has it parsed. */
+static void take_idle(struct engine *engine, struct exchange *x) {
+  int last = engine->idles - 1, at = last;
+  while (at > 0 && strcmp(buffer_text(&engine->idle[at].url.text), x->request.url) != 0) at--;
+  x->easy = engine->idle[at].easy;
+  x->url = engine->idle[at].url;
+  engine->idle[at] = engine->idle[last];
+  engine->idles = last;
+}
+
+static void free_easy(CURL *easy, struct parsed_url *url) {
+  curl_easy_cleanup(easy);
+  exchange_free_url(url);
+}
+
+static bool take_easy(struct engine *engine, struct exchange *x) {
+  if (!x->is_transfer && engine->idles > 0) {
+    take_idle(engine, x);
+    return true;
   }
-  return easy;
+  x->easy = curl_easy_init();
+  return x->easy != NULL && exchange_prepare_easy(x->easy, engine);
 }
 
 /* Only operations' handles are kept. Those of transfers gain nothing: as long as nothing else comes
  * and goes around its upload buffer, malloc gives that back to the system each time. */
 static void give_easy(struct engine *engine, struct exchange *x) {
-  CURL *easy = x->easy;
-  bool reusable = exchange_leave_easy(x);
-  x->easy = NULL;
-  if (reusable && engine->idles < ENGINE_IDLE) {
-    engine->idle[engine->idles++] = easy;
+  if (exchange_leave_easy(x) && engine->idles < ENGINE_IDLE) {
+    engine->idle[engine->idles++] = (struct idle){x->easy, x->url};
   } else {
-    curl_easy_cleanup(easy);
+    free_easy(x->easy, &x->url);
   }
+  x->easy = NULL;
+  x->url = (struct parsed_url){0};
 }
 
 bool engine_add(struct engine *engine, struct exchange *x) {
-  bool ready = is_ready(engine);
-  x->easy = ready ? take_easy(engine, x) : NULL;
-  bool added = x->easy != NULL && exchange_apply(x) &&
+  bool added = is_ready(engine) && take_easy(engine, x) && exchange_apply(x) &&
                curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
   if (!added) {
-    if (x->easy != NULL) curl_easy_cleanup(x->easy);
+    free_easy(x->easy, &x->url);
     x->easy = NULL;
     x->done = true;
     fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
@@ -258,7 +270,10 @@ void engine_close(struct engine *engine) {
     struct sigpipe guard;
     end_all(engine, "cancelled", "Cancelled", "the client was closed");
     sigpipe_block(&guard);
-    while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
+    while (engine->idles > 0) {
+      struct idle *last = &engine->idle[--engine->idles];
+      free_easy(last->easy, &last->url);
+    }
     curl_multi_cleanup(engine->multi);
     sigpipe_restore(&guard);
   }

@@ -6,6 +6,12 @@
 
 enum { ENGINE_IDLE = 64 };
 
+/* An easy handle of operations, ready for the next. */
+struct idle {
+  CURL *easy;
+  struct parsed_url url;
+};
+
 struct engine {
   CURLM *multi;   /* NULL until the first exchange, and again after a fork */
   unsigned owner; /* as forks_count said */
@@ -19,10 +25,10 @@ struct engine {
   size_t ready_at;
   double last_id;
   bool has_epoll;
-  int epoll;               /* the sockets that libcurl waits for */
-  struct buffer states;    /* what is known of each descriptor, a byte each; see engine_poll.c */
-  double due;              /* when libcurl wants to be called whatever they do; 0: never */
-  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
+  int epoll;            /* the sockets that libcurl waits for */
+  struct buffer states; /* what is known of each descriptor, a byte each; see engine_poll.c */
+  double due;           /* when libcurl wants to be called whatever they do; 0: never */
+  struct idle idle[ENGINE_IDLE];
   int idles;
 };
 

@@ -266,6 +266,26 @@ describe("a blocking call of core", function()
     assert.truthy(server:seen().connections <= 1)
   end)
 
+  it("goes to its own URL, whichever another call had before it", function()
+    local function view(token)
+      return core.describe_view({ ConnectionToken = "secret", ViewToken = token },
+        { endpoint = server.url })
+    end
+    server:script { {}, {}, {}, {}, {} }
+    assert(view "one")
+    assert(transcript())
+    assert(view "two")
+    assert(view "one")
+    assert(transcript())
+    local paths = {}
+    for index, request in ipairs(server:seen().requests) do
+      paths[index] = request.method .. " " .. request.path
+    end
+    assert.same({ "GET /participant/views/one", "POST /participant/transcript",
+      "GET /participant/views/two", "GET /participant/views/one", "POST /participant/transcript",
+    }, paths)
+  end)
+
   it("keeps no more of an answer than its cap, and an error's status", function()
     server:script { { size = 20 * 1024 * 1024 } }
     local result, err = transcript()
