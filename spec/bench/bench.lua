@@ -1,5 +1,5 @@
--- Runs all contenders against one local nginx that answers at once, round by round, and prints the
--- medians as ratios. bench.lua ROUNDS SCALE
+-- Runs all contenders against one local nginx that answers at once, round by round, and prints
+-- their ratios. bench.lua ROUNDS SCALE
 local cjson = require "cjson"
 local certificate = require "connectparticipant.emulator.certificate"
 local core = require "connectparticipant.core"
@@ -91,8 +91,10 @@ local function start_drop(tls)
 end
 
 local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
+  local sorted = {}
+  for index, value in ipairs(list) do sorted[index] = value end
+  table.sort(sorted)
+  return sorted[math.ceil(#sorted / 2)]
 end
 
 local base, tls_base, stop_nginx = start_nginx()
@@ -110,23 +112,46 @@ local function ours(mode, ...) return { process.lua, "spec/bench/ours.lua", mode
 local function boto3(...) return { "/usr/bin/python3", "spec/bench/boto3_peer.py", ... } end
 local function js(...) return { "node", "spec/bench/sdk_peer.mjs", SDK, ... } end
 
--- Runs every contender once a round, so that a busy moment hits all; gives the medians. `count`
--- tells how often where the usual number of rounds says too little, or takes too long.
-local function contest(contenders, count)
-  local seen = {}
-  for _ = 1, rounds > 1 and count or rounds do
-    for name, command in pairs(contenders) do
-      local result = run(command.words, command.env)
-      seen[name] = seen[name] or { wall = {}, cpu = {}, peak = {} }
-      for key, list in pairs(seen[name]) do
-        list[#list + 1] = key == "peak" and result.peak or result[key] / result.count
-      end
+-- Has every contender measured once a round, another one first each time, so that a busy moment,
+-- and what the one before has left behind, hit all of them.
+local function in_turn(contenders, count, measure)
+  local names = {}
+  for name in pairs(contenders) do names[#names + 1] = name end
+  table.sort(names)
+  for round = 1, count do
+    for index = 1, #names do
+      local name = names[(round + index) % #names + 1]
+      measure(name, contenders[name], round)
     end
   end
-  for _, entry in pairs(seen) do
-    for key, list in pairs(entry) do entry[key] = median(list) end
-  end
+end
+
+-- What each contender did in each round, by name: seconds and seconds of CPU for one piece of its
+-- work, and KiB at its peak. `count` tells how often where the usual number of rounds says too
+-- little, or takes too long.
+local function contest(contenders, count)
+  local seen = {}
+  in_turn(contenders, rounds > 1 and count or rounds, function(name, command, round)
+    local result = run(command.words, command.env)
+    seen[name] = seen[name] or { wall = {}, cpu = {}, peak = {} }
+    for key, list in pairs(seen[name]) do
+      list[round] = key == "peak" and result.peak or result[key] / result.count
+    end
+  end)
   return seen
+end
+
+-- How many times one list is the other: the median of the rounds' ratios, in which what slowed a
+-- whole round down is not seen.
+local function ratio(one, other)
+  local ratios = {}
+  for round = 1, #one do ratios[round] = one[round] / other[round] end
+  return median(ratios)
+end
+
+-- The faster of the two SDKs.
+local function best(seen)
+  return median(seen.boto3.wall) < median(seen.js.wall) and seen.boto3.wall or seen.js.wall
 end
 
 local function times(count) return ("%d"):format(math.max(20, count * scale)) end
@@ -137,10 +162,10 @@ local function short(number)
 end
 
 local missed = 0
-local function row(what, against, ratio, target, less, note)
-  local good = less and ratio <= target or not less and ratio >= target
+local function row(what, against, seen, target, less, note)
+  local good = less and seen <= target or not less and seen >= target
   if not good then missed = missed + 1 end
-  print(("| %-40s | %-16s | %6s | %s %-4s | %-3s | %s |"):format(what, against, short(ratio),
+  print(("| %-40s | %-16s | %6s | %s %-4s | %-3s | %s |"):format(what, against, short(seen),
     less and "<=" or ">=", short(target):gsub("%.?0+$", ""), good and "yes" or "no", note or ""))
 end
 
@@ -161,8 +186,13 @@ local function draw()
   print("\nthe same as a drawing: " .. DRAWING)
 end
 
-local function us(seconds) return ("%.1f us"):format(seconds * 1e6) end
-local function rate(seconds) return ("%.0f/s"):format(1 / seconds) end
+-- The medians of lists of seconds, for people.
+local function us(list) return ("%.1f us"):format(median(list) * 1e6) end
+local function ms(list) return ("%.1f ms"):format(median(list) * 1e3) end
+local function per_second(list) return 1 / median(list) end
+local function rate(list) return ("%.0f/s"):format(per_second(list)) end
+local function gigabytes(list) return 1.0737 * per_second(list) end
+local function gb_per_second(list) return ("%.2f GB/s"):format(gigabytes(list)) end
 
 io.stdout:setvbuf "line"
 print "| work | against | ratio | aim | met | seen |\n|---|---|---|---|---|---|"
@@ -175,54 +205,52 @@ local function calls()
     boto3 = { words = boto3("calls", base, times(500), "1") },
     js = { words = js("calls", base, times(1000), "1") },
   }
-  row("one after another: core, CPU", "raw C", seen.core.cpu / seen.raw.cpu, 1.3, true,
+  row("one after another: core, CPU", "raw C", ratio(seen.core.cpu, seen.raw.cpu), 1.3, true,
     us(seen.core.cpu) .. " and " .. us(seen.raw.cpu))
-  row("one after another: client, CPU", "raw C", seen.client.cpu / seen.raw.cpu, 1.6, true,
+  row("one after another: client, CPU", "raw C", ratio(seen.client.cpu, seen.raw.cpu), 1.6, true,
     us(seen.client.cpu))
-  row("one after another: client, calls/s", "raw C", seen.raw.wall / seen.client.wall, 0.95, false,
-    rate(seen.client.wall) .. " and " .. rate(seen.raw.wall))
-  row("one after another: client, calls/s", "boto3", seen.boto3.wall / seen.client.wall, 5, false,
-    rate(seen.boto3.wall))
-  row("one after another: client, calls/s", "JavaScript SDK", seen.js.wall / seen.client.wall, 8,
-    false, rate(seen.js.wall))
+  local what, own = "one after another: client, calls/s", seen.client.wall
+  row(what, "raw C", ratio(seen.raw.wall, own), 0.95, false,
+    rate(own) .. " and " .. rate(seen.raw.wall))
+  row(what, "boto3", ratio(seen.boto3.wall, own), 5, false, rate(seen.boto3.wall))
+  row(what, "JavaScript SDK", ratio(seen.js.wall, own), 8, false, rate(seen.js.wall))
   chart("StartAttachmentUpload, one after another", "calls/s", {
-    { "raw C", 1 / seen.raw.wall }, { "core", 1 / seen.core.wall },
-    { "client", 1 / seen.client.wall }, { "boto3", 1 / seen.boto3.wall },
-    { "JavaScript SDK", 1 / seen.js.wall } })
+    { "raw C", per_second(seen.raw.wall) }, { "core", per_second(seen.core.wall) },
+    { "client", per_second(seen.client.wall) }, { "boto3", per_second(seen.boto3.wall) },
+    { "JavaScript SDK", per_second(seen.js.wall) } })
 end
 
 local function parallel()
   local n = times(20000)
-  local seen = contest {
+  local seen = contest({
     raw = { words = raw("parallel", n, "64") }, map = { words = ours("map", n, "64") },
     boto3 = { words = boto3("parallel", base, times(1000), "64") },
     js = { words = js("parallel", base, times(2000), "64") },
-  }
-  row("64 in flight through map, calls/s", "raw C curl_multi", seen.raw.wall / seen.map.wall, 0.5,
-    false, rate(seen.map.wall) .. " and " .. rate(seen.raw.wall))
+  }, 7)
+  row("64 in flight through map, calls/s", "raw C curl_multi",
+    ratio(seen.raw.wall, seen.map.wall), 0.5, false,
+    rate(seen.map.wall) .. " and " .. rate(seen.raw.wall))
   row("64 in flight through map, calls/s", "best SDK",
-    math.min(seen.boto3.wall, seen.js.wall) / seen.map.wall, 20, false,
-    rate(math.min(seen.boto3.wall, seen.js.wall)))
+    ratio(best(seen), seen.map.wall), 20, false, rate(best(seen)))
   chart("StartAttachmentUpload, 64 in flight", "calls/s", {
-    { "raw C", 1 / seen.raw.wall }, { "client", 1 / seen.map.wall },
-    { "boto3", 1 / seen.boto3.wall }, { "JavaScript SDK", 1 / seen.js.wall } })
+    { "raw C", per_second(seen.raw.wall) }, { "client", per_second(seen.map.wall) },
+    { "boto3", per_second(seen.boto3.wall) }, { "JavaScript SDK", per_second(seen.js.wall) } })
 end
 
 local function flows()
   local n = times(3000)
-  local seen = contest {
+  local seen = contest({
     raw = { words = raw("flows", n, "32", "65536") }, flows = { words = ours("flows", n, "32") },
     boto3 = { words = boto3("flows", base, times(500), "32") },
     js = { words = js("flows", base, times(1000), "32") },
-  }
-  row("flows of 64 KiB, 32 in flight, flows/s", "raw C", seen.raw.wall / seen.flows.wall, 0.7,
+  }, 7)
+  row("flows of 64 KiB, 32 in flight, flows/s", "raw C", ratio(seen.raw.wall, seen.flows.wall), 0.7,
     false, rate(seen.flows.wall) .. " and " .. rate(seen.raw.wall))
   row("flows of 64 KiB, 32 in flight, flows/s", "best SDK-based",
-    math.min(seen.boto3.wall, seen.js.wall) / seen.flows.wall, 16, false,
-    rate(math.min(seen.boto3.wall, seen.js.wall)))
+    ratio(best(seen), seen.flows.wall), 16, false, rate(best(seen)))
   chart("Start, PUT of 64 KiB, complete, 32 in flight", "flows/s", {
-    { "raw C", 1 / seen.raw.wall }, { "client", 1 / seen.flows.wall },
-    { "boto3", 1 / seen.boto3.wall }, { "JavaScript SDK", 1 / seen.js.wall } })
+    { "raw C", per_second(seen.raw.wall) }, { "client", per_second(seen.flows.wall) },
+    { "boto3", per_second(seen.boto3.wall) }, { "JavaScript SDK", per_second(seen.js.wall) } })
 end
 
 -- Memory does not grow with the file.
@@ -252,17 +280,17 @@ local function puts(tls)
   }
   local seen = contest(contenders, 9)
   local name = tls and "PUT of 1 GiB over TLS" or "PUT of 1 GiB"
-  row(name, "raw C", seen.raw.wall / seen.ours.wall, tls and 0.97 or 0.95, false,
-    ("%.2f GB/s"):format(1.0737 / seen.ours.wall))
+  row(name, "raw C", ratio(seen.raw.wall, seen.ours.wall), tls and 0.97 or 0.95, false,
+    gb_per_second(seen.ours.wall))
   if not tls then
-    row(name, "curl -T", seen.curl.wall / seen.ours.wall, 1.0, false,
-      ("%.2f GB/s"):format(1.0737 / seen.curl.wall))
-    row("peak memory of that", "raw C", seen.ours.peak / seen.raw.peak, 1.15, true,
-      ("%d and %d KiB"):format(seen.ours.peak, seen.raw.peak))
+    row(name, "curl -T", ratio(seen.curl.wall, seen.ours.wall), 1.0, false,
+      gb_per_second(seen.curl.wall))
+    row("peak memory of that", "raw C", ratio(seen.ours.peak, seen.raw.peak), 1.15, true,
+      ("%d and %d KiB"):format(median(seen.ours.peak), median(seen.raw.peak)))
     peaks(file, contenders.ours)
   end
-  chart(name, "GB/s", { { "raw C", 1.0737 / seen.raw.wall }, { "core", 1.0737 / seen.ours.wall },
-    { "curl -T", 1.0737 / seen.curl.wall } })
+  chart(name, "GB/s", { { "raw C", gigabytes(seen.raw.wall) },
+    { "core", gigabytes(seen.ours.wall) }, { "curl -T", gigabytes(seen.curl.wall) } })
   stop()
 end
 
@@ -277,8 +305,8 @@ local function connections()
       { RAW_CA_FILE = bundle })
     first[index], later[index] = seen.first, seen.later
   end
-  row("new TLS connection, CPU", "the first", median(later) / median(first), 0.1, true,
-    us(median(later)) .. " and " .. us(median(first)))
+  row("new TLS connection, CPU", "the first", ratio(later, first), 0.1, true,
+    us(later) .. " and " .. us(first))
 end
 
 local AGAIN, START_ROUNDS = 5, 15
@@ -304,22 +332,16 @@ local function starts()
     python = boto3("calls", base, "1", "1"),
     node = js("calls", base, "1", "1"),
   }, { own = {}, curl = {}, python = {}, node = {} }
-  for _ = 1, rounds > 1 and START_ROUNDS or rounds do
-    for name, words in pairs(contenders) do
-      local begun = core.now()
-      local result = process.run(repeated(words))
-      assert(result.status == 0, result.stderr)
-      table.insert(seen[name], (core.now() - begun) / AGAIN)
-    end
-  end
-  local own, curl = median(seen.own), median(seen.curl)
-  local python, node = median(seen.python), median(seen.node)
-  row("process with require and one call, wall", "curl", own / curl, 1.0, true,
-    ("%.1f ms and %.1f ms"):format(own * 1000, curl * 1000))
-  row("process with require and one call, wall", "boto3", own / python, 1 / 25, true,
-    ("%.0f ms"):format(python * 1000))
-  row("process with require and one call, wall", "JavaScript SDK", own / node, 1 / 20, true,
-    ("%.0f ms"):format(node * 1000))
+  in_turn(contenders, rounds > 1 and START_ROUNDS or rounds, function(name, words, round)
+    local begun = core.now()
+    local result = process.run(repeated(words))
+    assert(result.status == 0, result.stderr)
+    seen[name][round] = (core.now() - begun) / AGAIN
+  end)
+  local what = "process with require and one call, wall"
+  row(what, "curl", ratio(seen.own, seen.curl), 1.0, true, ms(seen.own) .. " and " .. ms(seen.curl))
+  row(what, "boto3", ratio(seen.own, seen.python), 1 / 25, true, ms(seen.python))
+  row(what, "JavaScript SDK", ratio(seen.own, seen.node), 1 / 20, true, ms(seen.node))
 end
 
 local function growth()
@@ -332,11 +354,11 @@ local function growth()
     raw_narrow = { words = raw("flows", n, "10", "65536") },
     raw_wide = { words = raw("flows", n, "1000", "65536") },
   }, 3)
-  row("CPU per call at 10^5 calls", "at 10^3", seen.many.cpu / seen.few.cpu, 1.05, true,
+  row("CPU per call at 10^5 calls", "at 10^3", ratio(seen.many.cpu, seen.few.cpu), 1.05, true,
     us(seen.many.cpu) .. " and " .. us(seen.few.cpu))
-  row("CPU per flow, 1,000 in flight", "10 in flight", seen.wide.cpu / seen.narrow.cpu, 1.3, true,
-    us(seen.wide.cpu) .. " and " .. us(seen.narrow.cpu) .. "; raw C "
-    .. short(seen.raw_wide.cpu / seen.raw_narrow.cpu))
+  row("CPU per flow, 1,000 in flight", "10 in flight", ratio(seen.wide.cpu, seen.narrow.cpu), 1.3,
+    true, us(seen.wide.cpu) .. " and " .. us(seen.narrow.cpu) .. "; raw C "
+    .. short(ratio(seen.raw_wide.cpu, seen.raw_narrow.cpu)))
 end
 
 -- Instructions per call, without start-up: the difference of two runs.
