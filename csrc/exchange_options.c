@@ -91,14 +91,11 @@ static bool apply_url(struct exchange *x) {
   struct parsed_url *url = &x->url;
   if (url->handle == NULL) url->handle = curl_url();
   if (url->handle == NULL) return false;
-  if (strcmp(buffer_text(&url->text), text) != 0) {
-    buffer_clear(&url->text);
-    if (curl_url_set(url->handle, CURLUPART_URL, text, flags) == CURLUE_OK &&
-        !buffer_add_text(&url->text, text))
-      return false;
-  }
-  CURLU *parsed = url->text.size > 0 ? url->handle : NULL;
-  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed) == CURLE_OK &&
+  if (url->text.size > 0 && strcmp(url->text.data, text) == 0) return true;
+  buffer_clear(&url->text);
+  bool parsed = curl_url_set(url->handle, CURLUPART_URL, text, flags) == CURLUE_OK;
+  if (parsed && !buffer_add_text(&url->text, text)) return false;
+  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed ? url->handle : NULL) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_URL, text) == CURLE_OK;
 }
 
@@ -133,7 +130,7 @@ static void apply_expect(struct exchange *x) {
 static void apply_method(struct exchange *x) {
   CURL *easy = x->easy;
   if (strcmp(x->request.method, "POST") == 0) {
-    apply_expect(x);
+    if (engine_curl()->version_num < 0x074500) apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
   } else if (strcmp(x->request.method, "PUT") == 0) {

@@ -88,7 +88,8 @@ local function delay_after(call, job, err)
   return job.cost and delay
 end
 
--- Waits for the call's turn after throttling. Gives an error when that would take too long.
+-- Waits for the call's turn after throttling. Gives an error when that would take too long; then
+-- the seconds that are left, if they are counted.
 local function keep_pace(call, job, last)
   local wait = call.client.pace:reserve(job.pace or job.operation)
   if wait > 0 then
@@ -102,11 +103,12 @@ local function keep_pace(call, job, last)
     return last or failure.timeout("no time is left to send the request", job)
   end
   if call.loop.closed then return failure.cancelled("the client was closed", job) end
+  return nil, left
 end
 
-local function try(call, job)
+local function try(call, job, left)
   job.attempt = job.attempt + 1
-  local exchange, err = job:send(call, call:left())
+  local exchange, err = job:send(call, left)
   if not exchange then return nil, err end
   job.sent = job.attempt
   local result
@@ -139,9 +141,9 @@ function attempt.run(call, job)
   local last
   job.attempt, job.counted = 0, 0
   while true do
-    local problem = keep_pace(call, job, last)
+    local problem, left = keep_pace(call, job, last)
     if problem then return failed(job, problem) end
-    local result, err, exchange = try(call, job)
+    local result, err, exchange = try(call, job, left)
     if err and job.doubt and job.done_code and err.code == job.done_code then
       result, err = {}, nil
     end
