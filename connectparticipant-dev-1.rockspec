@@ -39,6 +39,7 @@ build = {
         "csrc/endpoint.c",
         "csrc/engine.c",
         "csrc/engine_poll.c",
+        "csrc/engine_urls.c",
         "csrc/error.c",
         "csrc/exchange.c",
         "csrc/exchange_options.c",

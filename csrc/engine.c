@@ -74,6 +74,12 @@ static void unlink_exchange(struct engine *engine, struct exchange *x) {
   engine->moved = true;
 }
 
+static void forget_easy(struct exchange *x) {
+  curl_url_cleanup(x->url);
+  x->url = NULL;
+  x->easy = NULL;
+}
+
 /* A forked child shares its parent's sockets: it must neither use nor close what libcurl holds. */
 static void abandon(struct engine *engine) {
   engine->multi = NULL;
@@ -82,8 +88,7 @@ static void abandon(struct engine *engine) {
   while (engine->first != NULL) {
     struct exchange *x = engine->first;
     fault_set(&x->fault, "transport", "FORKED", "the process was forked during the exchange");
-    x->easy = NULL;
-    x->url = (struct parsed_url){0};
+    forget_easy(x);
     x->done = true;
     unlink_exchange(engine, x);
   }
@@ -110,48 +115,35 @@ static bool is_ready(struct engine *engine) {
   return true;
 }
 
-/* Of the idle handles, one that had the same URL is the best: it has it parsed. */
-static void take_idle(struct engine *engine, struct exchange *x) {
-  int last = engine->idles - 1, at = last;
-  while (at > 0 && strcmp(buffer_text(&engine->idle[at].url.text), x->request.url) != 0) at--;
-  x->easy = engine->idle[at].easy;
-  x->url = engine->idle[at].url;
-  engine->idle[at] = engine->idle[last];
-  engine->idles = last;
-}
-
-static void free_easy(CURL *easy, struct parsed_url *url) {
-  curl_easy_cleanup(easy);
-  exchange_free_url(url);
-}
-
-static bool take_easy(struct engine *engine, struct exchange *x) {
-  if (!x->is_transfer && engine->idles > 0) {
-    take_idle(engine, x);
-    return true;
+static CURL *take_easy(struct engine *engine, const struct exchange *x) {
+  if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
+  CURL *easy = curl_easy_init();
+  if (easy != NULL && !exchange_prepare_easy(easy, engine)) {
+    curl_easy_cleanup(easy);
+    easy = NULL;
   }
-  x->easy = curl_easy_init();
-  return x->easy != NULL && exchange_prepare_easy(x->easy, engine);
+  return easy;
 }
 
 /* Only operations' handles are kept. Those of transfers gain nothing: as long as nothing else comes
  * and goes around its upload buffer, malloc gives that back to the system each time. */
 static void give_easy(struct engine *engine, struct exchange *x) {
   if (exchange_leave_easy(x) && engine->idles < ENGINE_IDLE) {
-    engine->idle[engine->idles++] = (struct idle){x->easy, x->url};
+    engine->idle[engine->idles++] = x->easy;
   } else {
-    free_easy(x->easy, &x->url);
+    curl_easy_cleanup(x->easy);
   }
-  x->easy = NULL;
-  x->url = (struct parsed_url){0};
+  forget_easy(x);
 }
 
 bool engine_add(struct engine *engine, struct exchange *x) {
-  bool added = is_ready(engine) && take_easy(engine, x) && exchange_apply(x) &&
+  bool ready = is_ready(engine);
+  x->easy = ready ? take_easy(engine, x) : NULL;
+  bool added = x->easy != NULL && exchange_apply(x, engine_url(engine, x)) &&
                curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
   if (!added) {
-    free_easy(x->easy, &x->url);
-    x->easy = NULL;
+    curl_easy_cleanup(x->easy);
+    forget_easy(x);
     x->done = true;
     fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
     return false;
@@ -270,15 +262,13 @@ void engine_close(struct engine *engine) {
     struct sigpipe guard;
     end_all(engine, "cancelled", "Cancelled", "the client was closed");
     sigpipe_block(&guard);
-    while (engine->idles > 0) {
-      struct idle *last = &engine->idle[--engine->idles];
-      free_easy(last->easy, &last->url);
-    }
+    while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
     curl_multi_cleanup(engine->multi);
     sigpipe_restore(&guard);
   }
   engine->multi = NULL;
   engine_poll_close(engine);
+  engine_urls_free(engine);
   buffer_free(&engine->ready);
   engine->ready_at = 0;
 }

@@ -4,12 +4,12 @@
 
 #include "exchange.h"
 
-enum { ENGINE_IDLE = 64 };
+enum { ENGINE_IDLE = 64, ENGINE_URLS = 16 };
 
-/* An easy handle of operations, ready for the next. */
-struct idle {
-  CURL *easy;
-  struct parsed_url url;
+/* A URL that many exchanges have. */
+struct known_url {
+  char *text;
+  CURLU *parsed;
 };
 
 struct engine {
@@ -25,11 +25,13 @@ struct engine {
   size_t ready_at;
   double last_id;
   bool has_epoll;
-  int epoll;            /* the sockets that libcurl waits for */
-  struct buffer states; /* what is known of each descriptor, a byte each; see engine_poll.c */
-  double due;           /* when libcurl wants to be called whatever they do; 0: never */
-  struct idle idle[ENGINE_IDLE];
+  int epoll;               /* the sockets that libcurl waits for */
+  struct buffer states;    /* what is known of each descriptor, a byte each; see engine_poll.c */
+  double due;              /* when libcurl wants to be called whatever they do; 0: never */
+  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;
+  struct known_url urls[ENGINE_URLS];
+  int urls_known;
 };
 
 /* Prepares libcurl for this process, once, and keeps this library loaded: libcurl's resolver
@@ -81,6 +83,11 @@ void engine_poll_attach(struct engine *engine);
 CURLMcode engine_poll_step(struct engine *engine);
 void engine_poll_wait(struct engine *engine, double seconds);
 void engine_poll_close(struct engine *engine);
+
+/* The exchange's URL, parsed; NULL when libcurl would not. It lives until the exchange lets go of
+ * `url`, or else as long as the engine. */
+CURLU *engine_url(struct engine *engine, struct exchange *x);
+void engine_urls_free(struct engine *engine);
 
 /* How libcurl opens and closes sockets; the engine is their user data. */
 curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address);

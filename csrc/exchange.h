@@ -37,18 +37,12 @@ enum exchange_state { EXCHANGE_RUN, EXCHANGE_NEED_DATA, EXCHANGE_HAVE_DATA, EXCH
 enum upload { UPLOAD_NONE, UPLOAD_MEMORY, UPLOAD_FILE, UPLOAD_FED };
 enum download { DOWNLOAD_MEMORY, DOWNLOAD_FILE, DOWNLOAD_DRAINED };
 
-/* The URL that an easy handle was given last, as libcurl has parsed it. */
-struct parsed_url {
-  CURLU *handle; /* NULL: never any */
-  struct buffer text;
-};
-
 struct exchange {
   struct engine *engine;          /* NULL: in none */
   double id;                      /* its number in the engine, from 1 on */
   struct exchange *next, **where; /* the engine's list */
   CURL *easy;                     /* NULL: done, or abandoned after a fork */
-  struct parsed_url url;          /* belongs to `easy`, comes and goes with it */
+  CURLU *url;                     /* that of `easy`, unless the engine keeps it */
   bool done;
   CURLcode code;
   struct fault fault; /* ours; it wins over the code, which then only follows from it */
@@ -96,8 +90,7 @@ bool exchange_begin(struct exchange *x, const struct http_request *request,
 /* Sets the options that never change on a new easy handle, and those of this exchange on its own.
  * False when libcurl refuses one that safety rests on. */
 bool exchange_prepare_easy(CURL *easy, struct engine *engine);
-bool exchange_apply(struct exchange *x);
-void exchange_free_url(struct parsed_url *url);
+bool exchange_apply(struct exchange *x, CURLU *url);
 /* Whether its easy handle, of which it takes leave, can serve another operation. */
 bool exchange_leave_easy(const struct exchange *x);
 

@@ -82,27 +82,11 @@ static bool apply_tls(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
-/* A URL that libcurl finds parsed it need neither parse again nor write out again for each
- * exchange; as text it is given all the same, or libcurl makes one. What it cannot parse it will
- * complain of. */
-static bool apply_url(struct exchange *x) {
-  const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS;
-  const char *text = x->request.url;
-  struct parsed_url *url = &x->url;
-  if (url->handle == NULL) url->handle = curl_url();
-  if (url->handle == NULL) return false;
-  if (url->text.size > 0 && strcmp(url->text.data, text) == 0) return true;
-  buffer_clear(&url->text);
-  bool parsed = curl_url_set(url->handle, CURLUPART_URL, text, flags) == CURLUE_OK;
-  if (parsed && !buffer_add_text(&url->text, text)) return false;
-  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed ? url->handle : NULL) == CURLE_OK &&
-         curl_easy_setopt(x->easy, CURLOPT_URL, text) == CURLE_OK;
-}
-
-void exchange_free_url(struct parsed_url *url) {
-  curl_url_cleanup(url->handle);
-  url->handle = NULL;
-  buffer_free(&url->text);
+/* libcurl takes the parsed one, and would make itself a text of it if it were given none. What it
+ * could not parse it will complain of. */
+static bool apply_url(const struct exchange *x, CURLU *parsed) {
+  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
 }
 
 static bool apply_proxy(const struct exchange *x) {
@@ -150,11 +134,11 @@ static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000) + 1 : INT_MAX;
 }
 
-bool exchange_apply(struct exchange *x) {
+bool exchange_apply(struct exchange *x, CURLU *url) {
   CURL *easy = x->easy;
   x->error[0] = '\0';
   apply_method(x);
-  bool good = apply_url(x) && apply_proxy(x);
+  bool good = apply_url(x, url) && apply_proxy(x);
   if (strncasecmp(x->request.url, "https:", 6) == 0) good = good && apply_tls(x);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
