@@ -4,7 +4,6 @@
 #include "core_request.h"
 #include "engine.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define EXCHANGE_TYPE "connectparticipant.exchange"
@@ -99,21 +98,6 @@ void core_exchange_run(lua_State *L, int index) {
   }
 }
 
-static void push_headers(lua_State *L, const struct response *r) {
-  const char *line = buffer_text(&r->headers), *end = line + r->headers.size;
-  lua_newtable(L);
-  for (; line < end; line += strlen(line) + 1) {
-    char name[128];
-    size_t size = strcspn(line, ":");
-    if (line[size] != ':' || size >= sizeof name) continue;
-    for (size_t i = 0; i <= size; i++) name[i] = (char)tolower((unsigned char)line[i]);
-    const char *value = line + size + 1;
-    lua_pushlstring(L, name, size);
-    lua_pushstring(L, value + strspn(value, " \t"));
-    lua_rawset(L, -3);
-  }
-}
-
 static int push_transfer(lua_State *L, const struct handle *h) {
   const struct exchange *x = &h->x;
   long status = x->response.status;
@@ -133,8 +117,8 @@ static int push_transfer(lua_State *L, const struct handle *h) {
   lua_createtable(L, 0, 5);
   compat_pushwhole(L, (double)x->response.status);
   lua_setfield(L, -2, "status");
-  push_headers(L, &x->response);
-  lua_setfield(L, -2, "headers");
+  lua_pushstring(L, response_header(&x->response, "content-type"));
+  lua_setfield(L, -2, "content_type");
   compat_pushwhole(L, (double)x->received);
   lua_setfield(L, -2, "size");
   compat_pushwhole(L, (double)x->from);

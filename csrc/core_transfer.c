@@ -74,7 +74,7 @@ static const char *read_url(lua_State *L, struct handle *h, const struct transpo
   }
   const char *url = kept_field(L, "url", ANCHOR_URL);
   bool allow_http = transport->allow_insecure && !transport->https;
-  const char *problem = endpoint_url_problem(url, LONGEST_URL, allow_http);
+  const char *problem = endpoint_parse_url(url, LONGEST_URL, allow_http, &h->x.url);
   if (problem == NULL && transport->https && strncmp(url, "https:", 6) != 0)
     problem = "it must be https, as the endpoint is";
   if (problem != NULL) refuse_url(&h->x.fault, problem);

@@ -3,7 +3,6 @@
 #include "text.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -105,7 +104,7 @@ static const char *problem_of_parts(CURLU *url, bool allow_http) {
   return problem;
 }
 
-const char *endpoint_url_problem(const char *text, size_t longest, bool allow_http) {
+const char *endpoint_parse_url(const char *text, size_t longest, bool allow_http, CURLU **parsed) {
   size_t size = strlen(text);
   if (size > longest) return "it is too long";
   bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
@@ -113,16 +112,20 @@ const char *endpoint_url_problem(const char *text, size_t longest, bool allow_ht
   CURLU *url = curl_url();
   if (url == NULL) return "there is not enough memory";
   const char *problem = "it is not a URL";
-  if (curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+  const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
+  if (curl_url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK)
     problem = problem_of_parts(url, allow_http);
-  curl_url_cleanup(url);
+  if (problem == NULL) *parsed = url;
+  if (problem != NULL) curl_url_cleanup(url);
   return problem;
 }
 
 static bool custom(const struct endpoint_rules *rules, struct buffer *out, struct buffer *problem) {
   const char *text = rules->endpoint;
   size_t size = strlen(text);
-  const char *what = endpoint_url_problem(text, LONGEST_ENDPOINT, rules->allow_insecure);
+  CURLU *parsed = NULL;
+  const char *what = endpoint_parse_url(text, LONGEST_ENDPOINT, rules->allow_insecure, &parsed);
+  curl_url_cleanup(parsed);
   if (what == NULL && strchr(text, '?') != NULL) what = "it must not hold a query";
   if (what != NULL) {
     buffer_add_text(problem, "Invalid Configuration: the endpoint cannot be used: ");

@@ -5,6 +5,7 @@
 
 #include "buffer.h"
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,8 +22,9 @@ bool endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
                       struct buffer *problem);
 
 /* NULL, or why nothing may be sent to this URL: it must be https, or http to loopback (with
- * `allow_http`, to anywhere), and hold no user name. */
-const char *endpoint_url_problem(const char *url, size_t longest, bool allow_http);
+ * `allow_http`, to anywhere), and hold no user name. What may be sent to is the caller's in
+ * `parsed`, to free. */
+const char *endpoint_parse_url(const char *text, size_t longest, bool allow_http, CURLU **parsed);
 
 /* `localhost`, 127.0.0.0/8 or [::1], as they stand in a URL. */
 bool endpoint_is_loopback(const char *host);

@@ -15,6 +15,7 @@ static CURLU *parse(const char *text) {
 
 CURLU *engine_url(struct engine *engine, struct exchange *x) {
   const char *text = x->request.url;
+  if (x->url != NULL) return x->url;
   for (int i = 0; i < engine->urls_known; i++) {
     if (strcmp(engine->urls[i].text, text) == 0) return engine->urls[i].parsed;
   }

@@ -38,6 +38,7 @@ static bool make_lines(struct exchange *x) {
 }
 
 void exchange_clear(struct exchange *x) {
+  curl_url_cleanup(x->url);
   buffer_recycle(&x->fed);
   buffer_recycle(&x->drained);
   buffer_recycle(&x->response.headers);
@@ -366,6 +367,8 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
 }
 
 void exchange_free(struct exchange *x) {
+  curl_url_cleanup(x->url);
+  x->url = NULL;
   free(x->lines);
   x->lines = NULL;
   x->room = 0;

@@ -42,7 +42,7 @@ struct exchange {
   double id;                      /* its number in the engine, from 1 on */
   struct exchange *next, **where; /* the engine's list */
   CURL *easy;                     /* NULL: done, or abandoned after a fork */
-  CURLU *url;                     /* that of `easy`, unless the engine keeps it */
+  CURLU *url;                     /* as parsed for it alone; NULL: the engine knows it */
   bool done;
   CURLcode code;
   struct fault fault; /* ours; it wins over the code, which then only follows from it */

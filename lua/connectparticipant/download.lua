@@ -200,7 +200,7 @@ function download.run(call, params)
     return nil, err
   end
   return {
-    AttachmentSizeInBytes = plan.size, ContentType = result.headers["content-type"],
+    AttachmentSizeInBytes = plan.size, ContentType = result.content_type,
     path = params.path, body = plan.sink:body(),
   }
 end
