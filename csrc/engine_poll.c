@@ -3,6 +3,7 @@
 #include "engine.h"
 #include "forks.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,9 +11,9 @@
 
 enum { EVENTS = 64 };
 
-/* What is known of a descriptor: the events that it is in the set for, and whether libcurl waits
- * for them. */
-enum { INTEREST = EPOLLIN | EPOLLOUT, WANTED = 0x40 };
+/* What is known of a descriptor: the events that it is in the set for, whether libcurl waits for
+ * them, and whether it is a connection's. */
+enum { INTEREST = EPOLLIN | EPOLLOUT, WANTED = 0x40, OURS = 0x80 };
 
 static unsigned char *state_of(struct engine *engine, int fd) {
   size_t needed = (size_t)fd + 1, known = engine->states.size;
@@ -24,10 +25,11 @@ static unsigned char *state_of(struct engine *engine, int fd) {
   return (unsigned char *)&engine->states.data[fd];
 }
 
+/* Takes it out of the set. */
 static void forget(struct engine *engine, int fd, unsigned char *state) {
   struct epoll_event event = {0};
   epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, &event);
-  *state = 0;
+  *state &= OURS;
 }
 
 /* libcurl's CURLOPT_OPENSOCKETFUNCTION; 7.88 leaves its sockets open over exec. Another socket of
@@ -36,7 +38,7 @@ curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_s
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   unsigned char *state = fd < 0 ? NULL : state_of(user, fd);
   (void)purpose;
-  if (state != NULL) *state = 0;
+  if (state != NULL) *state = OURS;
   return fd;
 }
 
@@ -44,43 +46,50 @@ curl_socket_t engine_poll_socket(void *user, curlsocktype purpose, struct curl_s
  * child may have the socket, too. */
 int engine_poll_unsocket(void *user, curl_socket_t fd) {
   unsigned char *state = state_of(user, fd);
-  if (state != NULL && *state != 0) forget(user, fd, state);
+  if (state != NULL && *state & INTEREST) forget(user, fd, state);
+  if (state != NULL) *state = 0;
   return close(fd);
 }
 
-/* Whether the exchange had its answer over a connection that was kept for it. libcurl tells when it
- * closes such a one, which it does not of those that never came about. */
-static bool is_kept(CURL *easy) {
+/* libcurl waits for the socket no more. A connection that has brought an answer will mostly be
+ * waited for again, in the same way: it stays in the set until it has something to say that nobody
+ * wants to hear. Of one that never came about, for which libcurl waits to be writable, it does not
+ * even tell when it closes it. */
+static void unwatch(struct engine *engine, CURL *easy, int fd, unsigned char *state) {
   struct exchange *x = NULL;
-  long made = 1;
+  bool connected = (*state & (INTEREST | OURS)) == (EPOLLIN | OURS);
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made);
-  return x != NULL && x->heard > 0 && made == 0;
+  if (connected && x != NULL && x->heard > 0) {
+    *state &= (unsigned char)~WANTED;
+  } else {
+    forget(engine, fd, state);
+    if (!connected) *state = 0;
+  }
 }
 
-/* libcurl's CURLMOPT_SOCKETFUNCTION. A kept connection will mostly be waited for again, in the same
- * way: it stays in the set until it has something to say that nobody wants to hear. */
+static int watch(struct engine *engine, int fd, unsigned char *state, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.fd = fd};
+  unsigned before = *state & INTEREST;
+  *state = (unsigned char)((*state & OURS) | events | WANTED);
+  if (before == events) return 0;
+  int how = before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (epoll_ctl(engine->epoll, how, fd, &event) == 0) return 0;
+  /* It was closed without a word after all; an error here would end all exchanges. */
+  return errno == ENOENT ? epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fd, &event) : -1;
+}
+
+/* libcurl's CURLMOPT_SOCKETFUNCTION */
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
-  struct engine *engine = user;
-  struct epoll_event event = {.data.fd = fd};
-  unsigned char *state = state_of(engine, fd);
+  uint32_t events = 0;
+  unsigned char *state = state_of(user, fd);
   (void)known;
   if (state == NULL) return -1;
-  if (what == CURL_POLL_REMOVE) {
-    if (is_kept(easy)) {
-      *state &= INTEREST;
-    } else {
-      forget(engine, fd, state);
-    }
-    return 0;
-  }
-  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) event.events |= EPOLLIN;
-  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) event.events |= EPOLLOUT;
-  unsigned before = *state & INTEREST;
-  *state = (unsigned char)(event.events | WANTED);
-  if (before == event.events) return 0;
-  return epoll_ctl(engine->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= EPOLLIN;
+  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= EPOLLOUT;
+  if (what != CURL_POLL_REMOVE) return watch(user, fd, state, events);
+  unwatch(user, easy, fd, state);
+  return 0;
 }
 
 /* libcurl's CURLMOPT_TIMERFUNCTION */

@@ -292,12 +292,13 @@ static double seconds_of(CURL *easy, CURLINFO what) {
   return (double)microseconds / 1e6;
 }
 
-/* Says which of the timeouts it was. */
+/* Says which of the timeouts it was; without one in all, only that of a connection is left, even of
+ * one that was to replace another. */
 static void explain_timeout(struct exchange *x) {
   curl_off_t pretransfer = 0;
   curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
   bool connecting = pretransfer == 0 && x->seconds + 0.001 >= x->transport.connect_timeout;
-  if (connecting && (x->timeout <= 0 || x->transport.connect_timeout <= x->timeout)) {
+  if (x->timeout <= 0 || (connecting && x->transport.connect_timeout <= x->timeout)) {
     snprintf(x->error, sizeof x->error, "no connection within %g s (connect_timeout)",
              x->transport.connect_timeout);
   } else {

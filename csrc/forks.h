@@ -2,8 +2,8 @@
 #ifndef CONNECTPARTICIPANT_FORKS_H
 #define CONNECTPARTICIPANT_FORKS_H
 
-/* A number that stays the same in one process and differs in every child that fork() makes of it.
- * What holds something that a child must not touch keeps it beside that. */
+/* A number that stays the same in one process and differs in every child forked off it, however it
+ * was. What holds something that a child must not touch keeps it beside that. */
 unsigned forks_count(void);
 
 #endif

@@ -47,30 +47,68 @@ describe("an engine", function()
     assert.truthy(most > 64 * 1024)
   end)
 
-  it("goes on after a connection that never came about", function()
-    -- Nobody accepts, and the queue is full: the next connection hangs.
-    local full = assert(socket.bind("127.0.0.1", 0, 0))
-    local port, queued = select(2, full:getsockname()), {}
-    for index = 1, 4 do
-      queued[index] = socket.tcp()
-      queued[index]:settimeout(0)
-      queued[index]:connect("127.0.0.1", port)
+  -- The resolver's own descriptors take the first free number. No name server is asked for a name
+  -- as long as this one.
+  local function resolve_nothing()
+    local open = core.settings { endpoint = server.url, allow_insecure = true }
+    local host = ("x"):rep(64) .. ".invalid"
+    failed(nil, select(2, finish(get { url = "http://" .. host .. "/", settings = open })),
+      { kind = "transport", code = "COULDNT_RESOLVE_HOST" })
+  end
+
+  -- A listener, and a function that fills its queue: from then on connections to it hang.
+  local function listen()
+    local listener, queued = assert(socket.bind("127.0.0.1", 0, 0)), {}
+    local port = select(2, listener:getsockname())
+    finally(function()
+      for _, one in ipairs(queued) do one:close() end
+      listener:close()
+    end)
+    return listener, ("http://127.0.0.1:%d/"):format(port), function()
+      for index = 1, 4 do
+        queued[index] = socket.tcp()
+        queued[index]:settimeout(0)
+        queued[index]:connect("127.0.0.1", port)
+      end
     end
-    local hanging = get { url = ("http://127.0.0.1:%d/"):format(port) }
+  end
+
+  it("goes on after a connection that never came about", function()
+    local _, url, fill = listen()
+    fill()
+    local hanging = get { url = url }
     for _ = 1, 5 do
       engine:step()
       engine:wait(0.01)
     end
     assert.equal("run", hanging:state())
     hanging:cancel()
-    -- The resolver's own descriptors have the number that is free now. This name is too long for
-    -- any name server to be asked.
-    local open = core.settings { endpoint = server.url, allow_insecure = true }
-    local host = ("x"):rep(64) .. ".invalid"
-    failed(nil, select(2, finish(get { url = "http://" .. host .. "/", settings = open })),
-      { kind = "transport", code = "COULDNT_RESOLVE_HOST" })
-    for _, one in ipairs(queued) do one:close() end
-    full:close()
+    resolve_nothing()
+  end)
+
+  it("goes on after one that was to replace a kept one, and never came about", function()
+    local listener, url, fill = listen()
+    local first = get { url = url }
+    engine:step()
+    local connection = assert(listener:accept())
+    connection:send "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+    assert(finish(first))
+    fill()
+    -- libcurl tries again without Expect, but nobody takes its connection.
+    local short = core.settings { endpoint = url, connect_timeout = 0.2 }
+    local put = assert(transfer { url = url, source = ("x"):rep(1500000), settings = short })
+    connection:settimeout(0)
+    local head = ""
+    repeat
+      engine:step()
+      local some, _, part = connection:receive(1000)
+      head = head .. (some or part)
+    until head:find "\r\n\r\n"
+    connection:send "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"
+    connection:close()
+    failed(nil, select(2, finish(put)), { kind = "timeout",
+      message = "no connection within 0.2 s (connect_timeout)" })
+    resolve_nothing()
   end)
 
   it("tells which exchanges need their caller, once each", function()
