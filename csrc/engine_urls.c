@@ -15,12 +15,12 @@ static CURLU *parse(const char *text) {
 
 CURLU *engine_url(struct engine *engine, struct exchange *x) {
   const char *text = x->request.url;
-  if (x->url != NULL) return x->url;
+  if (x->url != NULL) return x->url; /* a presigned one was parsed when it was checked */
   for (int i = 0; i < engine->urls_known; i++) {
     if (strcmp(engine->urls[i].text, text) == 0) return engine->urls[i].parsed;
   }
   CURLU *parsed = parse(text);
-  /* Only an operation's is worth it: a presigned one serves once. */
+  /* That of a GET has a parameter in its path, and serves once. */
   bool again = strcmp(x->request.method, "POST") == 0 && engine->urls_known < ENGINE_URLS;
   char *kept = parsed != NULL && again ? strdup(text) : NULL;
   if (kept != NULL) {

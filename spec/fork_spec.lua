@@ -6,26 +6,15 @@ local process = require "spec.support.process"
 -- It is about the process and not about Lua; of all Luas, LuaJIT alone can fork by itself.
 if process.abi ~= "luajit" then return end
 
+-- A script's beginning: a lab whose store is a server of ours.
 local CHILD = [[
 local ffi = require "ffi"
 local core = require "connectparticipant.core"
 ffi.cdef "int fork(void); int _Fork(void); int waitpid(int, int *, int); void _exit(int);"
 local url, path = ...
-local settings = core.settings { endpoint = url }
-
-local function get(engine, fields)
-  local all = { method = "GET", url = url .. "/store/key", settings = settings }
-  for name, value in pairs(fields) do all[name] = value end
-  return assert(engine:transfer(all))
-end
-
-local function finish(engine, exchange)
-  while exchange:state() ~= "done" do
-    engine:step()
-    engine:wait(1)
-  end
-  return exchange:result()
-end
+local lab = require("spec.support.transfers").new()
+lab.server, lab.settings = { url = url }, core.settings { endpoint = url, stall_timeout = 5 }
+local engine, get, finish = lab.begin(), lab.get, lab.finish
 
 local function run(fork, child, parent)
   local pid = ffi.C[fork]()
@@ -61,17 +50,16 @@ describe("after a fork", function()
     it("the child has connections of its own, and the parent keeps its own: " .. fork, function()
       server:script { {}, {}, {} }
       run(([[
-        local engine = core.engine()
-        assert(finish(engine, get(engine, {})))
+        assert(finish(get {}))
         local old = engine:pollfd()
         run(%q, function()
-          local exchange = get(engine, {})
-          assert(finish(engine, exchange))
+          local exchange = get {}
+          assert(finish(exchange))
           assert(not exchange:info().reused)
           engine:close()
         end, function()
-          local exchange = get(engine, {})
-          assert(finish(engine, exchange))
+          local exchange = get {}
+          assert(finish(exchange))
           assert(exchange:info().reused)
           assert(engine:pollfd() == old)
         end)
@@ -83,22 +71,21 @@ describe("after a fork", function()
   it("what was under way fails in the child, and goes on in the parent", function()
     server:script { { body = ("x"):rep(20), drip = 0.01 } }
     run [[
-      local engine = core.engine()
       local sink = assert(core.open_sink(path))
-      local exchange = get(engine, { sink = sink })
+      local exchange = get { sink = sink }
       repeat
         engine:wait(1)
         engine:step()
       until select(2, exchange:progress()) > 0
       run("fork", function()
         engine:step()
-        local result, err = finish(engine, exchange)
+        local result, err = finish(exchange)
         assert(not result and err.code == "FORKED", tostring(err))
-        exchange, sink, engine = nil, nil, nil
+        exchange, sink, engine, lab.engine = nil, nil, nil, nil
         collectgarbage()
         collectgarbage()
       end, function()
-        local result = assert(finish(engine, exchange))
+        local result = assert(finish(exchange))
         assert(result.size == 20)
         assert(sink:commit())
       end)
