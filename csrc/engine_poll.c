@@ -3,7 +3,6 @@
 #include "engine.h"
 #include "forks.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -72,10 +71,7 @@ static int watch(struct engine *engine, int fd, unsigned char *state, uint32_t e
   unsigned before = *state & INTEREST;
   *state = (unsigned char)((*state & OURS) | events | WANTED);
   if (before == events) return 0;
-  int how = before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  if (epoll_ctl(engine->epoll, how, fd, &event) == 0) return 0;
-  /* It was closed without a word after all; an error here would end all exchanges. */
-  return errno == ENOENT ? epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fd, &event) : -1;
+  return epoll_ctl(engine->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
 }
 
 /* libcurl's CURLMOPT_SOCKETFUNCTION */
