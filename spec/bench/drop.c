@@ -34,13 +34,12 @@ static int receive(struct peer *p, char *out, int room) {
 
 /* The same for bytes of a body, which are on their way: looks again and again. */
 static int receive_body(struct peer *p, char *out, int room) {
-  ssize_t got = -1;
-  if (p->ssl != NULL) return SSL_read(p->ssl, out, room);
-  do {
-    got = recv(p->fd, out, (size_t)room, MSG_DONTWAIT);
-    if (got < 0) sched_yield(); /* to the client, where there is one core */
-  } while (got < 0 && (errno == EAGAIN || errno == EINTR));
-  return (int)got;
+  if (p->ssl != NULL) return receive(p, out, room);
+  for (;;) {
+    ssize_t got = recv(p->fd, out, (size_t)room, MSG_DONTWAIT);
+    if (got >= 0 || errno != EAGAIN) return (int)got;
+    sched_yield(); /* to the client, where there is one core */
+  }
 }
 
 static void answer(struct peer *p, const char *text) {
