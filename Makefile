@@ -29,7 +29,7 @@ CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
 BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize)
-SOURCES := $(wildcard csrc/*.c)
+SOURCES := $(wildcard csrc/*/*.c)
 OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 CORE := $(BUILD)/connectparticipant/core.so
 
@@ -47,8 +47,8 @@ $(CORE): $(OBJECTS)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD $(WARNINGS) $(HARDENING) \
-		$(SANITIZERS) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
+	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -MMD $(WARNINGS) $(HARDENING) \
+		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 

@@ -1,21 +1,21 @@
 -- A client: its options, its engine, and its methods. What a method does is in the module of its
 -- name; how it is run, and cleaned up after, in `call`.
 
-local call = require "connectparticipant.call"
+local call = require "connectparticipant.run.job"
 local config = require "connectparticipant.config"
 local core = require "connectparticipant.core"
-local download = require "connectparticipant.download"
+local download = require "connectparticipant.attachment.download"
 local driver = require "connectparticipant.driver"
-local failure = require "connectparticipant.failure"
-local loop = require "connectparticipant.loop"
-local many = require "connectparticipant.many"
-local operation = require "connectparticipant.operation"
-local options_of = require "connectparticipant.options"
+local failure = require "connectparticipant.error"
+local loop = require "connectparticipant.run.loop"
+local many = require "connectparticipant.run.map"
+local operation = require "connectparticipant.service.operation"
+local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
-local retry = require "connectparticipant.retry"
-local scan = require "connectparticipant.scan"
-local transcript = require "connectparticipant.transcript"
-local upload = require "connectparticipant.upload"
+local retry = require "connectparticipant.pace.retry"
+local scan = require "connectparticipant.attachment.wait"
+local transcript = require "connectparticipant.service.transcript"
+local upload = require "connectparticipant.attachment.upload"
 
 ---@alias connectparticipant.Method fun(self, params: table): table|nil, table|nil
 
@@ -100,7 +100,7 @@ function Client:prepare()
   if not settings then return err end
   if self.options.shared_dict then
     local place
-    place, problem = require("connectparticipant.shared").open(self.options.shared_dict)
+    place, problem = require("connectparticipant.pace.shared").open(self.options.shared_dict)
     if not place then return failure.configuration(problem) end
     self.quota = retry.quota(place.tokens)
     self.pace = pace.new(self.loop.clock.now, place.store)

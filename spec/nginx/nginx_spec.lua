@@ -162,11 +162,11 @@ describe("in nginx", function()
   it("all workers keep one pace, and one quota", function()
     local server = serve([[
       location /throttle { content_by_lua_block {
-        local shared = assert(require("connectparticipant.shared").open "pace")
+        local shared = assert(require("connectparticipant.pace.shared").open "pace")
         local pace = require("connectparticipant.pace").new(require("connectparticipant.core").now,
           shared.store)
         for _ = 1, 3 do pace:throttled "StartAttachmentUpload" end
-        local quota = require("connectparticipant.retry").quota(shared.tokens)
+        local quota = require("connectparticipant.pace.retry").quota(shared.tokens)
         while quota:acquire(false) do end
         ngx.print(ngx.worker.id())
       } }

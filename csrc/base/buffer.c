@@ -1,0 +1,86 @@
+/* Growing byte buffers; see buffer.h. */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MUCH = 4096 };
+
+void buffer_free(struct buffer *b) {
+  free(b->data);
+  *b = (struct buffer){0};
+}
+
+void buffer_clear(struct buffer *b) {
+  b->size = 0;
+  b->failed = false;
+  if (b->data != NULL) b->data[0] = '\0';
+}
+
+void buffer_recycle(struct buffer *b) {
+  if (b->capacity > MUCH) buffer_free(b);
+  buffer_clear(b);
+}
+
+bool buffer_reserve(struct buffer *b, size_t more) {
+  if (b->failed) return false;
+  if (b->data != NULL && b->capacity - b->size > more) return true;
+  if (more >= SIZE_MAX / 2 - b->size) return !(b->failed = true);
+  size_t capacity = b->capacity < 64 ? 64 : b->capacity;
+  while (capacity - b->size <= more) capacity *= 2;
+  char *data = realloc(b->data, capacity);
+  if (data == NULL) return !(b->failed = true);
+  b->data = data;
+  b->capacity = capacity;
+  return true;
+}
+
+bool buffer_add(struct buffer *b, const char *data, size_t size) {
+  if (!buffer_reserve(b, size)) return false;
+  if (size > 0) memcpy(b->data + b->size, data, size);
+  b->size += size;
+  b->data[b->size] = '\0';
+  return true;
+}
+
+bool buffer_add_text(struct buffer *b, const char *text) {
+  return buffer_add(b, text, strlen(text));
+}
+
+bool buffer_add_char(struct buffer *b, char c) {
+  return buffer_add(b, &c, 1);
+}
+
+bool buffer_add_whole(struct buffer *b, unsigned long long number) {
+  char digits[20]; /* 2^64 has so many */
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return buffer_add(b, digits + at, sizeof digits - at);
+}
+
+bool buffer_format(struct buffer *b, const char *format, ...) {
+  va_list arguments;
+  if (!buffer_reserve(b, 64)) return false;
+  size_t room = b->capacity - b->size;
+  va_start(arguments, format);
+  int size = vsnprintf(b->data + b->size, room, format, arguments);
+  va_end(arguments);
+  if (size < 0 || !buffer_reserve(b, (size_t)size)) return !(b->failed = true);
+  if ((size_t)size >= room) {
+    va_start(arguments, format);
+    vsnprintf(b->data + b->size, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+  }
+  b->size += (size_t)size;
+  return true;
+}
+
+const char *buffer_text(const struct buffer *b) {
+  return b->data != NULL ? b->data : "";
+}

@@ -1,0 +1,14 @@
+/* Clocks. */
+#ifndef CONNECTPARTICIPANT_CLOCK_H
+#define CONNECTPARTICIPANT_CLOCK_H
+
+#include "base/hidden.h"
+
+HIDDEN_BEGIN
+
+/* Monotonic seconds. */
+double clock_now(void);
+
+HIDDEN_END
+
+#endif

@@ -1,0 +1,143 @@
+/* Rules for text; see text.h. */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+size_t text_decode(const unsigned char *s, size_t size, uint32_t *character) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  size_t length = s[0] < 0x80 ? 1 : (s[0] >> 5) == 6 ? 2 : (s[0] >> 4) == 14 ? 3 : 4;
+  if (length == 4 && (s[0] >> 3) != 30) return 0;
+  if (length > size) return 0;
+  uint32_t c = length == 1 ? s[0] : s[0] & (0xffU >> (length + 1));
+  for (size_t i = 1; i < length; i++) {
+    if ((s[i] & 0xc0) != 0x80) return 0;
+    c = (c << 6) | (s[i] & 0x3fU);
+  }
+  if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
+  *character = c;
+  return length;
+}
+
+bool text_is_plain(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] < ' ' || text[i] > '~') return false;
+  }
+  return true;
+}
+
+long text_length(const char *text, size_t size) {
+  const unsigned char *s = (const unsigned char *)text;
+  long length = 0;
+  for (size_t i = 0; i < size; length++) {
+    uint32_t character;
+    if (s[i] < 0x80) {
+      i++;
+      continue;
+    }
+    size_t step = text_decode(s + i, size - i, &character);
+    if (step == 0) return -1;
+    i += step;
+  }
+  return length;
+}
+
+bool text_is_control(uint32_t c) {
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f);
+}
+
+bool text_has_control(const char *text, size_t size, enum text_kind kind) {
+  const unsigned char *s = (const unsigned char *)text;
+  for (size_t i = 0; i < size;) {
+    uint32_t c = s[i];
+    size_t step = c < 0x80 ? 1 : text_decode(s + i, size - i, &c);
+    i += step == 0 ? 1 : step;
+    if (!text_is_control(c)) continue;
+    if (kind == TEXT_LINES && (c == '\t' || c == '\n' || c == '\r')) continue;
+    if (step == 0 && c >= 0x80) continue; /* a broken byte is no C1 character */
+    return true;
+  }
+  return false;
+}
+
+bool text_is_header_name(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c == '\0' || c >= 0x80) return false;
+    if (!isalnum(c) && strchr("!#$%&'*+-.^_`|~", c) == NULL) return false;
+  }
+  return size > 0;
+}
+
+bool text_is_header_value(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+  }
+  return true;
+}
+
+bool text_is_host_label(const char *text, size_t size) {
+  if (size == 0 || size > 63 || text[0] == '-' || text[size - 1] == '-') return false;
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c >= 0x80 || (!isalnum(c) && c != '-')) return false;
+  }
+  return true;
+}
+
+bool text_equal_nocase(const char *a, const char *b) {
+  return strcasecmp(a, b) == 0;
+}
+
+bool text_add_percent(struct buffer *out, const char *text, size_t size) {
+  static const char digits[] = "0123456789ABCDEF";
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c < 0x80 && (isalnum(c) || (c != '\0' && strchr("-._~", c) != NULL))) {
+      buffer_add_char(out, (char)c);
+    } else {
+      char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
+      buffer_add(out, escaped, 3);
+    }
+  }
+  return !out->failed;
+}
+
+enum { LONGEST_NAME = 64 };
+
+static size_t plain_name(const char *name, char plain[LONGEST_NAME]) {
+  size_t size = 0;
+  for (; *name != '\0' && size < LONGEST_NAME; name++) {
+    if (*name != '_' && *name != '-') plain[size++] = (char)tolower((unsigned char)*name);
+  }
+  return size;
+}
+
+/* Levenshtein's distance, with a swap of neighbours as one step. */
+size_t text_distance(const char *a, const char *b) {
+  char left[LONGEST_NAME], right[LONGEST_NAME];
+  size_t rows[3][LONGEST_NAME + 1];
+  size_t m = plain_name(a, left), n = plain_name(b, right);
+  for (size_t j = 0; j <= n; j++) rows[0][j] = j;
+  for (size_t i = 1; i <= m; i++) {
+    size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t best = above[j - 1] + (left[i - 1] != right[j - 1]);
+      if (above[j] + 1 < best) best = above[j] + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      bool swapped = i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
+      if (swapped && before[j - 2] + 1 < best) best = before[j - 2] + 1;
+      row[j] = best;
+    }
+  }
+  return rows[m % 3][n];
+}
+
+bool text_is_near(const char *name, size_t distance) {
+  size_t tolerated = strlen(name) / 4;
+  return distance <= (tolerated > 3 ? 3 : tolerated < 1 ? 1 : tolerated);
+}

@@ -1,0 +1,20 @@
+/* libcurl's result codes as the names and rules our errors use. */
+#ifndef CONNECTPARTICIPANT_CURL_CODES_H
+#define CONNECTPARTICIPANT_CURL_CODES_H
+
+#include "base/hidden.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+HIDDEN_BEGIN
+
+/* libcurl's name without its prefix: "COULDNT_CONNECT". */
+const char *curl_codes_name(CURLcode code);
+
+/* Whether the same request may succeed when it is sent again. */
+bool curl_codes_retryable(CURLcode code);
+
+HIDDEN_END
+
+#endif

@@ -1,0 +1,160 @@
+/* The options of easy handles: what every exchange of ours demands of libcurl. See exchange.h. */
+#include "http/url.h"
+#include "http/engine.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
+#define EXPECT_FROM (1024L * 1024L)
+
+/* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
+static const char *default_bundle(void) {
+#if LIBCURL_VERSION_NUM >= 0x074600
+  return engine_curl()->cainfo;
+#else
+  return NULL;
+#endif
+}
+
+bool exchange_prepare_easy(CURL *easy, struct engine *engine) {
+  bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+  safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK;
+#else
+  safe = safe &&
+         curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS) == CURLE_OK;
+#endif
+  /* A proxy must not see the headers that are for the service. */
+  safe = safe && curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 500L);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, engine_poll_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, engine);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, engine_poll_unsocket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, exchange_on_read);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, exchange_on_seek);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, exchange_on_header);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, exchange_on_write);
+#if LIBCURL_VERSION_NUM >= 0x075000
+  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* Otherwise removing a handle waits for its name to resolve. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  return safe;
+}
+
+static bool is_loopback(const char *url) {
+  const char *host = strstr(url, "://");
+  char name[64];
+  if (host == NULL) return false;
+  host += 3;
+  size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+  if (size >= sizeof name) return false;
+  memcpy(name, host, size);
+  name[size] = '\0';
+  return url_is_loopback(name);
+}
+
+/* With an explicit bundle and no directory, libcurl parses the bundle once a CURLM and not once a
+ * connection, which is 23 ms of CPU each. */
+static bool apply_tls(const struct exchange *x) {
+  const char *bundle = x->transport.ca_file;
+  if (bundle == NULL) bundle = default_bundle();
+  if (bundle == NULL) return true;
+  return curl_easy_setopt(x->easy, CURLOPT_CAINFO, bundle) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
+}
+
+/* libcurl takes the parsed one, and would make itself a text of it if it were given none. What it
+ * could not parse it will complain of. */
+static bool apply_url(const struct exchange *x, CURLU *parsed) {
+  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
+}
+
+static bool apply_proxy(const struct exchange *x) {
+  const char *proxy = x->transport.proxy;
+  const char *none = proxy != NULL ? "" : is_loopback(x->request.url) ? "*" : NULL;
+  return curl_easy_setopt(x->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
+}
+
+/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that
+ * ignores it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a
+ * 417. */
+static void apply_expect(struct exchange *x) {
+  static char none[] = "Expect:";
+  struct curl_slist *line = x->lines;
+  if (x->size >= EXPECT_FROM) return;
+  if (line->data != NULL) {
+    while (line->next != NULL) line++;
+    line->next = line + 1;
+    line++;
+  }
+  *line = (struct curl_slist){none, NULL};
+}
+
+static void apply_method(struct exchange *x) {
+  CURL *easy = x->easy;
+  if (strcmp(x->request.method, "POST") == 0) {
+    if (engine_curl()->version_num < 0x074500) apply_expect(x);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
+  } else if (strcmp(x->request.method, "PUT") == 0) {
+    apply_expect(x);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->size);
+    /* A source that cannot be rewound must not meet a kept connection that is dead. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, x->upload == UPLOAD_FED ? 1L : 0L);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024L);
+  }
+}
+
+/* As libcurl takes it: at least 1, for 0 would be none, and not more than all versions hold. */
+static long milliseconds(double seconds) {
+  return seconds < INT_MAX / 1000 ? (long)(seconds * 1000) + 1 : INT_MAX;
+}
+
+bool exchange_apply(struct exchange *x, CURLU *url) {
+  CURL *easy = x->easy;
+  x->error[0] = '\0';
+  apply_method(x);
+  bool good = apply_url(x, url) && apply_proxy(x);
+  if (strncasecmp(x->request.url, "https:", 6) == 0) good = good && apply_tls(x);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
+  curl_easy_setopt(easy, CURLOPT_READDATA, x);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(x->transport.connect_timeout));
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? milliseconds(x->timeout) : 0L);
+  return good;
+}
+
+bool exchange_leave_easy(const struct exchange *x) {
+  curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, NULL);
+  /* The next may have no bundle of its own, and then libcurl's default must still be in place. */
+  bool restorable = x->transport.ca_file == NULL || default_bundle() != NULL;
+  return !x->is_transfer && restorable;
+}

@@ -1,0 +1,167 @@
+/* Sources and sinks for Lua; see core_file.h. */
+#include "lua/files.h"
+#include "lua/module.h"
+#include "lua/error.h"
+
+#include <string.h>
+
+#define SOURCE_TYPE "connectparticipant.source"
+#define SINK_TYPE "connectparticipant.sink"
+
+int core_file_fault(lua_State *L, const struct fault *fault) {
+  struct failure f = {.kind = fault->kind, .code = fault->code, .message = fault->message};
+  return error_return(L, &f, NULL);
+}
+
+static struct source *source_at(lua_State *L, int index) {
+  return luaL_checkudata(L, index, SOURCE_TYPE);
+}
+
+struct source *core_file_source(lua_State *L, int index) {
+  struct source *source = source_at(L, index);
+  luaL_argcheck(L, source->fd >= 0, index, "the source is closed");
+  return source;
+}
+
+static struct sink *sink_at(lua_State *L, int index) {
+  return luaL_checkudata(L, index, SINK_TYPE);
+}
+
+struct sink *core_file_sink(lua_State *L, int index) {
+  struct sink *sink = sink_at(L, index);
+  luaL_argcheck(L, sink->fd >= 0, index, "the sink is closed");
+  return sink;
+}
+
+/* A path must reach the system as it stands. */
+static bool check_path(const char *path, size_t size, const char *kind, struct fault *fault) {
+  if (size == 0) fault_set(fault, kind, "ENOENT", "the path is empty");
+  if (strlen(path) != size) fault_set(fault, kind, "EINVAL", "the path holds a NUL");
+  return fault->kind == NULL;
+}
+
+/* Every handle of Lua's io library begins with its FILE. */
+static FILE *file_at(lua_State *L, int index) {
+  FILE **handle = luaL_checkudata(L, index, "FILE*");
+#if LUA_VERSION_NUM >= 502
+  luaL_argcheck(L, ((luaL_Stream *)(void *)handle)->closef != NULL, index, "the file is closed");
+#endif
+  luaL_argcheck(L, *handle != NULL, index, "the file is closed");
+  return *handle;
+}
+
+static struct source *new_source(lua_State *L) {
+  struct source *source = lua_newuserdata(L, sizeof *source);
+  *source = (struct source){.fd = -1};
+  luaL_getmetatable(L, SOURCE_TYPE);
+  lua_setmetatable(L, -2);
+  return source;
+}
+
+static struct sink *new_sink(lua_State *L) {
+  struct sink *sink = lua_newuserdata(L, sizeof *sink);
+  *sink = (struct sink){.fd = -1};
+  luaL_getmetatable(L, SINK_TYPE);
+  lua_setmetatable(L, -2);
+  return sink;
+}
+
+/* core.open_source(path) */
+static int open_source(lua_State *L) {
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
+  struct fault fault = {0};
+  struct source *source = new_source(L);
+  bool good = check_path(path, size, "source", &fault) && source_open(source, path, &fault);
+  return good ? 1 : core_file_fault(L, &fault);
+}
+
+/* core.file_source(handle) */
+static int file_source(lua_State *L) {
+  FILE *file = file_at(L, 1);
+  struct fault fault = {0};
+  struct source *source = new_source(L);
+  return source_open_handle(source, file, &fault) ? 1 : core_file_fault(L, &fault);
+}
+
+static int source_size(lua_State *L) {
+  compat_pushwhole(L, (double)core_file_source(L, 1)->size);
+  return 1;
+}
+
+static int source_gc(lua_State *L) {
+  source_close(source_at(L, 1));
+  return 0;
+}
+
+/* core.open_sink(path) */
+static int open_sink(lua_State *L) {
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
+  struct fault fault = {0};
+  struct sink *sink = new_sink(L);
+  bool good = check_path(path, size, "sink", &fault) && sink_open(sink, path, &fault);
+  return good ? 1 : core_file_fault(L, &fault);
+}
+
+/* core.file_sink(handle) */
+static int file_sink(lua_State *L) {
+  FILE *file = file_at(L, 1);
+  struct fault fault = {0};
+  struct sink *sink = new_sink(L);
+  return sink_open_handle(sink, file, &fault) ? 1 : core_file_fault(L, &fault);
+}
+
+static int sink_size(lua_State *L) {
+  compat_pushwhole(L, (double)core_file_sink(L, 1)->size);
+  return 1;
+}
+
+static int sink_lua_restart(lua_State *L) {
+  struct fault fault = {0};
+  if (!sink_restart(core_file_sink(L, 1), &fault)) return core_file_fault(L, &fault);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int sink_lua_commit(lua_State *L) {
+  struct fault fault = {0};
+  if (!sink_commit(core_file_sink(L, 1), &fault)) return core_file_fault(L, &fault);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int sink_gc(lua_State *L) {
+  sink_discard(sink_at(L, 1));
+  return 0;
+}
+
+static int describe(lua_State *L) {
+  const struct source *source = luaL_testudata(L, 1, SOURCE_TYPE);
+  bool closed = source != NULL ? source->fd < 0 : sink_at(L, 1)->fd < 0;
+  const char *name = source != NULL ? SOURCE_TYPE : SINK_TYPE;
+  lua_pushfstring(L, closed ? "%s (closed)" : "%s", name);
+  return 1;
+}
+
+void core_file_open(lua_State *L) {
+  static const luaL_Reg source_methods[] = {
+      {"size", source_size}, {"close", source_gc}, {NULL, NULL}};
+  static const luaL_Reg sink_methods[] = {{"size", sink_size},
+                                          {"restart", sink_lua_restart},
+                                          {"commit", sink_lua_commit},
+                                          {"discard", sink_gc},
+                                          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open_source", open_source},
+                                       {"file_source", file_source},
+                                       {"open_sink", open_sink},
+                                       {"file_sink", file_sink},
+                                       {NULL, NULL}};
+  static const luaL_Reg source_metamethods[] = {
+      {"__gc", source_gc}, {"__close", source_gc}, {"__tostring", describe}, {NULL, NULL}};
+  static const luaL_Reg sink_metamethods[] = {
+      {"__gc", sink_gc}, {"__close", sink_gc}, {"__tostring", describe}, {NULL, NULL}};
+  core_new_type(L, SOURCE_TYPE, source_methods, source_metamethods);
+  core_new_type(L, SINK_TYPE, sink_methods, sink_metamethods);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,197 @@
+/* JSON; see json.h. */
+#include "lua/json.h"
+#include "aws/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define JSON_ENCODE "connectparticipant.json.encode"
+#define JSON_DECODE "connectparticipant.json.decode"
+
+#define LONG_LIMIT 9007199254740992.0
+
+void json_open(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cjson.safe");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "new");
+  lua_call(L, 0, 1);
+  lua_getfield(L, -1, "decode_invalid_numbers");
+  lua_pushboolean(L, 0);
+  lua_call(L, 1, 0);
+  lua_getfield(L, -1, "encode");
+  lua_setfield(L, LUA_REGISTRYINDEX, JSON_ENCODE);
+  lua_getfield(L, -1, "decode");
+  lua_setfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
+  lua_pop(L, 2);
+}
+
+/* Most strings are their own JSON; only the others are worth a call. */
+static bool is_plain(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c < 0x20 || c == 0x7f || c == '"' || c == '\\') return false;
+  }
+  return true;
+}
+
+void json_add_string(lua_State *L, struct buffer *out, int index) {
+  size_t size;
+  const char *text = lua_tolstring(L, index, &size);
+  if (is_plain(text, size)) {
+    buffer_add_char(out, '"');
+    buffer_add(out, text, size);
+    buffer_add_char(out, '"');
+    return;
+  }
+  lua_pushvalue(L, index);
+  lua_getfield(L, LUA_REGISTRYINDEX, JSON_ENCODE);
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  text = lua_tolstring(L, -1, &size);
+  buffer_add(out, text, size);
+  lua_pop(L, 1);
+}
+
+bool json_push_object(lua_State *L, const char *text, size_t size) {
+  size_t start = 0;
+  while (start < size && strchr(" \t\r\n", text[start]) != NULL && text[start] != '\0') start++;
+  if (start == size || text[start] != '{') {
+    lua_pushnil(L);
+    lua_pushliteral(L, "it is not a JSON object");
+    return false;
+  }
+  lua_getfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
+  lua_pushlstring(L, text, size);
+  lua_call(L, 1, 2);
+  if (lua_istable(L, -2)) {
+    lua_pop(L, 1);
+    return true;
+  }
+  return false;
+}
+
+static bool shape_value(lua_State *L, const struct member *member, char *path);
+
+/* cjson's null is a light userdata. */
+static bool is_null(lua_State *L, int index) {
+  return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
+}
+
+/* Wraps the whole number on top as an integer. */
+static bool shape_whole(lua_State *L) {
+  if (lua_type(L, -1) != LUA_TNUMBER) return false;
+  double number = lua_tonumber(L, -1);
+  if (!(fabs(number) <= LONG_LIMIT) || number != floor(number)) return false;
+  lua_pop(L, 1);
+  compat_pushwhole(L, number);
+  return true;
+}
+
+/* A list of AWS's is dense: nulls in it close up. */
+static bool shape_list(lua_State *L, const struct member *of, char *path) {
+  size_t count = lua_rawlen(L, -1), kept = 0;
+  lua_pushnil(L);
+  if (lua_next(L, -2) != 0) {
+    bool object = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+    if (object) return false;
+  }
+  for (size_t i = 1; i <= count; i++) {
+    lua_rawgeti(L, -1, (int)i);
+    bool null = is_null(L, -1);
+    if (!null && !shape_value(L, of, path)) return false;
+    lua_pop(L, null ? 1 : 0);
+    if (!null) lua_rawseti(L, -2, (int)++kept);
+  }
+  for (size_t i = kept + 1; i <= count; i++) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, (int)i);
+  }
+  return true;
+}
+
+static bool shape_map(lua_State *L, const struct member *of, char *path) {
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING) return false;
+    if (is_null(L, -1)) {
+      lua_pushvalue(L, -2);
+      lua_pushnil(L);
+      lua_rawset(L, -5);
+    } else if (!shape_value(L, of, path)) {
+      return false;
+    }
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+static const struct member *find_member(const struct member *members, const char *name) {
+  for (; members->name != NULL; members++) {
+    if (strcmp(members->name, name) == 0) return members;
+  }
+  return NULL;
+}
+
+/* A model's names are short, and its shapes few levels deep, so that a path always fits. */
+static void add_name(char path[JSON_PATH], size_t length, const char *name) {
+  size_t size = strlen(name);
+  if (length + size + 2 > JSON_PATH) return;
+  if (length > 0) path[length++] = '.';
+  memcpy(path + length, name, size + 1);
+}
+
+/* The table is on top. Only existing fields change, so lua_next may go on meanwhile. */
+static bool shape_struct(lua_State *L, const struct member *members, char *path) {
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING) return false;
+    const struct member *member = find_member(members, lua_tostring(L, -2));
+    bool unwanted = member == NULL || is_null(L, -1);
+    if (!unwanted) {
+      size_t length = strlen(path);
+      add_name(path, length, member->name);
+      if (!shape_value(L, member, path)) return false;
+      path[length] = '\0';
+    }
+    if (unwanted || member->type == WHOLE) {
+      lua_pushvalue(L, -2);
+      if (unwanted) lua_pushnil(L);
+      if (!unwanted) lua_pushvalue(L, -2);
+      lua_rawset(L, -5);
+    }
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+/* Brings the value on top into shape; leaves it there. */
+static bool shape_value(lua_State *L, const struct member *member, char *path) {
+  luaL_checkstack(L, 8, "JSON");
+  switch (member->type) {
+  case STRING:
+  case TEXT:
+    return lua_type(L, -1) == LUA_TSTRING;
+  case BOOLEAN:
+    return lua_isboolean(L, -1);
+  case WHOLE:
+    return shape_whole(L);
+  case LIST:
+    return lua_istable(L, -1) && shape_list(L, member->of, path);
+  case MAP:
+    return lua_istable(L, -1) && shape_map(L, member->of, path);
+  case STRUCT:
+    return lua_istable(L, -1) && shape_struct(L, member->of, path);
+  }
+  return false;
+}
+
+bool json_shape(lua_State *L, int index, const struct member *members, char path[JSON_PATH]) {
+  int top = lua_gettop(L);
+  lua_pushvalue(L, index);
+  path[0] = '\0';
+  bool good = shape_struct(L, members, path);
+  lua_settop(L, top);
+  return good;
+}

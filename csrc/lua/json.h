@@ -1,0 +1,33 @@
+/* JSON through a private lua-cjson, with what it gets wrong put right: numbers are written here,
+ * because lua-cjson keeps 14 digits only, and read values are cleaned by the shape AWS documents.
+ */
+#ifndef CONNECTPARTICIPANT_JSON_H
+#define CONNECTPARTICIPANT_JSON_H
+
+#include "base/buffer.h"
+#include "base/hidden.h"
+#include "lua/compat.h"
+
+HIDDEN_BEGIN
+
+struct member;
+
+/* Makes the private instance. Called once, when the module is loaded. */
+void json_open(lua_State *L);
+
+/* Appends the string at `index` as JSON. */
+void json_add_string(lua_State *L, struct buffer *out, int index);
+
+/* Pushes the table a JSON object stands for, or nil and a sentence; returns whether it worked.
+ * Nothing but one object, and white space, may be in the text. */
+bool json_push_object(lua_State *L, const char *text, size_t size);
+
+enum { JSON_PATH = 256 };
+
+/* Brings the table at `index` into shape: unknown members and nulls go, whole numbers become
+ * integers. False when a member is not what it should be: `path` then says which. */
+bool json_shape(lua_State *L, int index, const struct member *members, char path[JSON_PATH]);
+
+HIDDEN_END
+
+#endif

@@ -1,0 +1,132 @@
+/* luaopen_connectparticipant_core: checks that it is in the right Lua, and puts the module
+ * together. Also the few functions that belong to no other file: clocks, randomness, names. */
+#include "lua/module.h"
+#include "lua/engine.h"
+#include "lua/exchange.h"
+#include "lua/files.h"
+#include "lua/operation.h"
+#include "lua/error.h"
+#include "lua/json.h"
+#include "lua/process.h"
+#include "base/random.h"
+#include "lua/settings.h"
+#include "base/text.h"
+#include "lua/version.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+static lua_Number seconds_of(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9;
+}
+
+static int core_now(lua_State *L) {
+  lua_pushnumber(L, seconds_of(CLOCK_MONOTONIC));
+  return 1;
+}
+
+static int core_time(lua_State *L) {
+  lua_pushnumber(L, seconds_of(CLOCK_REALTIME));
+  return 1;
+}
+
+/* core.sleep(seconds) */
+static int core_sleep(lua_State *L) {
+  double seconds = (double)luaL_checknumber(L, 1);
+  if (!(seconds > 0) || seconds > 1e6) return 0;
+  struct timespec left = {.tv_sec = (time_t)seconds};
+  left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+  int woken;
+  do {
+    woken = nanosleep(&left, &left);
+  } while (woken != 0 && errno == EINTR);
+  return 0;
+}
+
+static int core_uuid(lua_State *L) {
+  char uuid[UUID_SIZE];
+  random_uuid(uuid);
+  lua_pushstring(L, uuid);
+  return 1;
+}
+
+static int core_random(lua_State *L) {
+  lua_pushnumber(L, random_fraction());
+  return 1;
+}
+
+/* core.suggest(name, candidates): the nearest candidate, if it is near enough. */
+static int core_suggest(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *nearest = NULL;
+  size_t least = 0, count;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  count = lua_rawlen(L, 2);
+  for (size_t i = 1; i <= count; i++) {
+    lua_rawgeti(L, 2, (int)i);
+    const char *candidate = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    lua_pop(L, 1); /* the table still holds it */
+    size_t distance = candidate == NULL ? 0 : text_distance(name, candidate);
+    if (candidate == NULL || (nearest != NULL && distance >= least)) continue;
+    nearest = candidate;
+    least = distance;
+  }
+  if (nearest == NULL || !text_is_near(name, least)) return 0;
+  lua_pushstring(L, nearest);
+  return 1;
+}
+
+/* Which Lua this process runs, told by the functions that only it has; calling a wrong one's would
+ * crash. LuaJIT has the ABI of 5.1. */
+static const char *running_lua(void) {
+  if (dlsym(RTLD_DEFAULT, "lua_newuserdatauv") != NULL) return "5.4";
+  if (dlsym(RTLD_DEFAULT, "lua_isinteger") != NULL) return "5.3";
+  if (dlsym(RTLD_DEFAULT, "lua_callk") != NULL) return "5.2";
+  return "5.1";
+}
+
+static void check_lua(lua_State *L) {
+  const char *running = running_lua();
+  const char *built = CONNECTPARTICIPANT_LUA;
+  bool jit = strcmp(built, "LuaJIT") == 0;
+  if (strcmp(jit ? "5.1" : built, running) == 0) return;
+  luaL_error(L,
+             "connectparticipant.core was built for %s%s, but is loaded by Lua %s: "
+             "build and install it for Lua %s",
+             jit ? "" : "Lua ", built, running, running);
+}
+
+void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
+                   const luaL_Reg *metamethods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+int luaopen_connectparticipant_core(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"now", core_now},        {"sleep", core_sleep},      {"time", core_time},
+      {"uuid", core_uuid},      {"random", core_random},    {"suggest", core_suggest},
+      {"new_error", error_new}, {"settings", settings_new}, {NULL, NULL}};
+  check_lua(L);
+  luaL_checkversion(L);
+  json_open(L);
+  settings_open(L);
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  core_engine_open(L);
+  core_exchange_open(L);
+  core_file_open(L);
+  core_request_open(L);
+  process_open(L);
+  lua_pushliteral(L, CONNECTPARTICIPANT_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

@@ -1,0 +1,254 @@
+/* Requests and responses for Lua; see core_request.h. */
+#include "lua/operation.h"
+#include "lua/module.h"
+#include "lua/engine.h"
+#include "lua/exchange.h"
+#include "http/engine.h"
+#include "lua/error.h"
+#include "aws/model.h"
+#include "aws/request.h"
+#include "aws/response.h"
+#include "lua/settings.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define RESPONSE_TYPE "connectparticipant.response"
+#define SHARED_ENGINE "connectparticipant.engine.shared"
+
+/* The caps of what is kept of an answer: a transcript of 100 long messages is far below. */
+enum { SUCCESS_LIMIT = 16 * 1024 * 1024, ERROR_LIMIT = 64 * 1024 };
+
+static const struct operation *operation_check(lua_State *L, int index) {
+  const char *name = luaL_checkstring(L, index);
+  const struct operation *operation = model_operation(name);
+  if (operation != NULL) return operation;
+  const struct operation *nearest = model_operations;
+  for (const struct operation *o = model_operations; o->name != NULL; o++) {
+    if (text_distance(name, o->name) < text_distance(name, nearest->name)) nearest = o;
+  }
+  luaL_error(L, "unknown operation '%s' (did you mean '%s'?)", name, nearest->name);
+  return NULL;
+}
+
+static int violation(lua_State *L, const struct request *r) {
+  struct failure f = {.kind = "validation",
+                      .code = "ParamValidationError",
+                      .message = buffer_text(&r->problems),
+                      .operation = r->operation->name};
+  struct secrets secrets = {r->token.size > 0 ? buffer_text(&r->token) : NULL, NULL};
+  return error_return(L, &f, &secrets);
+}
+
+/* Pushes an exchange with the request for the parameters at `params`, or nil and an error; returns
+ * how many. */
+static int push_request(lua_State *L, const struct operation *operation, int params,
+                        int settings_index) {
+  const struct settings *settings = settings_check(L, settings_index);
+  struct handle *h = core_exchange_new(L);
+  struct request *r = &h->request;
+  core_exchange_keep(L, settings_index, ANCHOR_SETTINGS);
+  h->operation = operation->name;
+  r->operation = operation;
+  bool good = request_build(L, r, params, buffer_text(&settings->endpoint),
+                            buffer_text(&settings->user_agent));
+  if (request_failed(r)) luaL_error(L, "out of memory");
+  return good ? 1 : violation(L, r);
+}
+
+/* Sends the request of the exchange at `index` through the engine; pushes nothing, or nil and an
+ * error. */
+static int send_request(lua_State *L, int index, int engine_index, double timeout, int attempt,
+                        int max_attempts) {
+  struct handle *h = core_exchange_at(L, index);
+  struct engine *engine = core_engine_open_at(L, engine_index);
+  struct request *r = &h->request;
+  if (r->operation == NULL) luaL_error(L, "the exchange has no request to send");
+  if (!h->x.done) luaL_error(L, "the exchange is under way");
+  compat_pushvalue(L, index, ANCHOR_SETTINGS);
+  const struct settings *settings = settings_check(L, -1);
+  lua_pushvalue(L, engine_index);
+  compat_setvalue(L, index, ANCHOR_ENGINE);
+  lua_pop(L, 1);
+  request_set_attempt(r, attempt, max_attempts);
+  if (request_failed(r)) luaL_error(L, "out of memory");
+  struct http_request http = {
+      .method = r->operation->verb,
+      .url = buffer_text(&r->url),
+      .headers = buffer_text(&r->headers),
+      .body = r->body.size > 0 ? buffer_text(&r->body) : NULL,
+      .body_size = r->body.size,
+      .success_limit = SUCCESS_LIMIT,
+      .error_limit = ERROR_LIMIT,
+      .secrets = {buffer_text(&r->token), NULL},
+  };
+  if (!(timeout > 0)) timeout = settings->timeout;
+  exchange_clear(&h->x);
+  if (!exchange_begin(&h->x, &http, &settings->transport, timeout))
+    return luaL_error(L, "out of memory");
+  return engine_add(engine, &h->x) ? 0 : core_exchange_failure(L, h);
+}
+
+int core_request_send(lua_State *L) {
+  double timeout = (double)luaL_optnumber(L, 3, 0);
+  int attempt = (int)luaL_optnumber(L, 4, 1);
+  int count = send_request(L, 1, 2, timeout, attempt, (int)luaL_optnumber(L, 5, attempt));
+  if (count > 0) return count;
+  lua_settop(L, 1);
+  return 1;
+}
+
+int core_request_client_token(lua_State *L) {
+  const struct request *r = &core_exchange_at(L, 1)->request;
+  if (r->client_token.size == 0) return 0;
+  lua_pushlstring(L, buffer_text(&r->client_token), r->client_token.size);
+  return 1;
+}
+
+/* core.request(operation, params, settings): an exchange that can be sent */
+static int new_request(lua_State *L) {
+  const struct operation *operation = operation_check(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  return push_request(L, operation, 2, 3);
+}
+
+/* core.build_request(operation, params, options): what would be sent, as a table. */
+static int build_request(lua_State *L) {
+  const struct operation *operation = operation_check(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 3);
+  int count = settings_push(L, 3);
+  if (count != 1) return count;
+  int settings = lua_gettop(L);
+  count = push_request(L, operation, 2, settings);
+  if (count != 1) return count;
+  struct request *r = &core_exchange_at(L, -1)->request;
+  request_set_attempt(r, 1, 1);
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, operation->verb);
+  lua_setfield(L, -2, "method");
+  lua_pushstring(L, buffer_text(&r->url));
+  lua_setfield(L, -2, "url");
+  if (r->body.size > 0) {
+    lua_pushlstring(L, r->body.data, r->body.size);
+    lua_setfield(L, -2, "body");
+  }
+  lua_newtable(L);
+  for (const char *line = r->headers.data; *line != '\0'; line += strlen(line) + 1) {
+    const char *colon = strchr(line, ':');
+    lua_pushlstring(L, line, (size_t)(colon - line));
+    lua_pushstring(L, colon + 2);
+    lua_rawset(L, -3);
+  }
+  lua_setfield(L, -2, "headers");
+  return 1;
+}
+
+/* An answer that came by another way; freed like everything else that Lua can forget. */
+static struct answer *push_response(lua_State *L) {
+  struct answer *response = lua_newuserdata(L, sizeof *response);
+  memset(response, 0, sizeof *response);
+  luaL_getmetatable(L, RESPONSE_TYPE);
+  lua_setmetatable(L, -2);
+  return response;
+}
+
+static int response_gc(lua_State *L) {
+  answer_free(luaL_checkudata(L, 1, RESPONSE_TYPE));
+  return 0;
+}
+
+/* core.read_response(operation, status, headers, body) */
+static int read_response(lua_State *L) {
+  const struct operation *operation = operation_check(L, 1);
+  long status = (long)luaL_checknumber(L, 2);
+  size_t size = 0;
+  if (!lua_isnoneornil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
+  const char *body = luaL_optlstring(L, 4, "", &size);
+  lua_settop(L, 4);
+  struct answer *response = push_response(L);
+  response->status = status;
+  size_t limit = status >= 200 && status <= 299 ? SUCCESS_LIMIT : ERROR_LIMIT;
+  response->body_truncated = size > limit;
+  buffer_add(&response->body, body, size < limit ? size : limit);
+  if (lua_istable(L, 3)) {
+    lua_pushnil(L);
+    while (lua_next(L, 3) != 0) {
+      if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) {
+        buffer_format(&response->headers, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
+        buffer_add(&response->headers, "", 1);
+      }
+      lua_pop(L, 1);
+    }
+  }
+  return response_push_result(L, operation, response, NULL);
+}
+
+/* Pushes the engine that all calls of one Lua state share, and with it their connections. (+1) */
+static void push_shared_engine(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_call(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
+}
+
+/* core.<operation>(params, options): one attempt, blocking. */
+static int call_operation(lua_State *L) {
+  const struct operation *operation = &model_operations[lua_tointeger(L, lua_upvalueindex(1))];
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  int count = settings_push_kept(L, 2);
+  if (count != 1) return count;
+  int settings = lua_gettop(L);
+  count = push_request(L, operation, 1, settings);
+  if (count != 1) return count;
+  int exchange = lua_gettop(L);
+  push_shared_engine(L);
+  count = send_request(L, exchange, exchange + 1, 0, 1, 1);
+  if (count == 0) {
+    core_exchange_run(L, exchange);
+    count = core_exchange_result(L, exchange);
+  }
+  core_exchange_release(L, exchange);
+  return count;
+}
+
+static void add_operations(lua_State *L) {
+  for (int i = 0; model_operations[i].name != NULL; i++) {
+    lua_pushinteger(L, i);
+    lua_getfield(L, -2, "engine");
+    lua_pushcclosure(L, call_operation, 2);
+    lua_setfield(L, -2, model_operations[i].method);
+  }
+}
+
+/* core.operations(): every operation's names. */
+static int operations(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; model_operations[i].name != NULL; i++) {
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, model_operations[i].name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, model_operations[i].method);
+    lua_setfield(L, -2, "method");
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+void core_request_open(lua_State *L) {
+  static const luaL_Reg functions[] = {{"request", new_request},
+                                       {"build_request", build_request},
+                                       {"read_response", read_response},
+                                       {"operations", operations},
+                                       {NULL, NULL}};
+  luaL_newmetatable(L, RESPONSE_TYPE);
+  lua_pushcfunction(L, response_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+  add_operations(L);
+}

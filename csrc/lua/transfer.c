@@ -1,0 +1,267 @@
+/* Transfers for Lua; see core_transfer.h. */
+#include "lua/transfer.h"
+#include "lua/engine.h"
+#include "lua/exchange.h"
+#include "lua/files.h"
+#include "http/url.h"
+#include "http/engine.h"
+#include "lua/settings.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* AWS's model allows 2000 characters; what is far beyond is no presigned URL. */
+enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
+
+/* What a memory download may hold where the caller sets no limit: AWS's largest attachment is
+ * 100 MB. */
+#define MEMORY_LIMIT (1024.0 * 1024 * 1024)
+
+/* Up to here a double holds every whole number. */
+#define LARGEST_WHOLE 9007199254740992.0
+
+/* The new exchange is on top of the stack wherever a field is read. */
+
+/* The string of a field, or NULL; it lives as long as the fields do. */
+static const char *text_field(lua_State *L, const char *name) {
+  lua_getfield(L, 2, name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s must be a string", name);
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+/* The same, for as long as the exchange lives. */
+static const char *kept_field(lua_State *L, const char *name, enum anchor what) {
+  const char *text = text_field(L, name);
+  lua_getfield(L, 2, name);
+  compat_setvalue(L, -2, (int)what);
+  return text;
+}
+
+static double number_field(lua_State *L, const char *name, double otherwise) {
+  lua_getfield(L, 2, name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
+    luaL_error(L, "%s must be a number", name);
+  double number = lua_isnil(L, -1) ? otherwise : (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
+static off_t whole_field(lua_State *L, const char *name, double least, double otherwise) {
+  double number = number_field(L, name, otherwise);
+  bool fits = number >= least && number <= LARGEST_WHOLE;
+  if (!fits || (double)(off_t)number != number) luaL_error(L, "%s must be a whole number", name);
+  return (off_t)number;
+}
+
+static void refuse_url(struct fault *fault, const char *problem) {
+  fault_set(fault, "protocol", "UnsafeUrl", "the presigned URL cannot be used: %s", problem);
+}
+
+/* The URL must be as safe as the endpoint that handed it out. */
+static const char *read_url(lua_State *L, struct handle *h, const struct transport *transport) {
+  lua_getfield(L, 2, "url");
+  bool text = lua_type(L, -1) == LUA_TSTRING;
+  bool whole = text && strlen(lua_tostring(L, -1)) == lua_rawlen(L, -1);
+  lua_pop(L, 1);
+  if (!whole) {
+    refuse_url(&h->x.fault, text ? "it holds what no URL may hold" : "it is no text");
+    return "";
+  }
+  const char *url = kept_field(L, "url", ANCHOR_URL);
+  bool allow_http = transport->allow_insecure && !transport->https;
+  const char *problem = url_parse(url, LONGEST_URL, allow_http, &h->x.url);
+  if (problem == NULL && transport->https && strncmp(url, "https:", 6) != 0)
+    problem = "it must be https, as the endpoint is";
+  if (problem != NULL) refuse_url(&h->x.fault, problem);
+  return url;
+}
+
+static const char *read_method(lua_State *L) {
+  const char *method = text_field(L, "method");
+  if (method != NULL && strcmp(method, "PUT") == 0) return "PUT";
+  if (method == NULL || strcmp(method, "GET") != 0)
+    luaL_error(L, "the method of a transfer is PUT or GET");
+  return "GET";
+}
+
+/* Headers that would contradict how the engine frames the message, or leak where it goes. */
+static bool is_ours(const char *name) {
+  static const char *const names[] = {"Transfer-Encoding", "Expect",     "Connection",       "Host",
+                                      "Upgrade",           "Keep-Alive", "Proxy-Connection", "TE",
+                                      "Trailer",           "Range",      "If-Match",         NULL};
+  for (size_t i = 0; names[i] != NULL; i++) {
+    if (text_equal_nocase(names[i], name)) return true;
+  }
+  return false;
+}
+
+/* Whether a Content-Length that came with the URL is the body's. */
+static bool is_length(const char *text, off_t size) {
+  char *end;
+  if (*text < '0' || *text > '9') return false;
+  return strtoll(text, &end, 10) == (long long)size && *end == '\0';
+}
+
+/* Adds the header whose name and value are on top of the stack. */
+static void add_header(lua_State *L, struct handle *h) {
+  struct fault *fault = &h->x.fault;
+  size_t name_size, value_size;
+  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+    fault_set(fault, "protocol", "UnsafeHeader", "a header to include is no string");
+    return;
+  }
+  const char *name = lua_tolstring(L, -2, &name_size), *value = lua_tolstring(L, -1, &value_size);
+  if (!text_is_header_name(name, name_size)) {
+    fault_set(fault, "protocol", "UnsafeHeader", "a header to include has no valid name");
+  } else if (!text_is_header_value(value, value_size)) {
+    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s holds a control character",
+              name);
+  } else if (is_ours(name)) {
+    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s cannot be included", name);
+  } else if (text_equal_nocase(name, "Content-Length")) {
+    if (!is_length(value, h->x.size))
+      fault_set(fault, "protocol", "ContentLengthMismatch",
+                "the store expects %.40s bytes, but there are %lld", value, (long long)h->x.size);
+  } else {
+    buffer_add_text(&h->headers, name);
+    /* libcurl takes "Name:" as "do not send", and "Name;" as an empty value. */
+    buffer_add_text(&h->headers, value_size > 0 ? ": " : ";");
+    buffer_add(&h->headers, value, value_size + 1);
+  }
+}
+
+/* Adds the User-Agent, unless the headers to include have one. */
+static void add_agent(struct handle *h, const char *agent) {
+  static const char name[] = "User-Agent";
+  size_t length = sizeof name - 1;
+  const char *line = buffer_text(&h->headers), *end = line + h->headers.size;
+  for (; line < end; line += strlen(line) + 1) {
+    bool same = strncasecmp(line, name, length) == 0;
+    if (same && (line[length] == ':' || line[length] == ';')) return;
+  }
+  buffer_format(&h->headers, "%s: %s", name, agent);
+  buffer_add(&h->headers, "", 1);
+}
+
+static void read_headers(lua_State *L, struct handle *h, const char *agent) {
+  lua_getfield(L, 2, "headers");
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+      add_header(L, h);
+      lua_pop(L, 1);
+    }
+  } else if (!lua_isnil(L, -1)) {
+    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are no map");
+  }
+  lua_pop(L, 1);
+  add_agent(h, agent);
+  const char *etag = text_field(L, "etag");
+  if (h->x.offset > 0) {
+    buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.offset);
+    buffer_add(&h->headers, "", 1);
+  }
+  if (etag != NULL && !text_is_header_value(etag, strlen(etag))) {
+    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the ETag holds a control character");
+  } else if (etag != NULL) {
+    buffer_format(&h->headers, "If-Match: %s", etag);
+    buffer_add(&h->headers, "", 1);
+  }
+  buffer_add(&h->headers, "", 1);
+}
+
+/* Moves the value on top of the stack to what the exchange below it keeps. */
+static void keep_body(lua_State *L) {
+  lua_insert(L, -2);
+  core_exchange_keep(L, -2, ANCHOR_BODY);
+  lua_remove(L, -2);
+}
+
+/* Where a PUT's bytes come from. */
+static void read_source(lua_State *L, struct handle *h) {
+  lua_getfield(L, 2, "source");
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    size_t size;
+    h->x.request.body = lua_tolstring(L, -1, &size);
+    h->x.request.body_size = size;
+    h->x.upload = UPLOAD_MEMORY;
+    h->x.size = (off_t)size;
+  } else if (!lua_isnil(L, -1)) {
+    h->x.source = core_file_source(L, -1);
+    h->x.upload = UPLOAD_FILE;
+    h->x.size = h->x.source->size;
+  } else {
+    h->x.upload = UPLOAD_FED;
+    h->x.size = whole_field(L, "size", 1, 0);
+  }
+  keep_body(L);
+}
+
+/* Where a GET's bytes go. */
+static void read_sink(lua_State *L, struct handle *h) {
+  h->x.offset = whole_field(L, "offset", 0, 0);
+  h->x.request.success_limit = (size_t)whole_field(L, "limit", 0, MEMORY_LIMIT);
+  lua_getfield(L, 2, "sink");
+  if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "drain") == 0) {
+    h->x.download = DOWNLOAD_DRAINED;
+  } else if (!lua_isnil(L, -1)) {
+    h->x.download = DOWNLOAD_FILE;
+    h->x.sink = core_file_sink(L, -1);
+  }
+  keep_body(L);
+}
+
+/* What is left of a deadline; without one, 0. None left is a fault. */
+static double read_timeout(lua_State *L, struct handle *h) {
+  double timeout = number_field(L, "timeout", 0);
+  lua_getfield(L, 2, "timeout");
+  bool given = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (given && !(timeout > 0))
+    fault_set(&h->x.fault, "timeout", "OPERATION_TIMEDOUT", "no time is left to begin (timeout)");
+  return timeout;
+}
+
+/* Hands what the fields describe to the engine. */
+static int begin(lua_State *L, struct engine *engine, struct handle *h,
+                 const struct transport *transport, double timeout) {
+  struct http_request request = h->x.request;
+  request.headers = buffer_text(&h->headers);
+  if (h->headers.failed || !exchange_begin(&h->x, &request, transport, timeout))
+    return luaL_error(L, "out of memory");
+  h->x.is_transfer = true;
+  return engine_add(engine, &h->x) ? 1 : core_exchange_failure(L, h);
+}
+
+int core_transfer(lua_State *L) {
+  struct engine *engine = core_engine_open_at(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "settings");
+  const struct settings *settings = settings_check(L, 3);
+  struct handle *h = core_exchange_new(L);
+  core_exchange_keep(L, 1, ANCHOR_ENGINE);
+  core_exchange_keep(L, 3, ANCHOR_SETTINGS);
+  h->operation = kept_field(L, "operation", ANCHOR_OPERATION);
+  h->step = kept_field(L, "step", ANCHOR_STEP);
+  h->x.request = (struct http_request){.method = read_method(L),
+                                       .headers = "",
+                                       .error_limit = ANSWER_LIMIT,
+                                       .success_limit = ANSWER_LIMIT};
+  const char *url = read_url(L, h, &settings->transport);
+  h->x.request.url = h->x.request.secrets.url = url;
+  double timeout = read_timeout(L, h);
+  if (strcmp(h->x.request.method, "PUT") == 0) {
+    read_source(L, h);
+  } else {
+    read_sink(L, h);
+  }
+  read_headers(L, h, buffer_text(&settings->user_agent));
+  if (h->x.fault.kind != NULL) return core_exchange_failure(L, h);
+  return begin(L, engine, h, &settings->transport, timeout);
+}

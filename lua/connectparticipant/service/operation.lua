@@ -1,0 +1,57 @@
+-- One operation of the service as a job: its request is built once, and sent until it succeeds or
+-- may not be sent again.
+
+local attempt = require "connectparticipant.service.attempt"
+local core = require "connectparticipant.core"
+
+local operation = {}
+
+local function send(job, call, timeout)
+  local client, attempt_number = call.client, job.attempt
+  local most = client.config.max_attempts
+  return job.request:send(client.engine, timeout, attempt_number,
+    most > attempt_number and most or attempt_number)
+end
+
+--- Builds the request of an operation, as an exchange that can be sent as often as needed:
+-- ClientToken and invocation id are settled with it.
+---@param client table
+---@param name string AWS's
+---@param params table
+---@param step? string of a flow
+---@return userdata|nil request
+---@return connectparticipant.Error|nil err
+function operation.request(client, name, params, step)
+  local request, err = core.request(name, params, client.settings)
+  if not request then err.step = step end
+  return request, err
+end
+
+--- Sends a request that was built before; it is spent when this succeeds.
+---@param call connectparticipant.Call
+---@param name string
+---@param request userdata
+---@param step? string
+---@param done_code? string see connectparticipant.Job
+---@return table|nil result
+---@return connectparticipant.Error|nil err
+function operation.send(call, name, request, step, done_code)
+  return attempt.run(call, {
+    operation = name, step = step, request = request, send = send, done_code = done_code,
+  })
+end
+
+--- Builds and sends.
+---@param call connectparticipant.Call
+---@param name string
+---@param params table
+---@param step? string
+---@return table|nil result
+---@return connectparticipant.Error|nil err
+function operation.run(call, name, params, step)
+  local request, err = operation.request(call.client, name, params, step)
+  if not request then return nil, err end
+  return operation.send(call, name, request, step)
+end
+
+return operation
