@@ -45,10 +45,7 @@ local CLOCK = { now = core.now, time = core.time, random = core.random }
 ---@param clock? { now: function, time: function, random: function } for specs
 ---@return connectparticipant.Client
 function Client.new(given, clock)
-  given = given == nil and {} or given
-  options_of.check(given, "connectparticipant.new", 3)
-  local options = {}
-  for name, value in pairs(given) do options[name] = value end
+  local options = options_of.read(given == nil and {} or given, "connectparticipant.new", 3)
   clock = clock or CLOCK
   local engine = core.engine()
   return setmetatable({
@@ -98,9 +95,10 @@ function Client:prepare()
   if not resolved then return failure.configuration(problem) end
   local settings, err = settings_of(resolved)
   if not settings then return err end
-  if self.options.shared_dict then
+  local shared_dict = self.options.pace and self.options.pace.shared_dict
+  if shared_dict then
     local place
-    place, problem = require("connectparticipant.pace.shared").open(self.options.shared_dict)
+    place, problem = require("connectparticipant.pace.shared").open(shared_dict)
     if not place then return failure.configuration(problem) end
     self.quota = retry.quota(place.tokens)
     self.pace = pace.new(self.loop.clock.now, place.store)

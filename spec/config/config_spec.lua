@@ -57,6 +57,16 @@ describe("a setting", function()
     assert.equal("/ca", resolved({}, { AWS_CA_BUNDLE = "/ca" }).ca_file)
   end)
 
+  it("may be a retry mode in AWS's words", function()
+    assert.equal("standard", resolved({}, {}).retry_mode)
+    assert.equal("adaptive", resolved({}, { AWS_RETRY_MODE = "Adaptive" }).retry_mode)
+    assert.equal("standard", resolved({}, { AWS_RETRY_MODE = "legacy" }).retry_mode)
+    assert.equal("adaptive", resolved({}, HOME, "[default]\nretry_mode = adaptive\n").retry_mode)
+    assert.equal("standard", resolved({ retry_mode = "standard" },
+      { AWS_RETRY_MODE = "adaptive" }).retry_mode)
+    refused({}, { AWS_RETRY_MODE = "fast" }, nil, "AWS_RETRY_MODE must be standard or adaptive")
+  end)
+
   it("may be a region as AWS's JavaScript SDK has it", function()
     local result = resolved({ region = "fips-us-east-1" })
     assert.equal("us-east-1", result.region)
@@ -159,7 +169,7 @@ describe("a broken file", function()
 
   it("is not looked at when nothing is missing", function()
     local options = { region = "a-b-1", endpoint = "https://x", use_fips = false, app_id = "",
-      use_dualstack = false, ca_file = "/ca", max_attempts = 1 }
+      use_dualstack = false, ca_file = "/ca", max_attempts = 1, retry_mode = "standard" }
     local watched = world(HOME)
     watched.open = function() error "the file was read" end
     assert.equal("a-b-1", config.resolve(options, watched).region)

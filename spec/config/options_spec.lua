@@ -41,7 +41,8 @@ describe("the options of new", function()
       connect_timeout = { 0, -1, "1", 0 / 0, 1 / 0 }, timeout = { 0 }, stall_timeout = { {} },
       ca_file = { 1 }, proxy = { false }, app_id = { 1 }, logger = { "print", {} },
       driver = { "nginx", {}, { wait = print }, { wait = 1, sleep = print } },
-      allow_insecure = { 1 },
+      allow_insecure = { 1 }, retry_mode = { "fast", "", 1 }, pace = { "one", 1 },
+      shared_dict = { "", 1 },
     }
     for name, values in pairs(wrong) do
       for _, value in ipairs(values) do
@@ -58,14 +59,48 @@ describe("the options of new", function()
       use_dualstack = false, max_attempts = 1, connect_timeout = 0.5, timeout = 1e6,
       stall_timeout = 2, ca_file = "ca.pem", proxy = "", app_id = "a", logger = callable,
       driver = { wait = print, sleep = callable }, allow_insecure = false,
+      retry_mode = "adaptive", pace = { shared_dict = "d", instance = "i" }, shared_dict = "d",
     })
   end)
 
   it("are taken by value", function()
-    local options = { max_attempts = 2 }
+    local options = { max_attempts = 2, pace = { instance = "one" } }
     local client = participant.new(options)
-    options.max_attempts = 9
+    options.max_attempts, options.pace.instance = 9, "two"
     assert.equal(2, client.options.max_attempts)
+    assert.equal("one", client.options.pace.instance)
+  end)
+
+  it("are strings without a NUL", function()
+    for _, name in ipairs { "region", "endpoint", "profile", "ca_file", "proxy", "app_id",
+      "shared_dict" } do
+      local problem = raised_by(new, { [name] = "a\0b" })
+      local wanted = ("option '%s' must not hold a NUL"):format(name)
+      assert.truthy(problem:find(wanted, 1, true), problem)
+    end
+  end)
+
+  it("share a pace by a dictionary, for an instance", function()
+    assert.same({ shared_dict = "d" }, new({ shared_dict = "d" }).options.pace)
+    assert.same({ shared_dict = "d", instance = "i" },
+      new({ shared_dict = "d", pace = { instance = "i" } }).options.pace)
+    assert.is_nil(new({ pace = {} }).options.pace)
+    local wrong = {
+      ["unknown option 'pace.instanse' (did you mean 'pace.instance'?)"] = { instanse = "i" },
+      ["option 'pace.shared_dict' must be a string that is not empty"] = { shared_dict = "" },
+      ["option 'pace.instance' must not hold a NUL"] = { instance = "\0" },
+      ["options must have names only"] = { "d" },
+    }
+    for problem, pace in pairs(wrong) do
+      local raised = raised_by(new, { pace = pace })
+      assert.truthy(raised:find(problem, 1, true), raised)
+    end
+    assert.truthy(raised_by(new, { shared_dict = "d", pace = { shared_dict = "e" } })
+      :find("options 'shared_dict' and 'pace.shared_dict' differ", 1, true))
+  end)
+
+  it("count the legacy retry mode as the standard one", function()
+    assert.equal("standard", new({ retry_mode = "legacy" }).options.retry_mode)
   end)
 end)
 

@@ -9,8 +9,8 @@ local config = {}
 local LARGEST_FILE = 1024 * 1024
 
 local DEFAULTS = {
-  max_attempts = 3, connect_timeout = 10, stall_timeout = 30, use_fips = false,
-  use_dualstack = false, allow_insecure = false,
+  max_attempts = 3, retry_mode = "standard", connect_timeout = 10, stall_timeout = 30,
+  use_fips = false, use_dualstack = false, allow_insecure = false,
 }
 
 -- What only code can set.
@@ -29,6 +29,15 @@ local function attempts(text)
     return nil, "must be a whole number from 1 on"
   end
   return number
+end
+
+-- AWS's modes. The legacy one differs from the standard one only in what is long gone.
+local MODES = { standard = "standard", adaptive = "adaptive", legacy = "standard" }
+
+local function mode(text)
+  local known = MODES[text:lower()]
+  if not known then return nil, "must be standard or adaptive" end
+  return known
 end
 
 local function label(text)
@@ -50,6 +59,7 @@ local SETTINGS = {
   { "use_dualstack", { "AWS_USE_DUALSTACK_ENDPOINT" }, "use_dualstack_endpoint", boolean },
   { "ca_file", { "AWS_CA_BUNDLE" }, "ca_bundle" },
   { "max_attempts", { "AWS_MAX_ATTEMPTS" }, "max_attempts", attempts },
+  { "retry_mode", { "AWS_RETRY_MODE" }, "retry_mode", mode },
   { "app_id", { "AWS_SDK_UA_APP_ID" }, "sdk_ua_app_id" },
 }
 

@@ -8,10 +8,11 @@ local options = {}
 ---@class connectparticipant.Options every one may be left out
 ---@field region? string else AWS_REGION, AWS_DEFAULT_REGION, then the profile's
 ---@field endpoint? string a URL instead of the region's; http only to loopback
----@field profile? string of AWS's shared config file
+---@field profile? string of AWS's shared config and credentials files
 ---@field use_fips? boolean
 ---@field use_dualstack? boolean
 ---@field max_attempts? integer attempts of a request in all; 3
+---@field retry_mode? "standard"|"adaptive"|"legacy" legacy counts as standard
 ---@field connect_timeout? number seconds; 10
 ---@field timeout? number seconds for a whole call, over all attempts and waits; none
 ---@field stall_timeout? number seconds in which at least something must move; 30
@@ -21,19 +22,27 @@ local options = {}
 ---@field driver? "blocking"|"ngx"|connectparticipant.Driver
 ---@field logger? fun(event: table) told of every attempt; what it raises goes on to the caller
 ---@field allow_insecure? boolean allows http to other hosts
+---@field pace? connectparticipant.PaceOptions what this client's pace is shared with
+---@field shared_dict? string short for `pace = { shared_dict = NAME }`
+
+---@class connectparticipant.PaceOptions
 ---@field shared_dict? string nginx's dictionary in which all workers keep one pace and retry quota
+---@field instance? string names the Amazon Connect instance, whose limits AWS's are; else the
+-- endpoint stands for it
 
 ---@class connectparticipant.Driver how a host waits
 ---@field wait fun(engine: userdata, seconds: number) until the engine can go on, at most so long
 ---@field sleep fun(seconds: number)
 
 local TYPES = {
-  region = "string", endpoint = "string", profile = "string", use_fips = "boolean",
-  use_dualstack = "boolean", max_attempts = "count", connect_timeout = "seconds",
-  timeout = "seconds", stall_timeout = "seconds", ca_file = "string", proxy = "string",
-  app_id = "string", driver = "driver", logger = "function", allow_insecure = "boolean",
-  shared_dict = "string",
+  region = "text", endpoint = "text", profile = "text", use_fips = "boolean",
+  use_dualstack = "boolean", max_attempts = "count", retry_mode = "mode",
+  connect_timeout = "seconds", timeout = "seconds", stall_timeout = "seconds", ca_file = "text",
+  proxy = "text", app_id = "text", driver = "driver", logger = "function",
+  allow_insecure = "boolean", pace = "table", shared_dict = "name",
 }
+
+local PACE_TYPES = { shared_dict = "name", instance = "name" }
 
 local MAP_TYPES = { concurrency = "count" }
 
@@ -43,8 +52,6 @@ local function names_of(types)
   table.sort(names)
   return names
 end
-
-local NAMES, MAP_NAMES = names_of(TYPES), names_of(MAP_TYPES)
 
 --- Whether a value can be called.
 function options.is_callable(value)
@@ -59,56 +66,97 @@ local function is_driver(value)
     and options.is_callable(value.sleep)
 end
 
+local MODES = { standard = true, adaptive = true, legacy = true }
+
 local RANGES = {
   seconds = { "a number of seconds above 0", function(value)
     return type(value) == "number" and value > 0 and value < math.huge
   end },
-  count = { "a whole number from 1 on", function(value)
+  count = { "a whole number from 1 to 2147483647", function(value)
     return type(value) == "number" and value >= 1 and value % 1 == 0 and value < 2 ^ 31
+  end },
+  mode = { '"standard", "adaptive" or "legacy"', function(value) return MODES[value] end },
+  name = { "a string that is not empty", function(value)
+    return type(value) == "string" and value ~= ""
   end },
   driver = { '"blocking", "ngx", or a table with the functions wait and sleep', is_driver },
   ["function"] = { "a function", options.is_callable },
 }
 
-local function problem_of(name, value, types, names)
-  local wanted = types[name]
+-- What is wrong with a value, without the name of what it belongs to; nil if nothing is.
+local function problem_of_value(value, wanted)
+  local range = RANGES[wanted]
+  if range and not range[2](value) then return "must be " .. range[1] end
+  local kind = wanted == "text" and "string" or wanted
+  if not range and type(value) ~= kind then
+    return ("must be a %s, not a %s"):format(kind, type(value))
+  end
+  if type(value) == "string" and value:find("\0", 1, true) then return "must not hold a NUL" end
+end
+
+local function problem_of(name, value, types, prefix)
   if type(name) ~= "string" then
     return ("options must have names only, not a %s as key"):format(type(name))
   end
+  local wanted = types[name]
   if not wanted then
-    local meant = core.suggest(name, names)
-    return ("unknown option '%s'%s"):format(name,
-      meant and (" (did you mean '%s'?)"):format(meant) or "")
+    local meant = core.suggest(name, names_of(types))
+    return ("unknown option '%s%s'%s"):format(prefix, name,
+      meant and (" (did you mean '%s%s'?)"):format(prefix, meant) or "")
   end
-  local range = RANGES[wanted]
-  if range and not range[2](value) then
-    return ("option '%s' must be %s"):format(name, range[1])
-  elseif not range and type(value) ~= wanted then
-    return ("option '%s' must be a %s, not a %s"):format(name, wanted, type(value))
-  end
+  local problem = problem_of_value(value, wanted)
+  return problem and ("option '%s%s' %s"):format(prefix, name, problem)
 end
 
-local function check(given, types, names, who, level)
+local function check(given, types, who, level, prefix)
   if type(given) ~= "table" then
     error(("%s: options must be a table, not a %s"):format(who, type(given)), level + 1)
   end
   for name, value in pairs(given) do
-    local problem = problem_of(name, value, types, names)
+    local problem = problem_of(name, value, types, prefix or "")
     if problem then error(("%s: %s"):format(who, problem), level + 1) end
   end
 end
 
---- Raises unless these can be options of `new`.
+-- A table of its own, with `shared_dict` in its place within `pace`.
+local function pace_of(given, who, level)
+  local pace = { shared_dict = given.shared_dict }
+  for name, value in pairs(given.pace or {}) do
+    if pace[name] and pace[name] ~= value then
+      error(("%s: options 'shared_dict' and 'pace.shared_dict' differ"):format(who), level + 1)
+    end
+    pace[name] = value
+  end
+  return next(pace) and pace or nil
+end
+
+--- What is wrong with a value for an option of `new` or `map`, "must be …", or nil.
+---@param name string an option that exists
+---@param value any
+---@return string|nil
+function options.problem(name, value)
+  return problem_of_value(value, TYPES[name] or MAP_TYPES[name])
+end
+
+--- The options of `new`, taken by value: `shared_dict` is within `pace`, and the legacy mode is the
+-- standard one. Raises unless they are right.
 ---@param given any
 ---@param who string for the message
 ---@param level integer as for `error`
-function options.check(given, who, level)
-  check(given, TYPES, NAMES, who, level + 1)
+---@return table
+function options.read(given, who, level)
+  check(given, TYPES, who, level + 1)
+  if given.pace then check(given.pace, PACE_TYPES, who, level + 1, "pace.") end
+  local read = {}
+  for name, value in pairs(given) do read[name] = value end
+  read.pace, read.shared_dict = pace_of(given, who, level + 1), nil
+  if read.retry_mode == "legacy" then read.retry_mode = "standard" end
+  return read
 end
 
---- The same for `map` and `upload_attachments`.
+--- Raises unless these can be options of `map` and `upload_attachments`.
 function options.check_map(given, who, level)
-  check(given, MAP_TYPES, MAP_NAMES, who, level + 1)
+  check(given, MAP_TYPES, who, level + 1)
 end
 
 return options
