@@ -1,19 +1,19 @@
 -- A client: its options, its engine, and its methods. What a method does is in the module of its
--- name; how it is run, and cleaned up after, in `call`.
+-- name; how it is run, and cleaned up after, in `run.job`.
 
-local call = require "connectparticipant.run.job"
+local job = require "connectparticipant.run.job"
 local config = require "connectparticipant.config"
 local core = require "connectparticipant.core"
 local download = require "connectparticipant.attachment.download"
 local driver = require "connectparticipant.driver"
 local failure = require "connectparticipant.error"
 local loop = require "connectparticipant.run.loop"
-local many = require "connectparticipant.run.map"
+local map_of = require "connectparticipant.run.map"
 local operation = require "connectparticipant.service.operation"
 local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
 local retry = require "connectparticipant.pace.retry"
-local scan = require "connectparticipant.attachment.wait"
+local wait = require "connectparticipant.attachment.wait"
 local transcript = require "connectparticipant.service.transcript"
 local upload = require "connectparticipant.attachment.upload"
 
@@ -121,7 +121,7 @@ for _, entry in ipairs(core.operations()) do
   local name, method = entry.name, entry.method
   Client[method] = function(self, params)
     check(self, method, params)
-    return call.run(self, operation.run, name, params)
+    return job.run(self, operation.run, name, params)
   end
 end
 
@@ -135,7 +135,7 @@ end
 ---@return connectparticipant.Error|nil err `step` tells where it failed
 function Client:upload_attachment(params)
   check(self, "upload_attachment", params)
-  return call.run(self, upload.run, params)
+  return job.run(self, upload.run, params)
 end
 
 --- Downloads an attachment into `path` (which appears only when all is there), `file` (a handle),
@@ -147,7 +147,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:download_attachment(params)
   check(self, "download_attachment", params)
-  return call.run(self, download.run, params)
+  return job.run(self, download.run, params)
 end
 
 --- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected.
@@ -156,7 +156,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:wait_for_attachment(params)
   check(self, "wait_for_attachment", params)
-  return call.run(self, scan.run, params)
+  return job.run(self, wait.run, params)
 end
 
 --- Iterates over the items of all pages of a transcript. An error ends the iteration, and is raised
@@ -177,7 +177,7 @@ end
 
 -- What cannot even begin fails for each item.
 local function map(self, list, fn, concurrency)
-  local results, errors = call.run(self, many.map, list, fn, concurrency)
+  local results, errors = job.run(self, map_of.run, list, fn, concurrency)
   if results then return results, errors end
   local all = {}
   for index = 1, #list do all[index] = errors end

@@ -36,7 +36,7 @@ local NAMES = members.names(KINDS)
 ---@field progress? connectparticipant.Progress
 
 -- Everything that is wrong with the parameters in one error, and the sink before anything is sent.
-local function make_plan(call, params)
+local function make_plan(job, params)
   local problems = members.problems(params, KINDS, NAMES, "download_attachment")
   local given = members.given(params, sink.NAMES)
   if #given > 1 then
@@ -47,24 +47,24 @@ local function make_plan(call, params)
     ConnectionToken = params.ConnectionToken, AttachmentId = params.AttachmentId,
     UrlExpiryInSeconds = params.UrlExpiryInSeconds,
   }
-  local request, err = operation.request(call.client, GET, get, "get")
+  local request, err = operation.request(job.client, GET, get, "get")
   if #problems == 0 and err then return nil, err end
   if err then problems[#problems + 1] = err.message end
   if #problems > 0 then return nil, failure.validation(problems, GET, "get") end
   local into
   into, err = sink.open(params)
   if not into then return nil, err end
-  call:hold(into, "discard")
+  job:hold(into, "discard")
   return { params = params, get = get, request = request, sink = into }
 end
 
-local function ask(call, plan)
+local function ask(job, plan)
   local request, err = plan.request, nil
   plan.request = nil
-  if not request then request, err = operation.request(call.client, GET, plan.get, "get") end
+  if not request then request, err = operation.request(job.client, GET, plan.get, "get") end
   if not request then return nil, err end
   local got
-  got, err = operation.send(call, GET, request, "get")
+  got, err = operation.send(job, GET, request, "get")
   if not got then return nil, err end
   local size = got.AttachmentSizeInBytes
   if not got.Url or not size then
@@ -75,7 +75,7 @@ local function ask(call, plan)
   end
   plan.size = size
   plan.progress = plan.progress
-    or progress.new(plan.params.on_progress, size, call.loop.clock.now)
+    or progress.new(plan.params.on_progress, size, job.loop.clock.now)
   return got
 end
 
@@ -84,20 +84,20 @@ local function wrong_size(plan)
     ("%.0f bytes have arrived, not the %.0f promised"):format(plan.sink:size(), plan.size), WHERE)
 end
 
--- The GET as a job; see connectparticipant.Job.
+-- The GET as a work; see connectparticipant.Work.
 local Get = {}
 Get.__index = Get
 
-function Get:send(call, timeout)
+function Get:send(job, timeout)
   local plan = self.plan
-  return call.client.engine:transfer {
+  return job.client.engine:transfer {
     method = "GET", url = self.got.Url, sink = plan.sink:target(), offset = plan.sink:size(),
-    etag = plan.etag, settings = call.client.settings, timeout = timeout,
+    etag = plan.etag, settings = job.client.settings, timeout = timeout,
     operation = GET, step = "get",
   }
 end
 
-local function receive(self, call, exchange)
+local function receive(self, job, exchange)
   local plan = self.plan
   local into, told, now = plan.sink, plan.progress, self.clock.now
   local state = exchange:state()
@@ -106,7 +106,7 @@ local function receive(self, call, exchange)
     if state == "have_data" then err = into:take(exchange:drain()) end
     if err then return err end
     if into:size() > plan.size then return wrong_size(plan) end
-    if state == "run" then call:await(exchange, told:moment() or now() + LOOK) end
+    if state == "run" then job:await(exchange, told:moment() or now() + LOOK) end
     if not told:report(into:size()) then
       return failure.cancelled("on_progress returned false", WHERE)
     end
@@ -114,9 +114,9 @@ local function receive(self, call, exchange)
   end
 end
 
-function Get:drive(call, exchange)
+function Get:drive(job, exchange)
   local plan = self.plan
-  local err = receive(self, call, exchange)
+  local err = receive(self, job, exchange)
   local etag, range = exchange:header("etag"), exchange:header("content-range")
   local total = range and tonumber(range:match("/(%d+)$"))
   -- Not every cache honours If-Match; what goes on must be the object that began.
@@ -151,29 +151,29 @@ function Get:verdict(err)
 end
 
 -- Fetches the bytes; the third value tells that another URL could help.
-local function fetch(call, plan, got)
-  local clock = call.loop.clock
-  local job = setmetatable({
+local function fetch(job, plan, got)
+  local clock = job.loop.clock
+  local work = setmetatable({
     operation = GET, step = "get", pace = "GET", plan = plan, got = got, clock = clock,
     since = clock.now(),
   }, Get)
-  local result, err = attempt.run(call, job)
+  local result, err = attempt.run(job, work)
   if result then return result end
-  return nil, err, job.has_expired or expiry.is_error(err)
+  return nil, err, work.has_expired or expiry.is_error(err)
 end
 
-local function fetch_all(call, plan)
+local function fetch_all(job, plan)
   for number = 1, MOST_URLS do
-    local got, err = ask(call, plan)
+    local got, err = ask(job, plan)
     if not got then return nil, err end
-    local result, problem, expired = fetch(call, plan, got)
+    local result, problem, expired = fetch(job, plan, got)
     if result then return result end
     if not expired or number == MOST_URLS then return nil, problem end
   end
 end
 
-local function transfer(call, plan)
-  local result, err = fetch_all(call, plan)
+local function transfer(job, plan)
+  local result, err = fetch_all(job, plan)
   if not result then return nil, err end
   if plan.sink:size() ~= plan.size then return nil, wrong_size(plan) end
   if not plan.progress:finish() then
@@ -186,15 +186,15 @@ local function transfer(call, plan)
 end
 
 --- Downloads one attachment.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@param params table
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
-function download.run(call, params)
-  local plan, err = make_plan(call, params)
+function download.run(job, params)
+  local plan, err = make_plan(job, params)
   if not plan then return nil, err end
   local result
-  result, err = transfer(call, plan)
+  result, err = transfer(job, plan)
   if not result then
     err.attachment_id = err.attachment_id or params.AttachmentId
     return nil, err

@@ -75,22 +75,22 @@ function Source:can_repeat()
   return not self.begun
 end
 
-local function no_data(self, call)
+local function no_data(self, job)
   self.empty = self.empty + 1
   if self.empty >= MOST_EMPTY then
     return failure.source("NoProgress",
       ("read had no data %d times in a row"):format(MOST_EMPTY), WHERE)
   end
-  call:sleep(math.min(self.empty / 1000, LONGEST_PAUSE))
+  job:sleep(math.min(self.empty / 1000, LONGEST_PAUSE))
 end
 
 --- Asks the function for its next chunk, and feeds it to the exchange. Gives an error when there is
 -- nothing to feed it.
 ---@return connectparticipant.Error|nil
-function Source:feed(call, exchange)
+function Source:feed(job, exchange)
   self.begun = true
   local chunk, problem = self.read()
-  if chunk == "" then return no_data(self, call) end
+  if chunk == "" then return no_data(self, job) end
   self.empty = 0
   if chunk ~= nil and type(chunk) ~= "string" then
     return failure.source("NotAString",

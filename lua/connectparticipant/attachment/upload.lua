@@ -8,7 +8,7 @@ local failure = require "connectparticipant.error"
 local members = require "connectparticipant.config.members"
 local operation = require "connectparticipant.service.operation"
 local progress = require "connectparticipant.attachment.progress"
-local scan = require "connectparticipant.attachment.wait"
+local wait = require "connectparticipant.attachment.wait"
 local source = require "connectparticipant.attachment.source"
 
 local upload = {}
@@ -58,21 +58,21 @@ end
 ---@field progress connectparticipant.Progress
 
 -- Everything that can be known to be wrong before anything is sent, in one error.
-local function make_plan(call, params)
+local function make_plan(job, params)
   local problems = problems_of(params)
   local from, err
   if #problems == 0 then from, err = source.open(params) end
-  if from then call:hold(from, "close") end
+  if from then job:hold(from, "close") end
   if err and err.kind == "validation" then problems[1] = err.message end
   local start = start_params(params, from)
-  local request, refusal = operation.request(call.client, START, start, "start")
+  local request, refusal = operation.request(job.client, START, start, "start")
   if #problems == 0 and refusal then return nil, refusal end
   if refusal then problems[#problems + 1] = refusal.message end
   if #problems > 0 then return nil, failure.validation(problems, START, "start") end
   if err then return nil, err end
   return {
     params = params, source = from, start = start, request = request,
-    progress = progress.new(params.on_progress, from.size, call.loop.clock.now),
+    progress = progress.new(params.on_progress, from.size, job.loop.clock.now),
   }
 end
 
@@ -81,14 +81,14 @@ local function mark(err, id)
   return nil, err
 end
 
-local function start(call, plan)
+local function start(job, plan)
   local request, err = plan.request, nil
   plan.request = nil
   -- Starting over is another upload to the service: its ClientToken is new.
-  if not request then request, err = operation.request(call.client, START, plan.start, "start") end
+  if not request then request, err = operation.request(job.client, START, plan.start, "start") end
   if not request then return nil, err end
   local result
-  result, err = operation.send(call, START, request, "start")
+  result, err = operation.send(job, START, request, "start")
   if not result then return nil, err end
   local metadata = result.UploadMetadata
   if result.AttachmentId and metadata and metadata.Url then return result end
@@ -97,27 +97,27 @@ local function start(call, plan)
       status = result.ResponseMetadata.HTTPStatusCode }), result.AttachmentId)
 end
 
--- The PUT as a job; see connectparticipant.Job.
+-- The PUT as a work; see connectparticipant.Work.
 local Put = {}
 Put.__index = Put
 
-function Put:send(call, timeout)
+function Put:send(job, timeout)
   local metadata, from = self.started.UploadMetadata, self.plan.source
-  return call.client.engine:transfer {
+  return job.client.engine:transfer {
     method = "PUT", url = metadata.Url, headers = metadata.HeadersToInclude,
-    source = from:content(), size = from.size, settings = call.client.settings,
+    source = from:content(), size = from.size, settings = job.client.settings,
     timeout = timeout, operation = self.operation, step = self.step,
   }
 end
 
-function Put:drive(call, exchange)
+function Put:drive(job, exchange)
   local from, told = self.plan.source, self.plan.progress
   local state = exchange:state()
   while state ~= "done" do
     local err
-    if state == "need_data" then err = from:feed(call, exchange) end
+    if state == "need_data" then err = from:feed(job, exchange) end
     if err then return err end
-    if state == "run" then call:await(exchange, told:moment()) end
+    if state == "run" then job:await(exchange, told:moment()) end
     if not told:report((exchange:progress())) then
       return failure.cancelled("on_progress returned false", self)
     end
@@ -136,16 +136,16 @@ function Put:verdict(err)
 end
 
 -- Sends the bytes; the third value tells that the URL has expired.
-local function put(call, plan, started)
-  local clock = call.loop.clock
-  local job = setmetatable({
+local function put(job, plan, started)
+  local clock = job.loop.clock
+  local work = setmetatable({
     operation = START, step = "put", pace = "PUT", plan = plan, started = started, clock = clock,
     since = clock.now(),
   }, Put)
-  local result, err = attempt.run(call, job)
-  if not result then return nil, err, job.has_expired or expiry.is_error(err) end
+  local result, err = attempt.run(job, work)
+  if not result then return nil, err, work.has_expired or expiry.is_error(err) end
   if plan.progress:finish() then return result end
-  return nil, failure.cancelled("on_progress returned false", job)
+  return nil, failure.cancelled("on_progress returned false", work)
 end
 
 -- Whether another StartAttachmentUpload could help, and is ours to decide on.
@@ -153,11 +153,11 @@ local function may_start_over(plan, number)
   return number < MOST_STARTS and plan.params.ClientToken == nil and plan.source:can_repeat()
 end
 
-local function send(call, plan)
+local function send(job, plan)
   for number = 1, MOST_STARTS do
-    local started, err = start(call, plan)
+    local started, err = start(job, plan)
     if not started then return nil, err end
-    local sent, problem, expired = put(call, plan, started)
+    local sent, problem, expired = put(job, plan, started)
     if sent then return started end
     if not (expired and may_start_over(plan, number)) then
       return mark(problem, started.AttachmentId)
@@ -167,30 +167,30 @@ end
 
 -- An attempt that got no answer may have completed it, and then the service calls the next one a
 -- conflict: that is the success which was not heard of.
-local function complete(call, plan, id)
-  local request, err = operation.request(call.client, COMPLETE,
+local function complete(job, plan, id)
+  local request, err = operation.request(job.client, COMPLETE,
     { ConnectionToken = plan.start.ConnectionToken, AttachmentIds = { id } }, "complete")
   local result
   if request then
-    result, err = operation.send(call, COMPLETE, request, "complete", "ConflictException")
+    result, err = operation.send(job, COMPLETE, request, "complete", "ConflictException")
   end
   if not result then return mark(err, id) end
   return result
 end
 
 --- Uploads one attachment.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@param params table
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
-function upload.run(call, params)
-  local plan, err = make_plan(call, params)
+function upload.run(job, params)
+  local plan, err = make_plan(job, params)
   if not plan then return nil, err end
   local started, completed
-  started, err = send(call, plan)
+  started, err = send(job, plan)
   if not started then return nil, err end
   local id = started.AttachmentId
-  completed, err = complete(call, plan, id)
+  completed, err = complete(job, plan, id)
   if not completed then return nil, err end
   local result = {
     AttachmentId = id, AttachmentName = plan.start.AttachmentName,
@@ -198,7 +198,7 @@ function upload.run(call, params)
   }
   if not params.wait then return result end
   local seen
-  seen, err = scan.run(call, { ConnectionToken = plan.start.ConnectionToken, AttachmentId = id })
+  seen, err = wait.run(job, { ConnectionToken = plan.start.ConnectionToken, AttachmentId = id })
   if not seen then return nil, err end
   result.Status = seen.Status
   return result

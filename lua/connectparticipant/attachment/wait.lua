@@ -5,7 +5,7 @@ local members = require "connectparticipant.config.members"
 local operation = require "connectparticipant.service.operation"
 local transcript = require "connectparticipant.service.transcript"
 
-local scan = {}
+local wait = {}
 
 local GET = "GetTranscript"
 
@@ -18,29 +18,29 @@ local DEFAULT_TIMEOUT = 240
 local KINDS = { ConnectionToken = "service", AttachmentId = "service", timeout = "seconds" }
 local NAMES = members.names(KINDS)
 
-local function problems_of(call, params)
+local function problems_of(job, params)
   local problems = members.problems(params, KINDS, NAMES, "wait_for_attachment")
   -- GetAttachment has the same two members, and so the model knows their limits.
-  local _, refusal = operation.request(call.client, "GetAttachment",
+  local _, refusal = operation.request(job.client, "GetAttachment",
     { ConnectionToken = params.ConnectionToken, AttachmentId = params.AttachmentId })
   if refusal then problems[#problems + 1] = refusal.message end
   return problems
 end
 
 -- The attachment as the newest of its items has it; nil where there is none yet.
-local function find(call, params)
+local function find(job, params)
   local pages = transcript.pages {
     ConnectionToken = params.ConnectionToken, MaxResults = 100, ScanDirection = "BACKWARD",
     SortOrder = "DESCENDING",
   }
-  local items, err = pages:next(call)
+  local items, err = pages:next(job)
   while items do
     for _, item in ipairs(items) do
       for _, attachment in ipairs(item.Attachments or {}) do
         if attachment.AttachmentId == params.AttachmentId then return attachment end
       end
     end
-    items, err = pages:next(call)
+    items, err = pages:next(job)
   end
   return nil, err
 end
@@ -51,8 +51,8 @@ local function too_late(params, found)
     { operation = GET, attachment_id = params.AttachmentId })
 end
 
-local function look(call, params)
-  local found, err = find(call, params)
+local function look(job, params)
+  local found, err = find(job, params)
   if err then
     err.attachment_id = params.AttachmentId
     return nil, err
@@ -65,28 +65,28 @@ local function look(call, params)
 end
 
 --- Waits for one attachment; REJECTED is an error.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@param params { ConnectionToken: string, AttachmentId: string, timeout?: number }
 ---@return table|nil attachment the transcript's, with Status "APPROVED"
 ---@return connectparticipant.Error|nil err
-function scan.run(call, params)
-  local problems = problems_of(call, params)
+function wait.run(job, params)
+  local problems = problems_of(job, params)
   if #problems > 0 then return nil, failure.validation(problems, GET) end
-  local clock, pause = call.loop.clock, FIRST_PAUSE
+  local clock, pause = job.loop.clock, FIRST_PAUSE
   -- The wait has its own deadline, and a throttled look is only a later one.
-  call.deadline = clock.now() + (params.timeout or DEFAULT_TIMEOUT)
-  call.patient = true
+  job.deadline = clock.now() + (params.timeout or DEFAULT_TIMEOUT)
+  job.patient = true
   while true do
-    local found, err = look(call, params)
+    local found, err = look(job, params)
     if err then return nil, err end
     if found and found.Status == "APPROVED" then return found end
-    local wait = pause * (1 + clock.random()) / 2
-    if wait >= call:left() then return nil, too_late(params, found) end
-    call:sleep(wait)
-    if call.loop.closed then return nil, failure.cancelled("the client was closed", {
+    local seconds = pause * (1 + clock.random()) / 2
+    if seconds >= job:left() then return nil, too_late(params, found) end
+    job:sleep(seconds)
+    if job.loop.closed then return nil, failure.cancelled("the client was closed", {
       operation = GET, attachment_id = params.AttachmentId }) end
     pause = math.min(pause * GROWTH, LONGEST_PAUSE)
   end
 end
 
-return scan
+return wait

@@ -1,53 +1,74 @@
--- One public call on its way: its deadline, the task it runs in, and what has to be let go of when
--- it ends early. Every method of a client that sends something goes through `call.run`.
+-- One public call on its way: its deadline, what it waits for, and what has to be let go of when it
+-- ends early. Every method of a client that sends something goes through `job.run`.
 
+local failure = require "connectparticipant.error"
 local guard = require "connectparticipant.run.guard"
 
----@class connectparticipant.Call
+---@class connectparticipant.Job
 ---@field client table
 ---@field loop connectparticipant.Loop
----@field task? table the `map` task that this call runs in
----@field deadline? number when the client's `timeout` is over, of the clock
+---@field clock table `now()` in monotonic seconds, `time()`, `random()`
+---@field task? table the `map` task that this job runs in
+---@field deadline? number when its time is over, of the clock
 ---@field patient boolean whether it waits for throttling to end, beyond max_attempts
----@field outer? connectparticipant.Call the one that this one is made in, in the same task
+---@field outer? connectparticipant.Job the one that this one is made in, in the same task
+---@field stopped? connectparticipant.Error why it must not go on
 ---@field exchange? userdata what is under way
 ---@field group? table the tasks of a `map`
 ---@field held? table[] what to let go of at the end
-local Call = {}
-Call.__index = Call
+local Job = {}
+Job.__index = Job
 
--- A patient call without a `timeout` gives up here: every wait has a bound.
+-- A patient job without a `timeout` gives up here: every wait has a bound.
 local PATIENCE = 300
 
-local call = {}
+local job = {}
 
 --- Seconds that are left of the deadline; nil without one.
-function Call:left()
-  return self.deadline and self.deadline - self.loop.clock.now()
+function Job:left()
+  return self.deadline and self.deadline - self.clock.now()
 end
 
 --- Seconds that throttling may still be waited for.
-function Call:patience()
-  return (self.deadline or self.began + PATIENCE) - self.loop.clock.now()
+function Job:patience()
+  return (self.deadline or self.began + PATIENCE) - self.clock.now()
+end
+
+--- Why the job must not go on: it was cancelled, or its client closed. Nil normally.
+---@return connectparticipant.Error|nil
+function Job:problem()
+  if not self.stopped and self.loop.closed then
+    self.stopped = failure.cancelled("the client was closed")
+  end
+  return self.stopped
 end
 
 --- Waits until the exchange is done or wants something, or the moment has come.
-function Call:await(exchange, moment)
-  return self.loop:await(self.task, exchange, moment)
+---@return connectparticipant.Error|nil stopped why the job must not go on
+function Job:await(exchange, moment)
+  self.loop:await(self.task, exchange, moment)
+  return self:problem()
 end
 
-function Call:sleep(seconds)
-  return self.loop:sleep(self.task, seconds)
+---@return connectparticipant.Error|nil stopped why the job must not go on
+function Job:sleep(seconds)
+  self.loop:sleep(self.task, seconds)
+  return self:problem()
 end
 
---- Remembers something to let go of when the call ends, by its method of that name.
-function Call:hold(object, method)
+--- Calls a function of the caller's, which may yield and raise.
+function Job.callback(_, fn, ...)
+  return fn(...)
+end
+
+--- Remembers something to let go of when the job ends, by its method of that name.
+function Job:hold(object, method)
   self.held = self.held or {}
   self.held[#self.held + 1] = { object = object, method = method }
 end
 
 --- Lets go of everything; harmless for what is already through.
-function Call:release()
+function Job:release()
   if self.exchange then self.exchange:cancel() end
   if self.group then self.group:cancel() end
   local held = self.held
@@ -58,17 +79,24 @@ end
 
 local function new(client, task)
   local the_loop = client.loop
-  local now = the_loop.clock.now()
+  local clock = the_loop.clock
+  local now = clock.now()
   local timeout = client.config and client.config.timeout
+  local outer = task and task.call
+  local deadline = timeout and now + timeout
+  if outer and outer.deadline and (not deadline or outer.deadline < deadline) then
+    deadline = outer.deadline
+  end
   return setmetatable({
     client = client,
     loop = the_loop,
+    clock = clock,
     task = task,
     began = now,
-    deadline = timeout and now + timeout,
+    deadline = deadline,
     patient = task ~= nil,
-    outer = task and task.call,
-  }, Call)
+    outer = outer,
+  }, Job)
 end
 
 local function finish(self, ok, result, err)
@@ -92,19 +120,19 @@ local function run(client, task, body, ...)
   return finish(self, guard.call(adopt, body, self, ...))
 end
 
---- Runs `body(call, ...)`. What the call holds is let go of however the body ends, and an error
+--- Runs `body(job, ...)`. What the job holds is let go of however the body ends, and an error
 --- that it raises, from a caller's function say, goes on to the caller.
 ---@param client table
----@param body fun(call: connectparticipant.Call, ...: any): any, any
+---@param body fun(job: connectparticipant.Job, ...: any): any, any
 ---@return any result
 ---@return any err
-function call.run(client, body, ...)
+function job.run(client, body, ...)
   return run(client, client.loop:task(), body, ...)
 end
 
 --- The same from inside an iterator, which cannot wait by yielding on Lua 5.1.
-function call.run_in_iterator(client, body, ...)
+function job.run_in_iterator(client, body, ...)
   return run(client, guard.yields and client.loop:task() or nil, body, ...)
 end
 
-return call
+return job

@@ -192,18 +192,18 @@ end
 local scheduler = {}
 
 --- Calls `fn(item, index)` for every item of the list, at most `concurrency` at a time.
----@param call table the call that this is, which holds what runs until it ends
+---@param job connectparticipant.Job the job that this is, which holds what runs until it ends
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
 ---@param concurrency integer
 ---@return table results
 ---@return table|nil errors
-function scheduler.map(call, list, fn, concurrency)
-  local parent = call.task
-  local root = parent and parent.group.root or new_root(call.loop)
+function scheduler.run(job, list, fn, concurrency)
+  local parent = job.task
+  local root = parent and parent.group.root or new_root(job.loop)
   local group = new_group(root, list, fn, concurrency)
   group.parent = parent
-  call.group = group
+  job.group = group
   group:start()
   if parent then
     while not group.finished do yield(WAITS) end

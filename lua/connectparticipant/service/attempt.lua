@@ -6,13 +6,13 @@ local retry = require "connectparticipant.pace.retry"
 
 local attempt = {}
 
----@class connectparticipant.Job what is attempted, once; attempts are counted in it
+---@class connectparticipant.Work what is attempted, once; attempts are counted in it
 ---@field operation string
 ---@field step? string
 ---@field pace? string what the pace is kept for, where it is not the operation
----@field send fun(job, call, timeout?: number): userdata|nil, table|nil makes an attempt's exchange
----@field drive? fun(job, call, exchange): table|nil runs it to its end; may give an error of ours
----@field verdict? fun(job, err: table): boolean|nil whether to repeat; nil: as err.retryable says
+---@field send fun(work, job, timeout?: number): userdata|nil, table|nil makes an attempt's exchange
+---@field drive? fun(work, job, exchange): table|nil runs it to its end; may give an error of ours
+---@field verdict? fun(work, err: table): boolean|nil whether to repeat; nil: as err.retryable says
 ---@field done_code? string the service's word for "already done", once an attempt's end is unknown
 ---@field attempt integer how many were begun
 ---@field sent? integer the last that libcurl took
@@ -32,26 +32,26 @@ local function is_unknown(err)
   return (err.status or 0) >= 500 and not err.throttled
 end
 
-local function drive(call, job, exchange)
+local function drive(job, work, exchange)
   local own
-  call.exchange = exchange
-  if job.drive then
-    own = job:drive(call, exchange)
+  job.exchange = exchange
+  if work.drive then
+    own = work:drive(job, exchange)
   else
-    while exchange:state() ~= "done" do call:await(exchange) end
+    while exchange:state() ~= "done" do job:await(exchange) end
   end
-  call.exchange = nil
+  job.exchange = nil
   if not own then return exchange:result() end
   exchange:cancel()
   return nil, own
 end
 
-local function log(logger, job, exchange, err, delay)
+local function log(logger, work, exchange, err, delay)
   local info = exchange and exchange:info() or {}
   logger {
-    operation = job.operation,
-    step = job.step,
-    attempt = job.attempt,
+    operation = work.operation,
+    step = work.step,
+    attempt = work.attempt,
     status = info.status,
     code = err and err.code,
     kind = err and err.kind,
@@ -65,100 +65,100 @@ local function log(logger, job, exchange, err, delay)
 end
 
 -- Whether the nature of the error, and of what is sent, allow another attempt.
-local function is_repeatable(call, job, err)
-  if call.loop.closed then return false end
-  local verdict = job.verdict and job:verdict(err)
+local function is_repeatable(job, work, err)
+  if job.loop.closed then return false end
+  local verdict = work.verdict and work:verdict(err)
   if verdict ~= nil then return verdict end
   return err.retryable
 end
 
 -- Seconds until the next attempt; nil when there is none.
-local function delay_after(call, job, err)
-  local client = call.client
-  if not is_repeatable(call, job, err) then return nil end
-  local patient = call.patient and err.throttled
-  if not patient and job.counted >= client.config.max_attempts then return nil end
-  local delay = retry.delay(job.attempt - 1, err.throttled, err.retry_after,
+local function delay_after(job, work, err)
+  local client = job.client
+  if not is_repeatable(job, work, err) then return nil end
+  local patient = job.patient and err.throttled
+  if not patient and work.counted >= client.config.max_attempts then return nil end
+  local delay = retry.delay(work.attempt - 1, err.throttled, err.retry_after,
     client.loop.clock.random)
-  local left = patient and call:patience() or call:left()
+  local left = patient and job:patience() or job:left()
   if left and delay >= left then return nil end
-  -- A patient call keeps to the pace instead: it must outlast what empties the quota.
+  -- A patient job keeps to the pace instead: it must outlast what empties the quota.
   if patient then return delay end
-  job.cost = client.quota:acquire(err.throttled)
-  return job.cost and delay
+  work.cost = client.quota:acquire(err.throttled)
+  return work.cost and delay
 end
 
--- Waits for the call's turn after throttling. Gives an error when that would take too long; then
+-- Waits for the job's turn after throttling. Gives an error when that would take too long; then
 -- the seconds that are left, if they are counted.
-local function keep_pace(call, job, last)
-  local wait = call.client.pace:reserve(job.pace or job.operation)
+local function keep_pace(job, work, last)
+  local wait = job.client.pace:reserve(work.pace or work.operation)
   if wait > 0 then
-    if wait >= call:patience() then
-      return last or failure.timeout("the service throttles, and no time is left to wait", job)
+    if wait >= job:patience() then
+      return last or failure.timeout("the service throttles, and no time is left to wait", work)
     end
-    call:sleep(wait)
+    job:sleep(wait)
   end
-  local left = call:left()
+  local left = job:left()
   if left and left <= 0 then
-    return last or failure.timeout("no time is left to send the request", job)
+    return last or failure.timeout("no time is left to send the request", work)
   end
-  if call.loop.closed then return failure.cancelled("the client was closed", job) end
+  if job.loop.closed then return failure.cancelled("the client was closed", work) end
   return nil, left
 end
 
-local function try(call, job, left)
-  job.attempt = job.attempt + 1
-  local exchange, err = job:send(call, left)
+local function try(job, work, left)
+  work.attempt = work.attempt + 1
+  local exchange, err = work:send(job, left)
   if not exchange then return nil, err end
-  job.sent = job.attempt
+  work.sent = work.attempt
   local result
-  result, err = drive(call, job, exchange)
+  result, err = drive(job, work, exchange)
   return result, err, exchange
 end
 
-local function succeeded(call, job, exchange, result)
-  local client = call.client
-  client.quota:release(job.cost)
-  client.pace:succeeded(job.pace or job.operation)
-  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = job.attempt - 1 end
+local function succeeded(job, work, exchange, result)
+  local client = job.client
+  client.quota:release(work.cost)
+  client.pace:succeeded(work.pace or work.operation)
+  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = work.attempt - 1 end
   exchange:release()
   return result
 end
 
-local function failed(job, err)
-  err.attempts = job.sent
-  err.step = err.step or job.step
+local function failed(work, err)
+  err.attempts = work.sent
+  err.step = err.step or work.step
   return nil, err
 end
 
---- Runs the job to its end.
----@param call connectparticipant.Call
+--- Runs the work to its end.
 ---@param job connectparticipant.Job
+---@param work connectparticipant.Work
 ---@return table|nil result
 ---@return table|nil err
-function attempt.run(call, job)
-  local logger = call.client.options.logger
+function attempt.run(job, work)
+  local logger = job.client.options.logger
   local last
-  job.attempt, job.counted = 0, 0
+  work.attempt, work.counted = 0, 0
   while true do
-    local problem, left = keep_pace(call, job, last)
-    if problem then return failed(job, problem) end
-    local result, err, exchange = try(call, job, left)
-    if err and job.doubt and job.done_code and err.code == job.done_code then
+    local problem, left = keep_pace(job, work, last)
+    if problem then return failed(work, problem) end
+    local result, err, exchange = try(job, work, left)
+    if err and work.doubt and work.done_code and err.code == work.done_code then
       result, err = {}, nil
     end
     if result then
-      if logger then log(logger, job, exchange) end
-      return succeeded(call, job, exchange, result)
+      if logger then log(logger, work, exchange) end
+      return succeeded(job, work, exchange, result)
     end
-    job.doubt = job.doubt or is_unknown(err)
-    if err.throttled then call.client.pace:throttled(job.pace or job.operation) end
-    if not (call.patient and err.throttled) then job.counted = job.counted + 1 end
-    local delay = delay_after(call, job, err)
-    if logger then log(logger, job, exchange, err, delay) end
-    if not delay then return failed(job, err) end
+    work.doubt = work.doubt or is_unknown(err)
+    if err.throttled then job.client.pace:throttled(work.pace or work.operation) end
+    if not (job.patient and err.throttled) then work.counted = work.counted + 1 end
+    local delay = delay_after(job, work, err)
+    if logger then log(logger, work, exchange, err, delay) end
+    if not delay then return failed(work, err) end
     last = err
-    call:sleep(delay)
+    job:sleep(delay)
   end
 end
 

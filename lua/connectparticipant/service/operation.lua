@@ -1,4 +1,4 @@
--- One operation of the service as a job: its request is built once, and sent until it succeeds or
+-- One operation of the service as a work: its request is built once, and sent until it succeeds or
 -- may not be sent again.
 
 local attempt = require "connectparticipant.service.attempt"
@@ -6,10 +6,10 @@ local core = require "connectparticipant.core"
 
 local operation = {}
 
-local function send(job, call, timeout)
-  local client, attempt_number = call.client, job.attempt
+local function send(work, job, timeout)
+  local client, attempt_number = job.client, work.attempt
   local most = client.config.max_attempts
-  return job.request:send(client.engine, timeout, attempt_number,
+  return work.request:send(client.engine, timeout, attempt_number,
     most > attempt_number and most or attempt_number)
 end
 
@@ -28,30 +28,30 @@ function operation.request(client, name, params, step)
 end
 
 --- Sends a request that was built before; it is spent when this succeeds.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@param name string
 ---@param request userdata
 ---@param step? string
----@param done_code? string see connectparticipant.Job
+---@param done_code? string see connectparticipant.Work
 ---@return table|nil result
 ---@return connectparticipant.Error|nil err
-function operation.send(call, name, request, step, done_code)
-  return attempt.run(call, {
+function operation.send(job, name, request, step, done_code)
+  return attempt.run(job, {
     operation = name, step = step, request = request, send = send, done_code = done_code,
   })
 end
 
 --- Builds and sends.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@param name string
 ---@param params table
 ---@param step? string
 ---@return table|nil result
 ---@return connectparticipant.Error|nil err
-function operation.run(call, name, params, step)
-  local request, err = operation.request(call.client, name, params, step)
+function operation.run(job, name, params, step)
+  local request, err = operation.request(job.client, name, params, step)
   if not request then return nil, err end
-  return operation.send(call, name, request, step)
+  return operation.send(job, name, request, step)
 end
 
 return operation

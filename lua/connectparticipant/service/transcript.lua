@@ -1,6 +1,6 @@
 -- A chat's transcript as an iterator: pages are fetched as they are needed.
 
-local call_of = require "connectparticipant.run.job"
+local job_of = require "connectparticipant.run.job"
 local failure = require "connectparticipant.error"
 local operation = require "connectparticipant.service.operation"
 
@@ -15,7 +15,7 @@ local function protocol_error(message)
   return failure.protocol("InvalidResponse", message, { operation = GET })
 end
 
---- Reads a transcript page by page, within one call.
+--- Reads a transcript page by page, within one job.
 ---@class connectparticipant.Pages
 ---@field params table those of GetTranscript
 ---@field token? string of the next page
@@ -34,13 +34,13 @@ function transcript.pages(params)
 end
 
 --- The items of the next page; nil at the end, nil and an error when it cannot be read.
----@param call connectparticipant.Call
+---@param job connectparticipant.Job
 ---@return table[]|nil items
 ---@return connectparticipant.Error|nil err
-function Pages:next(call)
+function Pages:next(job)
   if self.ended then return nil end
   self.ended = true -- unless this page names another one
-  local page, err = operation.run(call, GET, self.params)
+  local page, err = operation.run(job, GET, self.params)
   if not page then return nil, err end
   local items, token = page.Transcript or {}, page.NextToken
   if not token then return items end
@@ -55,8 +55,8 @@ function Pages:next(call)
   return items
 end
 
-local function next_page(call, pages)
-  return pages:next(call)
+local function next_page(job, pages)
+  return pages:next(job)
 end
 
 --- The items of all pages, one after another. An error ends the iteration, and is raised unless the
@@ -71,7 +71,7 @@ function transcript.items(client, params)
   return function()
     while items and index >= #items do
       local err
-      items, err = call_of.run_in_iterator(client, next_page, pages)
+      items, err = job_of.run_in_iterator(client, next_page, pages)
       index = 0
       if err and not on_error then error(err, 0) end
       if err then on_error(err) end
