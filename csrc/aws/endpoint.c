@@ -1,12 +1,11 @@
 /* Endpoint rules; see endpoint.h. */
 #include "aws/endpoint.h"
 #include "http/url.h"
+#include "base/ascii.h"
 #include "base/secrets.h"
 #include "base/text.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LONGEST_ENDPOINT = 2048 };
 
@@ -42,10 +41,10 @@ static const struct partition partitions[] = {
 /* \w+-\d+ up to the end */
 static bool is_place_and_number(const char *s) {
   const char *start = s;
-  while (isalnum((unsigned char)*s) || *s == '_') s++;
+  while (ascii_is_alnum(*s) || *s == '_') s++;
   if (s == start || *s != '-') return false;
   start = ++s;
-  while (isdigit((unsigned char)*s)) s++;
+  while (ascii_is_digit(*s)) s++;
   return s > start && *s == '\0';
 }
 

@@ -2,13 +2,11 @@
 #include "aws/response.h"
 #include "lua/json.h"
 #include "aws/model.h"
-#include "base/text.h"
+#include "base/ascii.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -18,13 +16,13 @@
 static bool retry_after(const struct answer *r, double *seconds) {
   const char *value = answer_header(r, "x-amz-retry-after");
   char *end;
-  if (value != NULL && isdigit((unsigned char)*value)) {
+  if (value != NULL && ascii_is_digit(*value)) {
     *seconds = (double)strtoull(value, &end, 10) / 1000;
     if (*end == '\0') return true;
   }
   value = answer_header(r, "retry-after");
   if (value == NULL) return false;
-  if (isdigit((unsigned char)*value)) {
+  if (ascii_is_digit(*value)) {
     *seconds = (double)strtoull(value, &end, 10);
     return *end == '\0';
   }
@@ -76,11 +74,11 @@ static size_t sanitise_code(const char **code) {
     size -= (size_t)(hash + 1 - *code);
     *code = hash + 1;
   }
-  while (size > 0 && isspace((unsigned char)**code)) {
+  while (size > 0 && ascii_is_space(**code)) {
     (*code)++;
     size--;
   }
-  while (size > 0 && isspace((unsigned char)(*code)[size - 1])) size--;
+  while (size > 0 && ascii_is_space((*code)[size - 1])) size--;
   return size;
 }
 
@@ -124,8 +122,8 @@ static const char *hint(const struct operation *o, const struct failure *f) {
 
 static bool is_html(const struct answer *r) {
   const char *body = buffer_text(&r->body);
-  while (isspace((unsigned char)*body)) body++;
-  return strncasecmp(body, "<html", 5) == 0 || strncasecmp(body, "<!doctype", 9) == 0;
+  while (ascii_is_space(*body)) body++;
+  return ascii_starts_nocase(body, "<html") || ascii_starts_nocase(body, "<!doctype");
 }
 
 /* Pushes what the server said, with a hint. The body's table, or nil, is on top. (+1) */

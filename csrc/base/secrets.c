@@ -1,10 +1,9 @@
 /* Redaction; see secrets.h. */
 #include "base/secrets.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 static const char redacted[] = "[redacted]";
 
@@ -17,7 +16,7 @@ enum { SECRET_PARAMETERS = sizeof secret_parameters / sizeof *secret_parameters 
 static size_t secret_name(const char *text, size_t size) {
   for (size_t i = 0; i < SECRET_PARAMETERS; i++) {
     size_t length = strlen(secret_parameters[i]);
-    if (size > length && strncasecmp(text, secret_parameters[i], length) == 0) return length;
+    if (size > length && ascii_same(text, secret_parameters[i], length)) return length;
   }
   return 0;
 }
@@ -56,15 +55,10 @@ static void replace_token(struct buffer *text, const char *token) {
   buffer_free(&escaped);
 }
 
-static int hex_digit(char c) {
-  const char *digits = "0123456789abcdef", *found = strchr(digits, tolower((unsigned char)c));
-  return c == '\0' || found == NULL ? -1 : (int)(found - digits);
-}
-
 static void add_decoded(struct buffer *out, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     bool escaped = text[i] == '%' && i + 2 < size;
-    int high = escaped ? hex_digit(text[i + 1]) : -1, low = escaped ? hex_digit(text[i + 2]) : -1;
+    int high = escaped ? ascii_hex(text[i + 1]) : -1, low = escaped ? ascii_hex(text[i + 2]) : -1;
     bool good = high >= 0 && low >= 0;
     char byte = text[i];
     if (good) byte = (char)(unsigned char)(high * 16 + low);

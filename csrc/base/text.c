@@ -1,10 +1,11 @@
 /* Rules for text; see text.h. */
 #include "base/text.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
+
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 size_t text_decode(const unsigned char *s, size_t size, uint32_t *character) {
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -64,9 +65,9 @@ bool text_has_control(const char *text, size_t size, enum text_kind kind) {
 
 bool text_is_header_name(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (c == '\0' || c >= 0x80) return false;
-    if (!isalnum(c) && strchr("!#$%&'*+-.^_`|~", c) == NULL) return false;
+    char c = text[i];
+    if (c == '\0') return false;
+    if (!ascii_is_alnum(c) && strchr("!#$%&'*+-.^_`|~", c) == NULL) return false;
   }
   return size > 0;
 }
@@ -82,22 +83,17 @@ bool text_is_header_value(const char *text, size_t size) {
 bool text_is_host_label(const char *text, size_t size) {
   if (size == 0 || size > 63 || text[0] == '-' || text[size - 1] == '-') return false;
   for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (c >= 0x80 || (!isalnum(c) && c != '-')) return false;
+    if (!ascii_is_alnum(text[i]) && text[i] != '-') return false;
   }
   return true;
-}
-
-bool text_equal_nocase(const char *a, const char *b) {
-  return strcasecmp(a, b) == 0;
 }
 
 bool text_add_percent(struct buffer *out, const char *text, size_t size) {
   static const char digits[] = "0123456789ABCDEF";
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
-    if (c < 0x80 && (isalnum(c) || (c != '\0' && strchr("-._~", c) != NULL))) {
-      buffer_add_char(out, (char)c);
+    if (ascii_is_alnum(text[i]) || (c != '\0' && strchr("-._~", c) != NULL)) {
+      buffer_add_char(out, text[i]);
     } else {
       char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
       buffer_add(out, escaped, 3);
@@ -106,12 +102,23 @@ bool text_add_percent(struct buffer *out, const char *text, size_t size) {
   return !out->failed;
 }
 
+const char *text_seconds(char room[TEXT_SECONDS], double seconds) {
+  if (!(seconds > 0)) seconds = 0;
+  if (seconds > 1e12) seconds = 1e12; /* nobody waits longer, and it always fits */
+  unsigned long long thousandths = (unsigned long long)(seconds * 1000 + 0.5);
+  int size = snprintf(room, TEXT_SECONDS, "%llu.%03llu", thousandths / 1000, thousandths % 1000);
+  while (room[size - 1] == '0') size--;
+  if (room[size - 1] == '.') size--;
+  room[size] = '\0';
+  return room;
+}
+
 enum { LONGEST_NAME = 64 };
 
 static size_t plain_name(const char *name, char plain[LONGEST_NAME]) {
   size_t size = 0;
   for (; *name != '\0' && size < LONGEST_NAME; name++) {
-    if (*name != '_' && *name != '-') plain[size++] = (char)tolower((unsigned char)*name);
+    if (*name != '_' && *name != '-') plain[size++] = ascii_lower(*name);
   }
   return size;
 }

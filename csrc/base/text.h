@@ -39,10 +39,13 @@ bool text_is_header_value(const char *text, size_t size);
 /* A label of a host name: letters, digits and inner hyphens, at most 63. */
 bool text_is_host_label(const char *text, size_t size);
 
-bool text_equal_nocase(const char *a, const char *b);
-
 /* Everything but RFC 3986's unreserved characters becomes %XX. */
 bool text_add_percent(struct buffer *out, const char *text, size_t size);
+
+enum { TEXT_SECONDS = 24 };
+
+/* Writes a number of seconds for people, with at most three places; returns `room`. */
+const char *text_seconds(char room[TEXT_SECONDS], double seconds);
 
 /* How far two names are apart when case, `_` and `-` do not count. */
 size_t text_distance(const char *a, const char *b);

@@ -1,8 +1,8 @@
 /* What came back over HTTP; see answer.h. */
 #include "http/answer.h"
+#include "base/ascii.h"
 
 #include <string.h>
-#include <strings.h>
 
 void answer_free(struct answer *answer) {
   buffer_free(&answer->headers);
@@ -13,7 +13,7 @@ const char *answer_header(const struct answer *r, const char *name) {
   size_t length = strlen(name);
   const char *line = buffer_text(&r->headers), *end = line + r->headers.size;
   for (; line < end; line += strlen(line) + 1) {
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
+    if (!ascii_starts_nocase(line, name) || line[length] != ':') continue;
     const char *value = line + length + 1;
     while (*value == ' ' || *value == '\t') value++;
     return value;

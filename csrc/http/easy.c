@@ -1,11 +1,11 @@
 /* The options of easy handles: what every exchange of ours demands of libcurl. See exchange.h. */
 #include "http/url.h"
 #include "http/engine.h"
+#include "base/ascii.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
 #define EXPECT_FROM (1024L * 1024L)
@@ -139,7 +139,7 @@ bool exchange_apply(struct exchange *x, CURLU *url) {
   x->error[0] = '\0';
   apply_method(x);
   bool good = apply_url(x, url) && apply_proxy(x);
-  if (strncasecmp(x->request.url, "https:", 6) == 0) good = good && apply_tls(x);
+  if (ascii_starts_nocase(x->request.url, "https:")) good = good && apply_tls(x);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, x);

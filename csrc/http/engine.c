@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/forks.h"
 #include "base/sigpipe.h"
+#include "base/text.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -203,8 +204,9 @@ static void look_after(struct engine *engine, double now) {
     next = x->next;
     double limit = x->transport.stall_timeout;
     if (exchange_is_stalled(x, now)) {
+      char shown[TEXT_SECONDS];
       fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT",
-                "nothing moved for %g s (stall_timeout)", limit);
+                "nothing moved for %s s (stall_timeout)", text_seconds(shown, limit));
       x->fault.retryable = true;
       end(engine, x, CURLE_OPERATION_TIMEDOUT);
     } else if (limit < soonest) {

@@ -1,14 +1,15 @@
 /* One HTTP exchange; see exchange.h. */
 #include "http/exchange.h"
 #include "http/codes.h"
+#include "base/ascii.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "http/engine.h"
 #include "base/sigpipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* How much of a download may wait for a slow reader, beyond what libcurl itself holds. */
@@ -149,7 +150,7 @@ size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
 /* Whether a 206 begins with the byte that was asked for. */
 static bool is_range_from(const struct exchange *x, off_t offset) {
   const char *range = answer_header(&x->response, "content-range");
-  return range != NULL && strncasecmp(range, "bytes ", 6) == 0 &&
+  return range != NULL && ascii_starts_nocase(range, "bytes ") &&
          strtoll(range + 6, NULL, 10) == (long long)offset;
 }
 
@@ -290,14 +291,16 @@ static double seconds_of(CURL *easy, CURLINFO what) {
 /* Says which of the timeouts it was; without one in all, only that of a connection is left, even of
  * one that was to replace another. */
 static void explain_timeout(struct exchange *x) {
+  char shown[TEXT_SECONDS];
   curl_off_t pretransfer = 0;
   curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
   bool connecting = pretransfer == 0 && x->seconds + 0.001 >= x->transport.connect_timeout;
   if (x->timeout <= 0 || (connecting && x->transport.connect_timeout <= x->timeout)) {
-    snprintf(x->error, sizeof x->error, "no connection within %g s (connect_timeout)",
-             x->transport.connect_timeout);
+    snprintf(x->error, sizeof x->error, "no connection within %s s (connect_timeout)",
+             text_seconds(shown, x->transport.connect_timeout));
   } else {
-    snprintf(x->error, sizeof x->error, "not done within %.3g s (timeout)", x->timeout);
+    snprintf(x->error, sizeof x->error, "not done within %s s (timeout)",
+             text_seconds(shown, x->timeout));
   }
 }
 

@@ -1,18 +1,17 @@
 /* Where a request goes; see url.h. */
 #include "http/url.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 bool url_is_loopback(const char *host) {
-  if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+  if (ascii_equal_nocase(host, "localhost") || strcmp(host, "[::1]") == 0) return true;
   unsigned dots = 0;
   if (strncmp(host, "127.", 4) != 0) return false;
   for (const char *c = host; *c != '\0'; c++) {
     if (*c == '.') dots++;
-    if (*c != '.' && !isdigit((unsigned char)*c)) return false;
+    if (*c != '.' && !ascii_is_digit(*c)) return false;
   }
   return dots == 3;
 }

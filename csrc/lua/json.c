@@ -53,6 +53,13 @@ void json_add_string(lua_State *L, struct buffer *out, int index) {
   lua_pop(L, 1);
 }
 
+/* Pushes what cjson makes of the text: a value, or nil and a sentence. (+2) */
+static void decode(lua_State *L, const char *text, size_t size) {
+  lua_getfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
+  lua_pushlstring(L, text, size);
+  lua_call(L, 1, 2);
+}
+
 bool json_push_object(lua_State *L, const char *text, size_t size) {
   size_t start = 0;
   while (start < size && strchr(" \t\r\n", text[start]) != NULL && text[start] != '\0') start++;
@@ -61,14 +68,17 @@ bool json_push_object(lua_State *L, const char *text, size_t size) {
     lua_pushliteral(L, "it is not a JSON object");
     return false;
   }
-  lua_getfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
-  lua_pushlstring(L, text, size);
-  lua_call(L, 1, 2);
-  if (lua_istable(L, -2)) {
-    lua_pop(L, 1);
-    return true;
+  decode(L, text, size);
+  if (!lua_istable(L, -2)) {
+    /* lua-cjson 2.1 notes the locale's decimal point when an instance is made, and reads no
+     * fraction after a host has called setlocale. A new instance notes it anew, for all. */
+    lua_pop(L, 2);
+    json_open(L);
+    decode(L, text, size);
   }
-  return false;
+  if (!lua_istable(L, -2)) return false;
+  lua_pop(L, 1);
+  return true;
 }
 
 static bool shape_value(lua_State *L, const struct member *member, char *path);

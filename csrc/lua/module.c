@@ -8,6 +8,7 @@
 #include "lua/error.h"
 #include "lua/json.h"
 #include "lua/process.h"
+#include "base/ascii.h"
 #include "base/random.h"
 #include "lua/settings.h"
 #include "base/text.h"
@@ -80,6 +81,17 @@ static int core_suggest(lua_State *L) {
   return 1;
 }
 
+/* core.lower(text): string.lower for what protocols and files say, in any locale */
+static int core_lower(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  luaL_Buffer out;
+  luaL_buffinit(L, &out);
+  for (size_t i = 0; i < size; i++) luaL_addchar(&out, ascii_lower(text[i]));
+  luaL_pushresult(&out);
+  return 1;
+}
+
 /* Which Lua this process runs, told by the functions that only it has; calling a wrong one's would
  * crash. LuaJIT has the ABI of 5.1. */
 static const char *running_lua(void) {
@@ -111,10 +123,11 @@ void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
 }
 
 int luaopen_connectparticipant_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"now", core_now},        {"sleep", core_sleep},      {"time", core_time},
-      {"uuid", core_uuid},      {"random", core_random},    {"suggest", core_suggest},
-      {"new_error", error_new}, {"settings", settings_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"now", core_now},          {"sleep", core_sleep},
+                                       {"time", core_time},        {"uuid", core_uuid},
+                                       {"random", core_random},    {"suggest", core_suggest},
+                                       {"lower", core_lower},      {"new_error", error_new},
+                                       {"settings", settings_new}, {NULL, NULL}};
   check_lua(L);
   luaL_checkversion(L);
   json_open(L);

@@ -3,16 +3,15 @@
 #include "lua/module.h"
 #include "aws/endpoint.h"
 #include "lua/error.h"
+#include "base/ascii.h"
 #include "base/text.h"
 #include "lua/version.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,7 +94,7 @@ static double option_seconds(lua_State *L, int index, const char *name, double o
 static void add_component(struct buffer *out, const char *text) {
   for (; *text != '\0'; text++) {
     unsigned char c = (unsigned char)*text;
-    bool allowed = c < 0x80 && (isalnum(c) || strchr("!$%&'*+-.^_`|~", c) != NULL);
+    bool allowed = ascii_is_alnum(*text) || (c < 0x80 && strchr("!$%&'*+-.^_`|~", c) != NULL);
     if (allowed) buffer_add(out, text, 1);
     if (!allowed) buffer_add_char(out, '-');
   }
@@ -184,7 +183,7 @@ static int fill(lua_State *L, struct settings *s, int index) {
   snprintf(message, sizeof message, "%s", buffer_text(&problem));
   buffer_free(&problem);
   if (!resolved) return configuration_error(L, message);
-  s->transport.https = strncasecmp(buffer_text(&s->endpoint), "https:", 6) == 0;
+  s->transport.https = ascii_starts_nocase(buffer_text(&s->endpoint), "https:");
   return 1;
 }
 

@@ -6,11 +6,11 @@
 #include "http/url.h"
 #include "http/engine.h"
 #include "lua/settings.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* AWS's model allows 2000 characters; what is far beyond is no presigned URL. */
 enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
@@ -95,7 +95,7 @@ static bool is_ours(const char *name) {
                                       "Upgrade",           "Keep-Alive", "Proxy-Connection", "TE",
                                       "Trailer",           "Range",      "If-Match",         NULL};
   for (size_t i = 0; names[i] != NULL; i++) {
-    if (text_equal_nocase(names[i], name)) return true;
+    if (ascii_equal_nocase(names[i], name)) return true;
   }
   return false;
 }
@@ -123,7 +123,7 @@ static void add_header(lua_State *L, struct handle *h) {
               name);
   } else if (is_ours(name)) {
     fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s cannot be included", name);
-  } else if (text_equal_nocase(name, "Content-Length")) {
+  } else if (ascii_equal_nocase(name, "Content-Length")) {
     if (!is_length(value, h->x.size))
       fault_set(fault, "protocol", "ContentLengthMismatch",
                 "the store expects %.40s bytes, but there are %lld", value, (long long)h->x.size);
@@ -141,7 +141,7 @@ static void add_agent(struct handle *h, const char *agent) {
   size_t length = sizeof name - 1;
   const char *line = buffer_text(&h->headers), *end = line + h->headers.size;
   for (; line < end; line += strlen(line) + 1) {
-    bool same = strncasecmp(line, name, length) == 0;
+    bool same = ascii_starts_nocase(line, name);
     if (same && (line[length] == ':' || line[length] == ';')) return;
   }
   buffer_format(&h->headers, "%s: %s", name, agent);

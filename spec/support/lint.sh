@@ -39,6 +39,14 @@ tidy() {
 check clang-tidy tidy
 find lua spec -name '*.lua' | sort | { xargs luacheck -q --no-color connectparticipant-dev-1.rockspec \
   || exit 1; } >"$log" || { echo "== luacheck"; cat "$log"; status=1; }
+# These follow the locale, which is the host's: base/ascii.h and text_seconds do not.
+by_locale='is(alnum|alpha|digit|xdigit|space|blank|upper|lower|print|punct|cntrl|graph)|to(lower|upper)'
+by_locale="$by_locale|str(n?case(cmp|str)|coll|xfrm|tof|tod|told)|atof|sscanf"
+decimal='%[-+ #0-9.*]*[eEgGaA]|%[-+ #0-9]*(\.[1-9*][0-9]*)?L?f'
+if grep -nE "(^|[^A-Za-z0-9_])($by_locale) *\(|#include <(ctype|strings)\.h>|\"[^\"]*($decimal)" \
+  csrc/*/*.[ch] >"$log"; then
+  echo "== depends on the locale"; cat "$log"; status=1
+fi
 check "luarocks lint" luarocks lint connectparticipant-dev-1.rockspec
 [ $status != 0 ] || echo "lint: clean"
 exit $status

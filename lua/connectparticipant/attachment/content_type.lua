@@ -1,6 +1,8 @@
 --- The content type of a file by its name: what Amazon Connect lists, then the system's mime.types.
 -- https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html
 
+local core = require "connectparticipant.core"
+
 local content_type = {}
 
 local UNKNOWN = "application/octet-stream"
@@ -26,10 +28,8 @@ local function in_file(path, extension, open)
   file:close()
   for line in text:gmatch("[^\n]+") do
     local kind, extensions = line:match("^([%w][%w!#$&^_.+-]*/[%w!#$&^_.+-]+)%s+(.+)$")
-    if kind and (" " .. extensions:lower() .. " "):gsub("%s", " "):find(" " .. extension .. " ", 1,
-      true) then
-      return kind
-    end
+    local words = kind and (" " .. core.lower(extensions) .. " "):gsub("%s", " ")
+    if words and words:find(" " .. extension .. " ", 1, true) then return kind end
   end
 end
 
@@ -40,7 +40,7 @@ end
 function content_type.of(name, open)
   local extension = name:match("[^/]%.([^./]+)$")
   if not extension then return UNKNOWN end
-  extension = extension:lower()
+  extension = core.lower(extension)
   if TYPES[extension] then return TYPES[extension] end
   for _, path in ipairs(SYSTEM_FILES) do
     local found = in_file(path, extension, open or io.open)

@@ -1,5 +1,7 @@
 -- When a presigned URL ends: its UrlExpiry, and the words in which object stores say so.
 
+local core = require "connectparticipant.core"
+
 local expiry = {}
 
 -- A transfer begun later than this before the end is likely to be refused.
@@ -20,11 +22,11 @@ end
 function expiry.parse(text)
   if type(text) ~= "string" then return nil end
   local year, month, day, hour, minute, second, fraction =
-    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)(%.?%d*)Z$")
+    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.?(%d*)Z$")
   if not year then return nil end
   local date = days(tonumber(year), tonumber(month), tonumber(day))
   return date * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second)
-    + (tonumber("0" .. fraction) or 0)
+    + tonumber("0" .. fraction) / 10 ^ #fraction -- "0.5" is no number where a locale has commas
 end
 
 --- Whether a URL should not be used any more. False where that is unknown, or where it had ended
@@ -47,7 +49,7 @@ end
 function expiry.is_error(err)
   if err.kind ~= "storage" then return false end
   if CODES[err.code] then return true end
-  return err.code == "AccessDenied" and err.message:lower():find("expired", 1, true) ~= nil
+  return err.code == "AccessDenied" and core.lower(err.message):find("expired", 1, true) ~= nil
 end
 
 return expiry

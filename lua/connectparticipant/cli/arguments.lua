@@ -18,8 +18,10 @@ function READERS.whole(value)
 end
 
 function READERS.seconds(value)
-  local number = tonumber(value)
-  if number and number > 0 and number < math.huge then return number end
+  local whole, fraction = value:match("^(%d*)%.?(%d*)$")
+  -- Not tonumber(value): a locale may want a comma.
+  local number = whole and tonumber(whole .. fraction)
+  if number and number > 0 and number < math.huge then return number / 10 ^ #fraction end
   return nil, "must be a number of seconds above 0"
 end
 

@@ -2,6 +2,8 @@
 -- reads that nesting, so this does; it knows nothing of what the keys mean.
 -- https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
+local core = require "connectparticipant.core"
+
 local ini = {}
 
 local function trim(text)
@@ -32,7 +34,7 @@ local function add_key(state, line, number)
   if not state.section then
     return nil, ("line %d: a key outside of all sections"):format(number)
   end
-  key, value = trim(key):lower(), value_of(value)
+  key, value = core.lower(trim(key)), value_of(value)
   local section = state.section
   if indented and state.parent then
     key = state.parent .. "." .. key

@@ -2,6 +2,7 @@
 -- file, defaults. Read at the first call, never before.
 -- https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 
+local core = require "connectparticipant.core"
 local ini = require "connectparticipant.config.ini"
 
 local config = {}
@@ -17,7 +18,7 @@ local DEFAULTS = {
 local OPTIONS_ONLY = { "connect_timeout", "timeout", "stall_timeout", "proxy", "allow_insecure" }
 
 local function boolean(text)
-  local lower = text:lower()
+  local lower = core.lower(text)
   if lower == "true" then return true end
   if lower == "false" then return false end
   return nil, "must be true or false"
@@ -48,7 +49,9 @@ local function label(text)
 end
 
 local function url(text)
-  if not text:lower():match("^https?://[^/?#]") then return nil, "must be an http or https URL" end
+  if not core.lower(text):match("^https?://[^/?#]") then
+    return nil, "must be an http or https URL"
+  end
   return text
 end
 

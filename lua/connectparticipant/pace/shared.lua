@@ -4,7 +4,8 @@
 
 local shared = {}
 
--- What a pace is made of, in the order it is written.
+-- What a pace is made of, in the order it is written; as whole millionths, because the point of a
+-- fraction is the locale's.
 local FIELDS = { "good", "since", "next_turn", "rate", "throttled_at", "measured" }
 
 ---@class connectparticipant.SharedStore where a pace keeps its numbers
@@ -19,7 +20,7 @@ function Store:load(operation)
   local entry, index = {}, 0
   for word in text:gmatch("%S+") do
     index = index + 1
-    entry[FIELDS[index]] = tonumber(word)
+    entry[FIELDS[index]] = word ~= "-" and tonumber(word) / 1e6 or nil
   end
   return entry
 end
@@ -29,7 +30,7 @@ end
 function Store:save(operation, entry)
   local words = {}
   for index, name in ipairs(FIELDS) do
-    words[index] = entry[name] and ("%.6f"):format(entry[name]) or "-"
+    words[index] = entry[name] and ("%.0f"):format(entry[name] * 1e6) or "-"
   end
   self.dict:set(self.prefix .. operation, table.concat(words, " "))
 end
