@@ -313,6 +313,7 @@ bool request_build(lua_State *L, struct request *r, int params, const char *endp
                    const char *user_agent) {
   struct building b = {.L = L, .request = r};
   char invocation_id[UUID_SIZE];
+  r->token.secret = r->headers.secret = true;
   random_uuids(b.client_token, invocation_id);
   bool get = strcmp(r->operation->verb, "GET") == 0;
   lua_pushvalue(L, params);

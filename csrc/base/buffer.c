@@ -1,5 +1,6 @@
 /* Growing byte buffers; see buffer.h. */
 #include "base/buffer.h"
+#include "base/wipe.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,11 +11,13 @@
 enum { MUCH = 4096 };
 
 void buffer_free(struct buffer *b) {
+  if (b->secret) wipe(b->data, b->capacity);
   free(b->data);
-  *b = (struct buffer){0};
+  *b = (struct buffer){.secret = b->secret};
 }
 
 void buffer_clear(struct buffer *b) {
+  if (b->secret) wipe(b->data, b->capacity);
   b->size = 0;
   b->failed = false;
   if (b->data != NULL) b->data[0] = '\0';
@@ -25,15 +28,27 @@ void buffer_recycle(struct buffer *b) {
   buffer_clear(b);
 }
 
+/* realloc would leave the old bytes in what it frees. */
+static char *grow(struct buffer *b, size_t capacity) {
+  if (!b->secret) return realloc(b->data, capacity);
+  char *data = malloc(capacity);
+  if (data == NULL || b->data == NULL) return data;
+  memcpy(data, b->data, b->size);
+  wipe(b->data, b->capacity);
+  free(b->data);
+  return data;
+}
+
 bool buffer_reserve(struct buffer *b, size_t more) {
   if (b->failed) return false;
   if (b->data != NULL && b->capacity - b->size > more) return true;
   if (more >= SIZE_MAX / 2 - b->size) return !(b->failed = true);
   size_t capacity = b->capacity < 64 ? 64 : b->capacity;
   while (capacity - b->size <= more) capacity *= 2;
-  char *data = realloc(b->data, capacity);
+  char *data = grow(b, capacity);
   if (data == NULL) return !(b->failed = true);
   b->data = data;
+  b->data[b->size] = '\0';
   b->capacity = capacity;
   return true;
 }

@@ -1,5 +1,5 @@
-/* A growing run of bytes, always followed by a NUL. Knows nothing of what the bytes mean.
- * Allocation failures are remembered: check `failed` once, at the end. */
+/* A growing run of bytes, always followed by a NUL. Knows nothing of what the bytes mean, but
+ * whether they are secret. Allocation failures are remembered: check `failed` once, at the end. */
 #ifndef CONNECTPARTICIPANT_BUFFER_H
 #define CONNECTPARTICIPANT_BUFFER_H
 
@@ -15,8 +15,10 @@ struct buffer {
   size_t size;
   size_t capacity;
   bool failed;
+  bool secret; /* set before the first byte: no copy of its bytes is left behind in memory */
 };
 
+/* Empty again, and as secret as before. */
 void buffer_free(struct buffer *b);
 /* Forgets the bytes, keeps the memory. */
 void buffer_clear(struct buffer *b);

@@ -55,6 +55,11 @@ bool exchange_begin(struct exchange *x, const struct http_request *request,
   x->request = *request;
   x->transport = *transport;
   x->timeout = timeout;
+  /* Answers of the service hold tokens and presigned URLs, and refusals echo both; a file that is
+   * fetched into memory is not ours to wipe, and would be slow to grow. */
+  bool file = request->secrets.token == NULL && strcmp(request->method, "GET") == 0;
+  x->response.headers.secret = true;
+  x->response.body.secret = !file;
   if (request->body != NULL) {
     x->upload = UPLOAD_MEMORY;
     x->size = (off_t)request->body_size;
