@@ -16,7 +16,7 @@ description = {
   labels = { "aws", "http", "network", "openresty" },
 }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1.0",
 }
 -- No header: LuaRocks does not look for it in Debian's multiarch directory, where it is.
@@ -42,6 +42,7 @@ build = {
         "csrc/base/sigpipe.c",
         "csrc/base/sink.c",
         "csrc/base/source.c",
+        "csrc/base/suggest.c",
         "csrc/base/text.c",
         "csrc/http/answer.c",
         "csrc/http/codes.c",
@@ -54,6 +55,7 @@ build = {
         "csrc/lua/engine.c",
         "csrc/lua/error.c",
         "csrc/lua/exchange.c",
+        "csrc/lua/fields.c",
         "csrc/lua/files.c",
         "csrc/lua/json.c",
         "csrc/lua/module.c",

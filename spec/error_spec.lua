@@ -18,6 +18,39 @@ describe("an error", function()
       tostring(new { request_id = "1" }))
   end)
 
+  it("shows our advice beside the message, and keeps the message as it was said", function()
+    local err = new { hint = "start over with a new URL", status = 403 }
+    assert.equal("Request has expired", err.message)
+    assert.equal("AccessDenied: Request has expired (start over with a new URL) [status 403]",
+      tostring(err))
+    err = new { hint = "not tok_1234", token = "tok_1234" }
+    assert.equal("not [redacted]", err.hint)
+  end)
+
+  it("carries the option that is wrong, and what was raised", function()
+    local cause = {}
+    local err = new { option = "ca_file", cause = cause }
+    assert.equal("ca_file", err.option)
+    assert.equal(cause, err.cause)
+  end)
+
+  it("leaves out what is not what it should be", function()
+    local err = new { status = 1e300, attempts = -1, retry_after = "soon", request_id = {},
+      attachment_id = 5, token = 7, url = print, hint = true }
+    local fields = {}
+    for name, value in pairs(err) do fields[name] = value end
+    assert.same({ kind = "storage", code = "AccessDenied", message = "Request has expired",
+      retryable = false, throttled = false }, fields)
+    assert.error_matches(function() core.new_error { kind = 1, code = "a", message = "b" } end,
+      "kind, code and message")
+  end)
+
+  it("prints whatever was done to its fields", function()
+    local err = new { request_id = "1" }
+    err.message, err.status, err.request_id, err.code = {}, 1e300, false, 404
+    assert.equal("unknown error", tostring(err))
+  end)
+
   it("can be joined to strings from either side", function()
     assert.equal("failed: AccessDenied: Request has expired", "failed: " .. new())
     assert.equal("AccessDenied: Request has expired!", new() .. "!")

@@ -5,6 +5,7 @@
 #include "base/secrets.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST_ENDPOINT = 2048 };
@@ -69,47 +70,68 @@ static const struct partition *partition_of(const char *region) {
   return &partitions[0];
 }
 
-static bool custom(const struct endpoint_rules *rules, struct buffer *out, struct buffer *problem) {
-  const char *text = rules->endpoint;
-  size_t size = strlen(text);
-  CURLU *parsed = NULL;
-  const char *what = url_parse(text, LONGEST_ENDPOINT, rules->allow_insecure, &parsed);
-  curl_url_cleanup(parsed);
-  if (what == NULL && strchr(text, '?') != NULL) what = "it must not hold a query";
-  if (what != NULL) {
-    buffer_add_text(problem, "Invalid Configuration: the endpoint cannot be used: ");
-    return !buffer_add_text(problem, what);
-  }
-  while (size > 0 && text[size - 1] == '/') size--;
-  return buffer_add(out, text, size);
+static enum endpoint_result refuse(struct endpoint_problem *problem, const char *option,
+                                   const char *before, const char *what) {
+  problem->option = option;
+  snprintf(problem->message, sizeof problem->message, "%s%s", before, what);
+  return ENDPOINT_REFUSED;
 }
 
-static bool regional(const struct endpoint_rules *rules, struct buffer *out) {
+/* NULL, or why a custom endpoint cannot be used. */
+static const char *problem_of_url(const char *text, bool allow_http) {
+  CURLU *parsed = NULL;
+  const char *what = url_parse(text, LONGEST_ENDPOINT, allow_http, &parsed);
+  if (what == NULL) curl_url_cleanup(parsed);
+  return what == NULL && strchr(text, '?') != NULL ? "it must not hold a query" : what;
+}
+
+static enum endpoint_result custom(const struct endpoint_rules *rules, struct buffer *out,
+                                   struct endpoint_problem *problem) {
+  const char *text = rules->endpoint;
+  size_t size = strlen(text);
+  const char *what = problem_of_url(text, rules->allow_insecure);
+  bool is_insecure = what != NULL && !rules->allow_insecure && problem_of_url(text, true) == NULL;
+  if (is_insecure) what = "http is for loopback only, unless the option allow_insecure allows it";
+  if (what != NULL) return refuse(problem, "endpoint", "the endpoint cannot be used: ", what);
+  while (size > 0 && text[size - 1] == '/') size--;
+  return buffer_add(out, text, size) ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;
+}
+
+static enum endpoint_result regional(const struct endpoint_rules *rules, struct buffer *out) {
   const struct partition *partition = partition_of(rules->region);
   bool gov = strcmp(partition->name, "aws-us-gov") == 0;
   /* The rule set's exception: FIPS in GovCloud is the ordinary name, unless it is dual-stack. */
   bool fips_name = rules->use_fips && (!gov || rules->use_dualstack);
-  return buffer_format(out, "https://participant.connect%s.%s.%s", fips_name ? "-fips" : "",
-                       rules->region,
-                       rules->use_dualstack ? partition->dualstack_suffix : partition->suffix);
+  bool whole = buffer_format(
+      out, "https://participant.connect%s.%s.%s", fips_name ? "-fips" : "", rules->region,
+      rules->use_dualstack ? partition->dualstack_suffix : partition->suffix);
+  return whole ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;
 }
 
-bool endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
-                      struct buffer *problem) {
-  const char *what = NULL;
-  if (rules->endpoint != NULL && rules->use_fips) {
-    what = "Invalid Configuration: FIPS and custom endpoint are not supported";
-  } else if (rules->endpoint != NULL && rules->use_dualstack) {
-    what = "Invalid Configuration: Dualstack and custom endpoint are not supported";
-  } else if (rules->endpoint != NULL) {
-    return custom(rules, url, problem);
-  } else if (rules->region == NULL) {
-    what = "Invalid Configuration: Missing Region";
-  } else if (!text_is_host_label(rules->region, strlen(rules->region))) {
-    buffer_add_text(problem, "Region not accepted: region=\"");
-    secrets_add_clean(problem, rules->region, strlen(rules->region), NULL, 80);
-    what = "\" is not a valid hostname component.";
-  }
-  if (what != NULL) return !buffer_add_text(problem, what);
+static enum endpoint_result refuse_region(const char *region, struct endpoint_problem *problem) {
+  struct buffer clean = {0};
+  bool whole = secrets_add_clean(&clean, region, strlen(region), NULL, 80);
+  problem->option = "region";
+  snprintf(problem->message, sizeof problem->message,
+           "Region not accepted: region=\"%s\" is not a valid hostname component.",
+           buffer_text(&clean));
+  buffer_free(&clean);
+  return whole ? ENDPOINT_REFUSED : ENDPOINT_NO_MEMORY;
+}
+
+enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
+                                      struct endpoint_problem *problem) {
+  static const char fips[] = "FIPS and custom endpoint are not supported";
+  static const char dualstack[] = "Dualstack and custom endpoint are not supported";
+  static const char missing[] = "set AWS_REGION, a profile's region, or the option region";
+  static const char invalid[] = "Invalid Configuration: ";
+  bool is_custom = rules->endpoint != NULL;
+  if (is_custom && rules->use_fips) return refuse(problem, "use_fips", invalid, fips);
+  if (is_custom && rules->use_dualstack)
+    return refuse(problem, "use_dualstack", invalid, dualstack);
+  if (is_custom) return custom(rules, url, problem);
+  if (rules->region == NULL) return refuse(problem, "region", "no region: ", missing);
+  if (!text_is_host_label(rules->region, strlen(rules->region)))
+    return refuse_region(rules->region, problem);
   return regional(rules, url);
 }

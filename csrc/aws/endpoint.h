@@ -19,9 +19,17 @@ struct endpoint_rules {
   bool allow_insecure; /* whether http: may go further than loopback */
 };
 
-/* Appends the base URL, without a final slash, and returns true; or a sentence in `problem`. */
-bool endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
-                      struct buffer *problem);
+/* Why there is no endpoint: which of the rules is wrong, by its name, and a sentence. */
+struct endpoint_problem {
+  const char *option;
+  char message[256];
+};
+
+enum endpoint_result { ENDPOINT_RESOLVED, ENDPOINT_REFUSED, ENDPOINT_NO_MEMORY };
+
+/* Appends the base URL, without a final slash; or sets the problem. */
+enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
+                                      struct endpoint_problem *problem);
 
 HIDDEN_END
 

@@ -30,6 +30,8 @@ struct failure {
   const char *kind;
   const char *code;
   const char *message; /* bytes of any origin; control characters and broken UTF-8 are replaced */
+  const char *hint;    /* our advice */
+  const char *option;  /* of a wrong configuration: the one that is wrong */
   const char *operation;
   const char *step;
   const char *request_id;

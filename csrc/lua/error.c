@@ -1,7 +1,8 @@
 /* Error objects; see error.h. */
 #include "lua/error.h"
-#include "base/text.h"
+#include "lua/fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ERROR_TYPE "connectparticipant.error"
@@ -23,45 +24,86 @@ void error_set_text(lua_State *L, const char *field, const char *text,
   lua_setfield(L, -2, field);
 }
 
-static const char *field_text(lua_State *L, int index, const char *field) {
-  lua_getfield(L, index, field);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-  lua_pop(L, 1); /* the table still holds it */
-  return text;
+/* A whole number of an error: what is none, or beyond any of ours, is as if it were not there. */
+static long small_field(const struct fields *f, int which) {
+  double number = fields_number(f, which, 0);
+  return number >= 0 && number < 1e9 ? (long)number : 0;
 }
 
-/* StartAttachmentUpload: put: AccessDenied: Request has expired [status 403, request id 4242] */
+enum field_of_error {
+  KIND,
+  CODE,
+  MESSAGE,
+  HINT,
+  OPTION,
+  OPERATION,
+  STEP,
+  REQUEST_ID,
+  ATTACHMENT_ID,
+  STATUS,
+  ATTEMPTS,
+  RETRY_AFTER,
+  RETRYABLE,
+  THROTTLED,
+  CAUSE,
+  SECRET_TOKEN,
+  SECRET_URL,
+  FIELDS
+};
+
+/* Each may be anything, and is left out when it is not what it should be: some come from a caller's
+ * parameters, and a mistake there must not hide the error that is told. */
+static const struct field fields_of_error[] = {
+    [KIND] = {"kind", LUA_TNONE},
+    [CODE] = {"code", LUA_TNONE},
+    [MESSAGE] = {"message", LUA_TNONE},
+    [HINT] = {"hint", LUA_TNONE},
+    [OPTION] = {"option", LUA_TNONE},
+    [OPERATION] = {"operation", LUA_TNONE},
+    [STEP] = {"step", LUA_TNONE},
+    [REQUEST_ID] = {"request_id", LUA_TNONE},
+    [ATTACHMENT_ID] = {"attachment_id", LUA_TNONE},
+    [STATUS] = {"status", LUA_TNONE},
+    [ATTEMPTS] = {"attempts", LUA_TNONE},
+    [RETRY_AFTER] = {"retry_after", LUA_TNONE},
+    [RETRYABLE] = {"retryable", LUA_TNONE},
+    [THROTTLED] = {"throttled", LUA_TNONE},
+    [CAUSE] = {"cause", LUA_TNONE},
+    [SECRET_TOKEN] = {"token", LUA_TNONE},
+    [SECRET_URL] = {"url", LUA_TNONE},
+    [FIELDS] = {NULL, 0},
+};
+
+/* StartAttachmentUpload: put: AccessDenied: Request has expired (hint) [status 403, request id 42]
+ */
 static int error_tostring(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  static const char *const leading[] = {"operation", "step", "code"};
+  static const int leading[] = {OPERATION, STEP, CODE};
+  lua_settop(L, 1);
+  struct fields err = fields_read(L, 1, NULL, fields_of_error);
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   for (size_t i = 0; i < 3; i++) {
-    const char *text = field_text(L, 1, leading[i]);
+    const char *text = fields_text(&err, leading[i], NULL);
     if (text == NULL) continue;
     luaL_addstring(&out, text);
     luaL_addstring(&out, ": ");
   }
-  const char *message = field_text(L, 1, "message");
+  const char *message = fields_text(&err, MESSAGE, NULL), *hint = fields_text(&err, HINT, NULL);
+  const char *id = fields_text(&err, REQUEST_ID, NULL);
+  char status[32] = "";
+  if (small_field(&err, STATUS) > 0)
+    snprintf(status, sizeof status, "status %ld", small_field(&err, STATUS));
   luaL_addstring(&out, message != NULL ? message : "unknown error");
-  const char *status = NULL, *id = field_text(L, 1, "request_id");
-  lua_getfield(L, 1, "status");
-  bool has_status = lua_isnumber(L, -1);
-  lua_pop(L, 1);
-  if (has_status) {
-    luaL_addstring(&out, " [status ");
-    lua_getfield(L, 1, "status");
-    lua_pushfstring(L, "%d", (int)lua_tonumber(L, -1));
-    lua_remove(L, -2);
-    luaL_addvalue(&out);
-    status = ", ";
-  }
-  if (id != NULL) {
-    luaL_addstring(&out, status != NULL ? status : " [");
-    luaL_addstring(&out, "request id ");
-    luaL_addstring(&out, id);
-  }
-  if (status != NULL || id != NULL) luaL_addchar(&out, ']');
+  const char *const rest[] = {hint != NULL ? " (" : "",
+                              hint != NULL ? hint : "",
+                              hint != NULL ? ")" : "",
+                              *status != '\0' || id != NULL ? " [" : "",
+                              status,
+                              *status != '\0' && id != NULL ? ", " : "",
+                              id != NULL ? "request id " : "",
+                              id != NULL ? id : "",
+                              *status != '\0' || id != NULL ? "]" : ""};
+  for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) luaL_addstring(&out, rest[i]);
   luaL_pushresult(&out);
   return 1;
 }
@@ -102,6 +144,8 @@ void error_push(lua_State *L, const struct failure *f, const struct secrets *sec
   error_set_text(L, "kind", f->kind, NULL, LONGEST_FIELD);
   error_set_text(L, "code", f->code, secrets, LONGEST_FIELD);
   error_set_text(L, "message", f->message, secrets, LONGEST_MESSAGE);
+  error_set_text(L, "hint", f->hint, secrets, LONGEST_FIELD);
+  error_set_text(L, "option", f->option, NULL, LONGEST_FIELD);
   error_set_text(L, "operation", f->operation, NULL, LONGEST_FIELD);
   error_set_text(L, "step", f->step, NULL, LONGEST_FIELD);
   error_set_text(L, "request_id", f->request_id, secrets, LONGEST_FIELD);
@@ -124,40 +168,34 @@ int error_return(lua_State *L, const struct failure *failure, const struct secre
   return 2;
 }
 
-static double number_field(lua_State *L, const char *field) {
-  lua_getfield(L, 1, field);
-  double number = lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
-static bool flag_field(lua_State *L, const char *field) {
-  lua_getfield(L, 1, field);
-  bool flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
 int error_new(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  struct secrets secrets = {field_text(L, 1, "token"), field_text(L, 1, "url")};
+  lua_settop(L, 1);
+  struct fields given = fields_read(L, 1, NULL, fields_of_error);
+  struct secrets secrets = {fields_text(&given, SECRET_TOKEN, NULL),
+                            fields_text(&given, SECRET_URL, NULL)};
   struct failure f = {
-      .kind = field_text(L, 1, "kind"),
-      .code = field_text(L, 1, "code"),
-      .message = field_text(L, 1, "message"),
-      .operation = field_text(L, 1, "operation"),
-      .step = field_text(L, 1, "step"),
-      .request_id = field_text(L, 1, "request_id"),
-      .attachment_id = field_text(L, 1, "attachment_id"),
-      .status = (long)number_field(L, "status"),
-      .retry_after = number_field(L, "retry_after"),
-      .has_retry_after = flag_field(L, "retry_after"),
-      .retryable = flag_field(L, "retryable"),
-      .throttled = flag_field(L, "throttled"),
-      .attempts = (int)number_field(L, "attempts"),
+      .kind = fields_text(&given, KIND, NULL),
+      .code = fields_text(&given, CODE, NULL),
+      .message = fields_text(&given, MESSAGE, NULL),
+      .hint = fields_text(&given, HINT, NULL),
+      .option = fields_text(&given, OPTION, NULL),
+      .operation = fields_text(&given, OPERATION, NULL),
+      .step = fields_text(&given, STEP, NULL),
+      .request_id = fields_text(&given, REQUEST_ID, NULL),
+      .attachment_id = fields_text(&given, ATTACHMENT_ID, NULL),
+      .status = small_field(&given, STATUS),
+      .retry_after = fields_number(&given, RETRY_AFTER, 0),
+      .has_retry_after = fields_number(&given, RETRY_AFTER, -1) >= 0,
+      .retryable = fields_flag(&given, RETRYABLE),
+      .throttled = fields_flag(&given, THROTTLED),
+      .attempts = (int)small_field(&given, ATTEMPTS),
   };
   luaL_argcheck(L, f.kind != NULL && f.code != NULL && f.message != NULL, 1,
                 "kind, code and message are needed");
   error_push(L, &f, &secrets);
+  if (fields_has(&given, CAUSE)) {
+    lua_pushvalue(L, fields_index(&given, CAUSE));
+    lua_setfield(L, -2, "cause");
+  }
   return 1;
 }

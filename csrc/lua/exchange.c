@@ -5,6 +5,7 @@
 #include "lua/operation.h"
 #include "http/engine.h"
 #include "lua/error.h"
+#include "lua/settings.h"
 
 #include <string.h>
 
@@ -52,9 +53,16 @@ void core_exchange_keep(lua_State *L, int index, enum anchor what) {
   compat_setvalue(L, -2, (int)what);
 }
 
+void core_exchange_set_settings(struct handle *h, struct settings *settings) {
+  if (settings != NULL) settings_hold(settings);
+  settings_drop(h->settings);
+  h->settings = settings;
+}
+
 static void free_handle(struct handle *h) {
   exchange_cancel(&h->x);
   exchange_free(&h->x);
+  core_exchange_set_settings(h, NULL);
   request_free(&h->request);
   buffer_free(&h->headers);
 }
@@ -70,6 +78,7 @@ void core_exchange_release(lua_State *L, int index) {
     free_handle(h);
   } else {
     exchange_clear(&h->x);
+    core_exchange_set_settings(h, NULL);
     request_clear(&h->request);
     buffer_clear(&h->headers);
     h->operation = h->step = NULL;

@@ -9,10 +9,11 @@
 
 HIDDEN_BEGIN
 
+struct settings;
+
 /* What an exchange keeps alive. */
 enum anchor {
   ANCHOR_ENGINE = 1,
-  ANCHOR_SETTINGS,
   ANCHOR_BODY,
   ANCHOR_URL,
   ANCHOR_OPERATION,
@@ -23,8 +24,9 @@ enum anchor {
 /* The userdata. One that was released serves again, with the memory that it has. */
 struct handle {
   struct exchange x;
-  struct request request; /* of an operation, to be sent as often as needed; else it has none */
-  struct buffer headers;  /* of a transfer */
+  struct request request;    /* of an operation, to be sent as often as needed; else it has none */
+  struct buffer headers;     /* of a transfer */
+  struct settings *settings; /* held; NULL until they are known */
   const char *operation, *step;
   bool released;
 };
@@ -37,6 +39,9 @@ struct handle *core_exchange_at(lua_State *L, int index);
 
 /* Keeps the value at `index` as long as the exchange on top of the stack. */
 void core_exchange_keep(lua_State *L, int index, enum anchor what);
+
+/* Lets the exchange hold these settings, and no others. */
+void core_exchange_set_settings(struct handle *h, struct settings *settings);
 
 /* Blocks until the exchange is done. */
 void core_exchange_run(lua_State *L, int index);

@@ -11,7 +11,7 @@
 #include "base/ascii.h"
 #include "base/random.h"
 #include "lua/settings.h"
-#include "base/text.h"
+#include "base/suggest.h"
 #include "lua/version.h"
 
 #include <dlfcn.h>
@@ -63,20 +63,16 @@ static int core_random(lua_State *L) {
 
 /* core.suggest(name, candidates): the nearest candidate, if it is near enough. */
 static int core_suggest(lua_State *L) {
-  const char *name = luaL_checkstring(L, 1), *nearest = NULL;
-  size_t least = 0, count;
+  struct suggestion s = {.name = luaL_checkstring(L, 1)};
   luaL_checktype(L, 2, LUA_TTABLE);
-  count = lua_rawlen(L, 2);
+  size_t count = lua_rawlen(L, 2);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, (int)i);
-    const char *candidate = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    lua_pop(L, 1); /* the table still holds it */
-    size_t distance = candidate == NULL ? 0 : text_distance(name, candidate);
-    if (candidate == NULL || (nearest != NULL && distance >= least)) continue;
-    nearest = candidate;
-    least = distance;
+    if (lua_type(L, -1) == LUA_TSTRING) suggest_consider(&s, lua_tostring(L, -1));
+    lua_pop(L, 1); /* the table still holds it, and nothing changes it meanwhile */
   }
-  if (nearest == NULL || !text_is_near(name, least)) return 0;
+  const char *nearest = suggest_nearest(&s);
+  if (nearest == NULL) return 0;
   lua_pushstring(L, nearest);
   return 1;
 }

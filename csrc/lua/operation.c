@@ -9,7 +9,7 @@
 #include "aws/request.h"
 #include "aws/response.h"
 #include "lua/settings.h"
-#include "base/text.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
@@ -23,11 +23,11 @@ static const struct operation *operation_check(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   const struct operation *operation = model_operation(name);
   if (operation != NULL) return operation;
-  const struct operation *nearest = model_operations;
+  struct suggestion s = {.name = name};
   for (const struct operation *o = model_operations; o->name != NULL; o++) {
-    if (text_distance(name, o->name) < text_distance(name, nearest->name)) nearest = o;
+    suggest_consider(&s, o->name);
   }
-  luaL_error(L, "unknown operation '%s' (did you mean '%s'?)", name, nearest->name);
+  luaL_error(L, "unknown operation '%s' (did you mean '%s'?)", name, s.nearest);
   return NULL;
 }
 
@@ -44,10 +44,10 @@ static int violation(lua_State *L, const struct request *r) {
  * how many. */
 static int push_request(lua_State *L, const struct operation *operation, int params,
                         int settings_index) {
-  const struct settings *settings = settings_check(L, settings_index);
+  struct settings *settings = settings_check(L, settings_index);
   struct handle *h = core_exchange_new(L);
   struct request *r = &h->request;
-  core_exchange_keep(L, settings_index, ANCHOR_SETTINGS);
+  core_exchange_set_settings(h, settings);
   h->operation = operation->name;
   r->operation = operation;
   bool good = request_build(L, r, params, buffer_text(&settings->endpoint),
@@ -65,11 +65,9 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
   struct request *r = &h->request;
   if (r->operation == NULL) luaL_error(L, "the exchange has no request to send");
   if (!h->x.done) luaL_error(L, "the exchange is under way");
-  compat_pushvalue(L, index, ANCHOR_SETTINGS);
-  const struct settings *settings = settings_check(L, -1);
+  const struct settings *settings = h->settings;
   lua_pushvalue(L, engine_index);
   compat_setvalue(L, index, ANCHOR_ENGINE);
-  lua_pop(L, 1);
   request_set_attempt(r, attempt, max_attempts);
   if (request_failed(r)) luaL_error(L, "out of memory");
   struct http_request http = {

@@ -2,15 +2,16 @@
 #include "lua/settings.h"
 #include "lua/module.h"
 #include "aws/endpoint.h"
-#include "lua/error.h"
 #include "base/ascii.h"
-#include "base/text.h"
+#include "lua/error.h"
+#include "lua/fields.h"
 #include "lua/version.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,78 +24,47 @@
 #define STALL_TIMEOUT 30.0
 #define ATTEMPT_TIMEOUT 60.0
 
-static const struct {
-  const char *name;
-  int type;
-} options[] = {
-    {"region", LUA_TSTRING},          {"endpoint", LUA_TSTRING},      {"use_fips", LUA_TBOOLEAN},
-    {"use_dualstack", LUA_TBOOLEAN},  {"ca_file", LUA_TSTRING},       {"proxy", LUA_TSTRING},
-    {"connect_timeout", LUA_TNUMBER}, {"stall_timeout", LUA_TNUMBER}, {"timeout", LUA_TNUMBER},
-    {"allow_insecure", LUA_TBOOLEAN}, {"app_id", LUA_TSTRING},
+enum option {
+  REGION,
+  ENDPOINT,
+  USE_FIPS,
+  USE_DUALSTACK,
+  CA_FILE,
+  PROXY,
+  CONNECT_SECONDS,
+  STALL_SECONDS,
+  ATTEMPT_SECONDS,
+  ALLOW_INSECURE,
+  APP_ID,
+  OPTIONS
 };
 
-enum { OPTIONS = sizeof options / sizeof *options };
+static const struct field options[] = {
+    [REGION] = {"region", LUA_TSTRING},
+    [ENDPOINT] = {"endpoint", LUA_TSTRING},
+    [USE_FIPS] = {"use_fips", LUA_TBOOLEAN},
+    [USE_DUALSTACK] = {"use_dualstack", LUA_TBOOLEAN},
+    [CA_FILE] = {"ca_file", LUA_TSTRING},
+    [PROXY] = {"proxy", LUA_TSTRING},
+    [CONNECT_SECONDS] = {"connect_timeout", LUA_TNUMBER},
+    [STALL_SECONDS] = {"stall_timeout", LUA_TNUMBER},
+    [ATTEMPT_SECONDS] = {"timeout", LUA_TNUMBER},
+    [ALLOW_INSECURE] = {"allow_insecure", LUA_TBOOLEAN},
+    [APP_ID] = {"app_id", LUA_TSTRING},
+    [OPTIONS] = {NULL, 0},
+};
 
-static int unknown_option(lua_State *L, const char *name) {
-  const char *nearest = options[0].name;
-  for (size_t i = 1; i < OPTIONS; i++) {
-    if (text_distance(name, options[i].name) < text_distance(name, nearest))
-      nearest = options[i].name;
-  }
-  if (text_is_near(name, text_distance(name, nearest)))
-    return luaL_error(L, "unknown option '%s' (did you mean '%s'?)", name, nearest);
-  return luaL_error(L, "unknown option '%s'", name);
-}
-
-/* Raises unless every option exists and has its type. */
-static void check_options(lua_State *L, int index) {
-  lua_pushnil(L);
-  while (lua_next(L, index) != 0) {
-    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names only");
-    const char *name = lua_tostring(L, -2);
-    size_t i = 0;
-    while (i < OPTIONS && strcmp(options[i].name, name) != 0) i++;
-    if (i == OPTIONS) {
-      unknown_option(L, name);
-    } else if (lua_type(L, -1) != options[i].type) {
-      luaL_error(L, "option '%s' must be a %s, not a %s", name, lua_typename(L, options[i].type),
-                 luaL_typename(L, -1));
-    }
-    lua_pop(L, 1);
-  }
-}
-
-/* The string of an option, or NULL; the options' table keeps it alive. */
-static const char *option_text(lua_State *L, int index, const char *name) {
-  lua_getfield(L, index, name);
-  const char *text = lua_tostring(L, -1);
-  if (text != NULL && strlen(text) != lua_rawlen(L, -1))
-    luaL_error(L, "option '%s' must not hold a NUL", name);
-  lua_pop(L, 1);
-  return text;
-}
-
-static bool option_flag(lua_State *L, int index, const char *name) {
-  lua_getfield(L, index, name);
-  bool flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
-static double option_seconds(lua_State *L, int index, const char *name, double otherwise) {
-  lua_getfield(L, index, name);
-  double seconds = lua_isnil(L, -1) ? otherwise : (double)lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  if (!(seconds > 0) || isinf(seconds))
-    luaL_error(L, "option '%s' must be a number of seconds above 0", name);
-  return seconds;
+static double seconds(const struct fields *given, int which, double otherwise) {
+  double number = fields_number(given, which, otherwise);
+  if (!(number > 0) || isinf(number))
+    luaL_error(given->L, "option '%s' must be a number of seconds above 0", options[which].name);
+  return number;
 }
 
 /* A component of AWS's User-Agent grammar: what it does not allow becomes `-`. */
 static void add_component(struct buffer *out, const char *text) {
   for (; *text != '\0'; text++) {
-    unsigned char c = (unsigned char)*text;
-    bool allowed = ascii_is_alnum(*text) || (c < 0x80 && strchr("!$%&'*+-.^_`|~", c) != NULL);
+    bool allowed = ascii_is_alnum(*text) || strchr("!$%&'*+-.^_`|~", *text) != NULL;
     if (allowed) buffer_add(out, text, 1);
     if (!allowed) buffer_add_char(out, '-');
   }
@@ -111,8 +81,11 @@ static void set_user_agent(struct buffer *out, const char *app_id) {
   add_component(out, app_id);
 }
 
-static int configuration_error(lua_State *L, const char *message) {
-  struct failure f = {.kind = "configuration", .code = "InvalidConfiguration", .message = message};
+static int configuration_error(lua_State *L, const char *option, const char *message) {
+  struct failure f = {.kind = "configuration",
+                      .code = "InvalidConfiguration",
+                      .message = message,
+                      .option = option};
   return error_return(L, &f, NULL);
 }
 
@@ -150,60 +123,105 @@ static void add_key(lua_State *L, struct buffer *key, int index) {
   }
 }
 
-static int fill(lua_State *L, struct settings *s, int index) {
+/* The first option that holds a NUL, where C would read the string as if it ended; or NULL. */
+static const char *option_with_nul(const struct fields *given) {
+  for (int i = 0; i < OPTIONS; i++) {
+    size_t size;
+    const char *text = fields_text(given, i, &size);
+    if (text != NULL && strlen(text) != size) return options[i].name;
+  }
+  return NULL;
+}
+
+static void keep_text(struct buffer *out, const char **kept, const char *text) {
+  if (text == NULL) return;
+  buffer_add_text(out, text);
+  *kept = buffer_text(out);
+}
+
+static bool is_whole(const struct settings *s) {
+  return !s->key.failed && !s->endpoint.failed && !s->user_agent.failed && !s->ca_file.failed &&
+         !s->proxy.failed;
+}
+
+/* Sets everything from the options. Returns 0, or the two values of an error. */
+static int fill(struct settings *s, const struct fields *given) {
+  lua_State *L = given->L;
+  struct endpoint_problem problem;
   struct endpoint_rules rules = {
-      .region = option_text(L, index, "region"),
-      .endpoint = option_text(L, index, "endpoint"),
-      .use_fips = option_flag(L, index, "use_fips"),
-      .use_dualstack = option_flag(L, index, "use_dualstack"),
-      .allow_insecure = option_flag(L, index, "allow_insecure"),
+      .region = fields_text(given, REGION, NULL),
+      .endpoint = fields_text(given, ENDPOINT, NULL),
+      .use_fips = fields_flag(given, USE_FIPS),
+      .use_dualstack = fields_flag(given, USE_DUALSTACK),
+      .allow_insecure = fields_flag(given, ALLOW_INSECURE),
   };
-  const char *ca_file = option_text(L, index, "ca_file");
-  const char *proxy = option_text(L, index, "proxy");
+  const char *ca_file = fields_text(given, CA_FILE, NULL), *nul = option_with_nul(given);
+  if (nul != NULL)
+    return configuration_error(L, nul, lua_pushfstring(L, "the option %s holds a NUL", nul));
+  const char *what = ca_file == NULL ? NULL : problem_of_ca_file(ca_file);
+  if (what != NULL) {
+    what = lua_pushfstring(L, "the CA bundle %s cannot be read: %s", ca_file, what);
+    return configuration_error(L, "ca_file", what);
+  }
   s->transport.allow_insecure = rules.allow_insecure;
-  s->transport.connect_timeout = option_seconds(L, index, "connect_timeout", CONNECT_TIMEOUT);
-  s->transport.stall_timeout = option_seconds(L, index, "stall_timeout", STALL_TIMEOUT);
-  s->timeout = option_seconds(L, index, "timeout", ATTEMPT_TIMEOUT);
-  set_user_agent(&s->user_agent, option_text(L, index, "app_id"));
-  if (ca_file != NULL) {
-    const char *what = problem_of_ca_file(ca_file);
-    if (what != NULL) {
-      return configuration_error(L, lua_pushfstring(L, "ca_file %s: %s", ca_file, what));
-    }
-    buffer_add_text(&s->ca_file, ca_file);
-    s->transport.ca_file = buffer_text(&s->ca_file);
-  }
-  if (proxy != NULL) {
-    buffer_add_text(&s->proxy, proxy);
-    s->transport.proxy = buffer_text(&s->proxy);
-  }
-  char message[256];
-  struct buffer problem = {0};
-  bool resolved = endpoint_resolve(&rules, &s->endpoint, &problem);
-  snprintf(message, sizeof message, "%s", buffer_text(&problem));
-  buffer_free(&problem);
-  if (!resolved) return configuration_error(L, message);
+  s->transport.connect_timeout = seconds(given, CONNECT_SECONDS, CONNECT_TIMEOUT);
+  s->transport.stall_timeout = seconds(given, STALL_SECONDS, STALL_TIMEOUT);
+  s->timeout = seconds(given, ATTEMPT_SECONDS, ATTEMPT_TIMEOUT);
+  set_user_agent(&s->user_agent, fields_text(given, APP_ID, NULL));
+  keep_text(&s->ca_file, &s->transport.ca_file, ca_file);
+  keep_text(&s->proxy, &s->transport.proxy, fields_text(given, PROXY, NULL));
+  enum endpoint_result result = endpoint_resolve(&rules, &s->endpoint, &problem);
+  if (result == ENDPOINT_NO_MEMORY || !is_whole(s)) return luaL_error(L, "out of memory");
+  if (result == ENDPOINT_REFUSED) return configuration_error(L, problem.option, problem.message);
   s->transport.https = ascii_starts_nocase(buffer_text(&s->endpoint), "https:");
-  return 1;
+  return 0;
+}
+
+struct settings *settings_hold(struct settings *s) {
+  s->holders++;
+  return s;
+}
+
+void settings_drop(struct settings *s) {
+  if (s == NULL || --s->holders > 0) return;
+  buffer_free(&s->key);
+  buffer_free(&s->endpoint);
+  buffer_free(&s->user_agent);
+  buffer_free(&s->ca_file);
+  buffer_free(&s->proxy);
+  free(s);
+}
+
+/* Pushes empty settings, which their userdata holds. (+1) */
+static struct settings *push_empty(lua_State *L) {
+  struct settings **held = lua_newuserdata(L, sizeof *held);
+  *held = NULL;
+  luaL_getmetatable(L, SETTINGS_TYPE);
+  lua_setmetatable(L, -2);
+  struct settings *s = calloc(1, sizeof *s);
+  if (s == NULL) luaL_error(L, "out of memory");
+  *held = settings_hold(s);
+  return s;
 }
 
 int settings_push(lua_State *L, int index) {
+  struct settings *s = push_empty(L);
+  int base = lua_gettop(L), table = index;
   if (lua_isnoneornil(L, index)) {
     lua_newtable(L);
-  } else {
-    luaL_checktype(L, index, LUA_TTABLE);
-    lua_pushvalue(L, index);
+    table = base + 1;
   }
-  int table = lua_gettop(L);
-  check_options(L, table);
-  struct settings *s = lua_newuserdata(L, sizeof *s);
-  memset(s, 0, sizeof *s);
-  luaL_getmetatable(L, SETTINGS_TYPE);
-  lua_setmetatable(L, -2);
+  struct fields given = fields_read(L, table, "option", options);
   add_key(L, &s->key, table);
-  int count = fill(L, s, table);
-  if (count == 1 && (s->endpoint.failed || s->user_agent.failed)) luaL_error(L, "out of memory");
-  return count;
+  int problems = fill(s, &given);
+  if (problems == 0) {
+    lua_settop(L, base);
+    return 1;
+  }
+  lua_replace(L, base + 1);
+  lua_replace(L, base);
+  lua_settop(L, base + 1);
+  return problems;
 }
 
 /* Takes these bytes off the key, if they are next. */
@@ -234,8 +252,9 @@ static bool is_made_from(lua_State *L, const struct settings *s, int index) {
 
 int settings_push_kept(lua_State *L, int index) {
   lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
-  const struct settings *last = luaL_testudata(L, -1, SETTINGS_TYPE);
-  if (last != NULL && lua_istable(L, index) && is_made_from(L, last, index)) return 1;
+  struct settings *const *last = luaL_testudata(L, -1, SETTINGS_TYPE);
+  bool usable = last != NULL && *last != NULL && lua_istable(L, index);
+  if (usable && is_made_from(L, *last, index)) return 1;
   lua_pop(L, 1);
   int count = settings_push(L, index);
   if (count != 1) return count;
@@ -245,11 +264,14 @@ int settings_push_kept(lua_State *L, int index) {
 }
 
 int settings_new(lua_State *L) {
+  lua_settop(L, 1);
   return settings_push(L, 1);
 }
 
 struct settings *settings_check(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SETTINGS_TYPE);
+  struct settings *const *held = luaL_checkudata(L, index, SETTINGS_TYPE);
+  if (*held == NULL) luaL_error(L, "the settings were finalised");
+  return *held;
 }
 
 static int settings_endpoint(lua_State *L) {
@@ -258,22 +280,14 @@ static int settings_endpoint(lua_State *L) {
 }
 
 static int settings_gc(lua_State *L) {
-  struct settings *s = settings_check(L, 1);
-  buffer_free(&s->key);
-  buffer_free(&s->endpoint);
-  buffer_free(&s->user_agent);
-  buffer_free(&s->ca_file);
-  buffer_free(&s->proxy);
+  struct settings **held = luaL_checkudata(L, 1, SETTINGS_TYPE);
+  settings_drop(*held);
+  *held = NULL;
   return 0;
 }
 
 void settings_open(lua_State *L) {
-  luaL_newmetatable(L, SETTINGS_TYPE);
-  lua_pushcfunction(L, settings_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  lua_pushcfunction(L, settings_endpoint);
-  lua_setfield(L, -2, "endpoint");
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  static const luaL_Reg methods[] = {{"endpoint", settings_endpoint}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", settings_gc}, {NULL, NULL}};
+  core_new_type(L, SETTINGS_TYPE, methods, metamethods);
 }

@@ -243,10 +243,10 @@ int core_transfer(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_getfield(L, 2, "settings");
-  const struct settings *settings = settings_check(L, 3);
+  struct settings *settings = settings_check(L, 3);
   struct handle *h = core_exchange_new(L);
   core_exchange_keep(L, 1, ANCHOR_ENGINE);
-  core_exchange_keep(L, 3, ANCHOR_SETTINGS);
+  core_exchange_set_settings(h, settings);
   h->operation = kept_field(L, "operation", ANCHOR_OPERATION);
   h->step = kept_field(L, "step", ANCHOR_STEP);
   h->x.request = (struct http_request){.method = read_method(L),

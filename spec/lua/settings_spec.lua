@@ -7,11 +7,12 @@ local function endpoint(options)
   return settings:endpoint()
 end
 
-local function refused(options, text)
+local function refused(options, text, option)
   local settings, err = core.settings(options)
   assert.is_nil(settings)
   assert.equal("configuration", err.kind)
   assert.equal("InvalidConfiguration", err.code)
+  assert.equal(option, err.option)
   assert.truthy(err.message:find(text, 1, true), err.message)
 end
 
@@ -83,15 +84,19 @@ describe("the endpoint", function()
       endpoint { endpoint = "http://example.com", allow_insecure = true })
   end)
 
-  it("fails in AWS's words", function()
-    refused({}, "Invalid Configuration: Missing Region")
+  it("says where a region can be set when there is none", function()
+    refused({}, "no region: set AWS_REGION, a profile's region, or the option region", "region")
+    refused(nil, "no region: set AWS_REGION", "region")
+  end)
+
+  it("fails in AWS's words, and names the option that is wrong", function()
     refused({ endpoint = "https://x", use_fips = true },
-      "Invalid Configuration: FIPS and custom endpoint are not supported")
+      "Invalid Configuration: FIPS and custom endpoint are not supported", "use_fips")
     refused({ endpoint = "https://x", use_dualstack = true },
-      "Invalid Configuration: Dualstack and custom endpoint are not supported")
+      "Invalid Configuration: Dualstack and custom endpoint are not supported", "use_dualstack")
     for _, region in ipairs { "", "a.b", "evil.com/", "us-east-1@evil", "-a", "a-", "ü",
       ("a"):rep(64), "a b", "a\nb" } do
-      refused({ region = region }, "is not a valid hostname component.")
+      refused({ region = region }, "is not a valid hostname component.", "region")
     end
   end)
 
@@ -99,8 +104,16 @@ describe("the endpoint", function()
     for _, url in ipairs { "http://example.com", "ftp://x", "file:///etc/passwd", "nonsense:",
       "https://user:pw@x", "https://x/?q=1", "https://x/#f", "https://a b", "https://x\r\ny", "",
       "http://127.0.0.1.evil.com", "http://localhost.evil.com", "https://" .. ("x"):rep(3000) } do
-      refused({ endpoint = url }, "the endpoint cannot be used")
+      refused({ endpoint = url }, "the endpoint cannot be used", "endpoint")
     end
+  end)
+
+  it("names the option that would allow http to elsewhere, and only where it would", function()
+    refused({ endpoint = "http://localstack:4566" }, "allow_insecure", "endpoint")
+    local _, err = core.settings { endpoint = "http://user@localstack:4566" }
+    assert.is_nil(err.message:find("allow_insecure", 1, true))
+    _, err = core.settings { endpoint = "http://localstack?x=1" }
+    assert.is_nil(err.message:find("allow_insecure", 1, true))
   end)
 end)
 
@@ -109,15 +122,27 @@ describe("options", function()
     assert.error_matches(function() core.settings { regoin = "x" } end, "did you mean 'region'")
     assert.error_matches(function() core.settings { region = 5 } end, "must be a string")
     assert.error_matches(function() core.settings { timeout = "1" } end, "must be a number")
-    assert.error_matches(function() core.settings { region = "a\0b" } end, "NUL")
+    assert.error_matches(function() core.settings { "us-east-1" } end, "names only")
     for _, seconds in ipairs { 0, -1, 1 / 0, 0 / 0 } do
       assert.error_matches(function() core.settings { timeout = seconds } end, "above 0")
     end
   end)
 
   it("name a CA bundle that can be read", function()
-    refused({ region = "us-east-1", ca_file = "/nonexistent/ca.pem" }, "/nonexistent/ca.pem")
-    refused({ region = "us-east-1", ca_file = "/" }, "not a file")
+    refused({ region = "us-east-1", ca_file = "/nonexistent/ca.pem" }, "/nonexistent/ca.pem",
+      "ca_file")
+    refused({ region = "us-east-1", ca_file = "/" }, "not a file", "ca_file")
+  end)
+
+  it("hold no NUL, behind which the rest would be lost", function()
+    for _, name in ipairs { "region", "endpoint", "ca_file", "proxy", "app_id" } do
+      local options = { region = "us-east-1" }
+      options[name] = "a\0b"
+      refused(options, "holds a NUL", name)
+      local result, err = core.send_event({ ConnectionToken = "t", ContentType = "x" }, options)
+      assert.is_nil(result)
+      assert.equal(name, err.option)
+    end
   end)
 end)
 

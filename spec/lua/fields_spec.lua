@@ -1,0 +1,68 @@
+-- How core reads a caller's tables: raw, and every value once. What `__index` gives is fresh each
+-- time, and nothing else holds it: under `make SANITIZE=1` a pointer kept into it is found here.
+local core = require "connectparticipant.core"
+
+-- A table that seems to have fields, each of them made anew when it is asked for.
+local function fresh(values, seen)
+  return setmetatable({}, { __index = function(_, name)
+    seen[#seen + 1] = name
+    collectgarbage "collect"
+    local value = values[name]
+    return type(value) == "string" and ("%s%d"):format(value, #seen) or value
+  end })
+end
+
+describe("a table given to core", function()
+  it("has the options that are its own", function()
+    local seen = {}
+    local settings, err = core.settings(fresh({ region = "us-east-", proxy = "p" }, seen))
+    assert.is_nil(settings)
+    assert.equal("region", err.option)
+    assert.same({}, seen)
+  end)
+
+  it("has the fields of an error that are its own", function()
+    local seen = {}
+    assert.error_matches(function()
+      core.new_error(fresh({ kind = "service", code = "Code", message = "text" }, seen))
+    end, "kind, code and message are needed")
+    assert.same({}, seen)
+    local err = core.new_error { kind = "k", code = "c", message = "m" }
+    local show = getmetatable(err).__tostring
+    assert.equal("unknown error", show(fresh({ message = "text" }, seen)))
+    assert.same({}, seen)
+  end)
+
+  it("has the parameters that are its own", function()
+    local seen = {}
+    local request, err = core.build_request("GetAttachment",
+      fresh({ ConnectionToken = "token", AttachmentId = "id" }, seen), { region = "us-east-1" })
+    assert.is_nil(request)
+    assert.truthy(err.message:find("ConnectionToken is required", 1, true))
+    assert.same({}, seen)
+  end)
+end)
+
+describe("settings", function()
+  -- The exchange holds what it needs itself: nothing is read from freed memory under ASan.
+  it("are closed once, however often they are finalised, and serve who holds them", function()
+    local settings = core.settings { endpoint = "http://127.0.0.1:1", proxy = "" }
+    local exchange = core.request("GetAttachment",
+      { ConnectionToken = "token", AttachmentId = "id" }, settings)
+    local finalise = debug.getmetatable(settings).__gc
+    finalise(settings)
+    finalise(settings)
+    assert.error_matches(function() settings:endpoint() end, "finalised")
+    assert.error_matches(function() core.request("GetAttachment", {}, settings) end, "finalised")
+    local engine = core.engine()
+    assert(exchange:send(engine))
+    while exchange:state() ~= "done" do
+      engine:wait(1)
+      engine:step()
+    end
+    local result, err = exchange:result()
+    assert.is_nil(result)
+    assert.equal("COULDNT_CONNECT", err.code)
+    engine:close()
+  end)
+end)
