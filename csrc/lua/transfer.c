@@ -2,6 +2,7 @@
 #include "lua/transfer.h"
 #include "lua/engine.h"
 #include "lua/exchange.h"
+#include "lua/fields.h"
 #include "lua/files.h"
 #include "http/url.h"
 #include "http/engine.h"
@@ -19,43 +20,38 @@ enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
  * 100 MB. */
 #define MEMORY_LIMIT (1024.0 * 1024 * 1024)
 
-/* Up to here a double holds every whole number. */
-#define LARGEST_WHOLE 9007199254740992.0
+enum {
+  METHOD,
+  URL,
+  HEADERS,
+  SOURCE,
+  SIZE,
+  SINK,
+  OFFSET,
+  ETAG,
+  LIMIT,
+  SETTINGS,
+  TIMEOUT,
+  OPERATION,
+  STEP,
+  FIELDS
+};
 
-/* The new exchange is on top of the stack wherever a field is read. */
+/* What the service handed out may be of any type: that it is wrong is an error of its answer. */
+static const struct field known[] = {
+    [METHOD] = {"method", LUA_TSTRING},   [URL] = {"url", LUA_TNONE},
+    [HEADERS] = {"headers", LUA_TNONE},   [SOURCE] = {"source", LUA_TNONE},
+    [SIZE] = {"size", LUA_TNUMBER},       [SINK] = {"sink", LUA_TNONE},
+    [OFFSET] = {"offset", LUA_TNUMBER},   [ETAG] = {"etag", LUA_TSTRING},
+    [LIMIT] = {"limit", LUA_TNUMBER},     [SETTINGS] = {"settings", LUA_TUSERDATA},
+    [TIMEOUT] = {"timeout", LUA_TNUMBER}, [OPERATION] = {"operation", LUA_TSTRING},
+    [STEP] = {"step", LUA_TSTRING},       [FIELDS] = {NULL, 0},
+};
 
-/* The string of a field, or NULL; it lives as long as the fields do. */
-static const char *text_field(lua_State *L, const char *name) {
-  lua_getfield(L, 2, name);
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
-    luaL_error(L, "%s must be a string", name);
-  const char *text = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return text;
-}
-
-/* The same, for as long as the exchange lives. */
-static const char *kept_field(lua_State *L, const char *name, enum anchor what) {
-  const char *text = text_field(L, name);
-  lua_getfield(L, 2, name);
-  compat_setvalue(L, -2, (int)what);
-  return text;
-}
-
-static double number_field(lua_State *L, const char *name, double otherwise) {
-  lua_getfield(L, 2, name);
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
-    luaL_error(L, "%s must be a number", name);
-  double number = lua_isnil(L, -1) ? otherwise : (double)lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return number;
-}
-
-static off_t whole_field(lua_State *L, const char *name, double least, double otherwise) {
-  double number = number_field(L, name, otherwise);
-  bool fits = number >= least && number <= LARGEST_WHOLE;
-  if (!fits || (double)(off_t)number != number) luaL_error(L, "%s must be a whole number", name);
-  return (off_t)number;
+/* The string of a field, or NULL, for as long as the exchange on top of the stack lives. */
+static const char *kept_text(const struct fields *given, int which, enum anchor what) {
+  core_exchange_keep(given->L, fields_index(given, which), what);
+  return fields_text(given, which, NULL);
 }
 
 static void refuse_url(struct fault *fault, const char *problem) {
@@ -63,16 +59,15 @@ static void refuse_url(struct fault *fault, const char *problem) {
 }
 
 /* The URL must be as safe as the endpoint that handed it out. */
-static const char *read_url(lua_State *L, struct handle *h, const struct transport *transport) {
-  lua_getfield(L, 2, "url");
-  bool text = lua_type(L, -1) == LUA_TSTRING;
-  bool whole = text && strlen(lua_tostring(L, -1)) == lua_rawlen(L, -1);
-  lua_pop(L, 1);
-  if (!whole) {
-    refuse_url(&h->x.fault, text ? "it holds what no URL may hold" : "it is no text");
+static const char *read_url(const struct fields *given, struct handle *h,
+                            const struct transport *transport) {
+  size_t size;
+  const char *url = fields_text(given, URL, &size);
+  if (url == NULL || strlen(url) != size) {
+    refuse_url(&h->x.fault, url != NULL ? "it holds what no URL may hold" : "it is no text");
     return "";
   }
-  const char *url = kept_field(L, "url", ANCHOR_URL);
+  url = kept_text(given, URL, ANCHOR_URL);
   bool allow_http = transport->allow_insecure && !transport->https;
   const char *problem = url_parse(url, LONGEST_URL, allow_http, &h->x.url);
   if (problem == NULL && transport->https && strncmp(url, "https:", 6) != 0)
@@ -81,11 +76,11 @@ static const char *read_url(lua_State *L, struct handle *h, const struct transpo
   return url;
 }
 
-static const char *read_method(lua_State *L) {
-  const char *method = text_field(L, "method");
+static const char *read_method(const struct fields *given) {
+  const char *method = fields_text(given, METHOD, NULL);
   if (method != NULL && strcmp(method, "PUT") == 0) return "PUT";
   if (method == NULL || strcmp(method, "GET") != 0)
-    luaL_error(L, "the method of a transfer is PUT or GET");
+    luaL_error(given->L, "the method of a transfer is PUT or GET");
   return "GET";
 }
 
@@ -148,20 +143,20 @@ static void add_agent(struct handle *h, const char *agent) {
   buffer_add(&h->headers, "", 1);
 }
 
-static void read_headers(lua_State *L, struct handle *h, const char *agent) {
-  lua_getfield(L, 2, "headers");
-  if (lua_istable(L, -1)) {
+static void read_headers(const struct fields *given, struct handle *h, const char *agent) {
+  lua_State *L = given->L;
+  int headers = fields_index(given, HEADERS);
+  if (lua_istable(L, headers)) {
     lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
+    while (lua_next(L, headers) != 0) {
       add_header(L, h);
       lua_pop(L, 1);
     }
-  } else if (!lua_isnil(L, -1)) {
+  } else if (!lua_isnil(L, headers)) {
     fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are no map");
   }
-  lua_pop(L, 1);
   add_agent(h, agent);
-  const char *etag = text_field(L, "etag");
+  const char *etag = fields_text(given, ETAG, NULL);
   if (h->x.offset > 0) {
     buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.offset);
     buffer_add(&h->headers, "", 1);
@@ -175,54 +170,44 @@ static void read_headers(lua_State *L, struct handle *h, const char *agent) {
   buffer_add(&h->headers, "", 1);
 }
 
-/* Moves the value on top of the stack to what the exchange below it keeps. */
-static void keep_body(lua_State *L) {
-  lua_insert(L, -2);
-  core_exchange_keep(L, -2, ANCHOR_BODY);
-  lua_remove(L, -2);
-}
-
 /* Where a PUT's bytes come from. */
-static void read_source(lua_State *L, struct handle *h) {
-  lua_getfield(L, 2, "source");
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t size;
-    h->x.request.body = lua_tolstring(L, -1, &size);
+static void read_source(const struct fields *given, struct handle *h) {
+  size_t size;
+  const char *body = fields_text(given, SOURCE, &size);
+  core_exchange_keep(given->L, fields_index(given, SOURCE), ANCHOR_BODY);
+  if (body != NULL) {
+    h->x.request.body = body;
     h->x.request.body_size = size;
     h->x.upload = UPLOAD_MEMORY;
     h->x.size = (off_t)size;
-  } else if (!lua_isnil(L, -1)) {
-    h->x.source = core_file_source(L, -1);
+  } else if (fields_has(given, SOURCE)) {
+    h->x.source = core_file_source(given->L, fields_index(given, SOURCE));
     h->x.upload = UPLOAD_FILE;
     h->x.size = h->x.source->size;
   } else {
     h->x.upload = UPLOAD_FED;
-    h->x.size = whole_field(L, "size", 1, 0);
+    h->x.size = (off_t)fields_whole(given, SIZE, 1, 0);
   }
-  keep_body(L);
 }
 
 /* Where a GET's bytes go. */
-static void read_sink(lua_State *L, struct handle *h) {
-  h->x.offset = whole_field(L, "offset", 0, 0);
-  h->x.request.success_limit = (size_t)whole_field(L, "limit", 0, MEMORY_LIMIT);
-  lua_getfield(L, 2, "sink");
-  if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "drain") == 0) {
+static void read_sink(const struct fields *given, struct handle *h) {
+  const char *name = fields_text(given, SINK, NULL);
+  h->x.offset = (off_t)fields_whole(given, OFFSET, 0, 0);
+  h->x.request.success_limit = (size_t)fields_whole(given, LIMIT, 0, MEMORY_LIMIT);
+  core_exchange_keep(given->L, fields_index(given, SINK), ANCHOR_BODY);
+  if (name != NULL && strcmp(name, "drain") == 0) {
     h->x.download = DOWNLOAD_DRAINED;
-  } else if (!lua_isnil(L, -1)) {
+  } else if (fields_has(given, SINK)) {
     h->x.download = DOWNLOAD_FILE;
-    h->x.sink = core_file_sink(L, -1);
+    h->x.sink = core_file_sink(given->L, fields_index(given, SINK));
   }
-  keep_body(L);
 }
 
 /* What is left of a deadline; without one, 0. None left is a fault. */
-static double read_timeout(lua_State *L, struct handle *h) {
-  double timeout = number_field(L, "timeout", 0);
-  lua_getfield(L, 2, "timeout");
-  bool given = !lua_isnil(L, -1);
-  lua_pop(L, 1);
-  if (given && !(timeout > 0))
+static double read_timeout(const struct fields *given, struct handle *h) {
+  double timeout = fields_number(given, TIMEOUT, 0);
+  if (fields_has(given, TIMEOUT) && !(timeout > 0))
     fault_set(&h->x.fault, "timeout", "OPERATION_TIMEDOUT", "no time is left to begin (timeout)");
   return timeout;
 }
@@ -240,28 +225,28 @@ static int begin(lua_State *L, struct engine *engine, struct handle *h,
 
 int core_transfer(lua_State *L) {
   struct engine *engine = core_engine_open_at(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  lua_getfield(L, 2, "settings");
-  struct settings *settings = settings_check(L, 3);
+  struct fields given = fields_read(L, 2, "field", known);
+  if (!fields_has(&given, SETTINGS)) return luaL_error(L, "a transfer needs settings");
+  struct settings *settings = settings_check(L, fields_index(&given, SETTINGS));
   struct handle *h = core_exchange_new(L);
   core_exchange_keep(L, 1, ANCHOR_ENGINE);
   core_exchange_set_settings(h, settings);
-  h->operation = kept_field(L, "operation", ANCHOR_OPERATION);
-  h->step = kept_field(L, "step", ANCHOR_STEP);
-  h->x.request = (struct http_request){.method = read_method(L),
+  h->operation = kept_text(&given, OPERATION, ANCHOR_OPERATION);
+  h->step = kept_text(&given, STEP, ANCHOR_STEP);
+  h->x.request = (struct http_request){.method = read_method(&given),
                                        .headers = "",
                                        .error_limit = ANSWER_LIMIT,
                                        .success_limit = ANSWER_LIMIT};
-  const char *url = read_url(L, h, &settings->transport);
+  const char *url = read_url(&given, h, &settings->transport);
   h->x.request.url = h->x.request.secrets.url = url;
-  double timeout = read_timeout(L, h);
+  double timeout = read_timeout(&given, h);
   if (strcmp(h->x.request.method, "PUT") == 0) {
-    read_source(L, h);
+    read_source(&given, h);
   } else {
-    read_sink(L, h);
+    read_sink(&given, h);
   }
-  read_headers(L, h, buffer_text(&settings->user_agent));
+  read_headers(&given, h, buffer_text(&settings->user_agent));
   if (h->x.fault.kind != NULL) return core_exchange_failure(L, h);
   return begin(L, engine, h, &settings->transport, timeout);
 }

@@ -41,6 +41,22 @@ describe("a table given to core", function()
     assert.truthy(err.message:find("ConnectionToken is required", 1, true))
     assert.same({}, seen)
   end)
+
+  it("has the fields of a transfer that are its own, and no others than there are", function()
+    local seen, engine = {}, core.engine()
+    local settings = core.settings { endpoint = "http://127.0.0.1:1" }
+    local fields = fresh({ method = "PUT", url = "http://127.0.0.1:1/", source = "bytes",
+      operation = "StartAttachmentUpload", step = "put" }, seen)
+    rawset(fields, "settings", settings)
+    assert.error_matches(function() engine:transfer(fields) end, "method of a transfer")
+    assert.same({}, seen)
+    assert.error_matches(function() engine:transfer { method = "PUT" } end, "needs settings")
+    assert.error_matches(function()
+      engine:transfer { method = "PUT", settings = settings, header = {} }
+    end, "unknown field 'header' %(did you mean 'headers'%?%)")
+    assert.error_matches(function() engine:transfer { method = 1 } end, "must be a string")
+    engine:close()
+  end)
 end)
 
 describe("settings", function()
