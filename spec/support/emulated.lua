@@ -104,4 +104,11 @@ function emulated:complete(token, id, client_token)
   })
 end
 
+-- What a completed attachment holds, fetched by hand.
+function emulated:fetch(token, id)
+  local got = self:call("attachment", token, { AttachmentId = id }).result
+  local port, path = http.split(got.Url)
+  return http.request { port = port, path = path }
+end
+
 return emulated

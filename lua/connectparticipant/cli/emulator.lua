@@ -22,24 +22,11 @@ local emulator = {
   },
 }
 
-local function problem_of(options, operands)
-  if #operands > 0 then return "emulator takes no operand" end
-  if options.rates and options.rates ~= "aws" then return "--rates can only be aws" end
-  for _, name in ipairs { "port", "tls_port" } do
-    if (options[name] or 0) > 65535 then
-      return ("--%s is no port"):format((name:gsub("_", "-")))
-    end
-  end
-  if options.url_expiry and (options.url_expiry < 1 or options.url_expiry > 604800) then
-    return "--url-expiry must be 1 to 604800 seconds"
-  end
-  if options.max_size and options.max_size < 1 then return "--max-size must be at least 1" end
-end
-
 function emulator.run(world, options, operands)
-  local problem = problem_of(options, operands)
-  if problem then return nil, problem end
-  problem = select(2, world.emulator.run(options))
+  if #operands > 0 then return nil, "emulator takes no operand" end
+  local name, complaint = world.emulator.check(options)
+  if name then return nil, "--" .. name:gsub("_", "-") .. " " .. complaint end
+  local problem = select(2, world.emulator.run(options))
   world.stderr:write("connectparticipant: ", tostring(problem), "\n")
   return 1
 end

@@ -1,5 +1,8 @@
---- The nginx.conf of the emulator: one worker, which holds all state, and everything inside its
--- directory.
+--- The files from which the emulator's nginx begins: nginx.conf, and the Lua that its worker runs
+-- first. There is one worker, since it holds all state. nginx runs with the emulator's directory as
+-- its own, and names no file by its whole path: it has no way to quote a dollar sign.
+
+local shell = require "connectparticipant.emulator.shell"
 
 local conf = {}
 
@@ -8,15 +11,13 @@ local TEMPLATE = [[
 %(user)
 daemon off;
 worker_processes 1;
-pid %(directory)/nginx.pid;
-error_log %(log_file) warn;
+pid nginx.pid;
+error_log error.log warn;
 worker_rlimit_nofile %(files);
 worker_shutdown_timeout 1s;
 %(environment)
 events { worker_connections %(connections); multi_accept on; }
 http {
-  lua_package_path "%(lua_path)";
-  lua_package_cpath "%(lua_cpath)";
   lua_socket_log_errors off;
   # Names like x-amz-meta-contact_id stay as they are.
   lua_transform_underscores_in_response_headers off;
@@ -27,14 +28,13 @@ http {
   }
   log_format readable '$time_iso8601 $request_method $logged $status '
     '${body_bytes_sent}B ${request_time}s';
-  access_log %(directory)/access.log readable;
-  client_body_temp_path %(directory)/incoming;
-  proxy_temp_path %(directory)/unused;
-  fastcgi_temp_path %(directory)/unused;
-  uwsgi_temp_path %(directory)/unused;
-  scgi_temp_path %(directory)/unused;
-  %(resolver)
-  %(trusted)
+  access_log access.log readable;
+  client_body_temp_path incoming;
+  proxy_temp_path unused;
+  fastcgi_temp_path unused;
+  uwsgi_temp_path unused;
+  scgi_temp_path unused;
+  %(outward)
   # What ends without an answer ends with a reset.
   reset_timedout_connection on;
   # Who sends a body that is not wanted shall still read why.
@@ -46,14 +46,14 @@ http {
   underscores_in_headers on;
   types { }
   default_type application/octet-stream;
-  init_worker_by_lua_block { require("connectparticipant.emulator.server").start "%(options)" }
+  init_worker_by_lua_block { dofile(ngx.config.prefix() .. "boot.lua") }
   exit_worker_by_lua_block { require("connectparticipant.emulator.server").stop() }
   log_by_lua_block { require("connectparticipant.emulator.server").record() }
   server {
     listen 127.0.0.1:%(port) backlog=4096;
     listen 127.0.0.1:%(tls_port) ssl backlog=4096;
-    ssl_certificate %(directory)/server.pem;
-    ssl_certificate_key %(directory)/server.key;
+    ssl_certificate tls.pem;
+    ssl_certificate_key tls.key;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:1m;
     merge_slashes off;
@@ -92,30 +92,49 @@ http {
     }
     location /internal/ {
       internal;
-      alias %(directory)/objects/;
+      alias objects/;
       header_filter_by_lua_block { require("connectparticipant.emulator.server").describe() }
     }
   }
 }
 ]]
 
--- What is made here, and holds nginx's own signs.
-local OURS = {
-  modules = true, user = true, lua_path = true, lua_cpath = true, environment = true,
-  resolver = true, trusted = true,
-}
+-- What fails is told on standard output, where the starter waits for a line, and ends nginx.
+local BOOT = [[
+package.path = %s .. ";" .. package.path
+package.cpath = %s .. ";" .. package.cpath
+local ok, problem = pcall(function()
+  require("connectparticipant.emulator.server").start(%s)
+end)
+if ok then return end
+io.stdout:write("the emulator cannot start: ", tostring(problem), "\n")
+io.stdout:flush()
+local ffi = require "ffi"
+ffi.cdef "int kill(int pid, int signal); int getppid(void);"
+ffi.C.kill(ffi.C.getppid(), 15)
+]]
 
---- Fills the template; every value is quoted by being free of what nginx gives a meaning.
----@param values table<string, string>
----@return string|nil
----@return string|nil problem
-function conf.text(values)
-  for name, value in pairs(values) do
-    if not OURS[name] and tostring(value):find("[\"\n\\;{}$#]") then
-      return nil, ("the %s cannot be used in nginx.conf: %s"):format(name, value)
-    end
-  end
+--- A word of nginx.conf.
+---@param text string
+---@return string
+function conf.quote(text)
+  return '"' .. text:gsub('[\\"]', "\\%0") .. '"'
+end
+
+--- The text of nginx.conf.
+---@param values table<string, string|integer> of every name in the template
+---@return string
+function conf.nginx(values)
   return (TEMPLATE:gsub("%%%((%w+_?%w*)%)", function(name) return tostring(values[name]) end))
+end
+
+--- The text of the Lua file that the worker runs.
+---@param path string for package.path
+---@param cpath string for package.cpath
+---@param options table those of the emulator
+---@return string
+function conf.boot(path, cpath, options)
+  return BOOT:format(shell.literal(path), shell.literal(cpath), shell.literal(options))
 end
 
 return conf

@@ -5,6 +5,7 @@ local api = require "connectparticipant.emulator.api"
 local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
+local directory = require "connectparticipant.emulator.directory"
 local faults = require "connectparticipant.emulator.faults"
 local limits = require "connectparticipant.emulator.limits"
 local state = require "connectparticipant.emulator.state"
@@ -119,10 +120,13 @@ local function first_chat(emulator)
   return chat
 end
 
-local function begin(path)
-  local file = assert(io.open(path))
-  local options = assert(cjson.decode(file:read "*a"))
-  file:close()
+--- Called in init_worker: opens the state, and says on standard output that all is ready.
+---@param options table as `connectparticipant.emulator` has completed them
+function server.start(options)
+  -- A worker would outlive a master that is killed.
+  ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
+  -- Tokens and keys are nobody else's to read.
+  ffi.C.umask(63)
   server.options = options
   local emulator = new_emulator(options)
   local chat = first_chat(emulator)
@@ -130,25 +134,11 @@ local function begin(path)
   tell(emulator, chat)
 end
 
---- Called by init_worker: reads the options, opens the state, and says that it is ready, or why it
--- cannot be.
-function server.start(path)
-  -- A worker would outlive a master that is killed.
-  ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
-  -- Tokens and keys are nobody else's to read.
-  ffi.C.umask(63)
-  local ok, problem = pcall(begin, path)
-  if ok then return end
-  io.stdout:write("the emulator cannot start: ", tostring(problem), "\n")
-  io.stdout:flush()
-  ffi.C.kill(ffi.C.getppid(), SIGTERM)
-end
-
 --- Called by exit_worker.
 function server.stop()
   if server.emulator then server.emulator.state:save() end
   if server.options and not server.options.keep then
-    os.execute(("rm -rf '%s'"):format(server.options.directory:gsub("'", "'\\''")))
+    directory.remove(server.options.directory)
   end
   -- A terminal that closes sends SIGHUP, for which nginx would begin a second worker without state.
   if ngx.worker.exiting() then ffi.C.kill(ffi.C.getppid(), SIGTERM) end

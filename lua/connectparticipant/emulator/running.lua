@@ -1,0 +1,85 @@
+--- An emulator that another process runs, for specs and programs: started, waited for, stopped.
+
+local cjson = require "cjson.safe"
+local core = require "connectparticipant.core"
+local shell = require "connectparticipant.emulator.shell"
+
+local running = {}
+
+---@class connectparticipant.emulator.Running
+---@field endpoint string
+---@field tls_endpoint string
+---@field ca_file string
+---@field participant_token string
+---@field view_token string
+---@field session_id string
+---@field contact_id string
+---@field directory string
+---@field pid integer
+---@field log_file string
+local Running = {}
+Running.__index = Running
+
+--- Ends the emulator, and waits until it has.
+function Running:stop()
+  if not self.pipe then return end
+  os.execute(("kill -TERM %d 2>/dev/null"):format(self.pid))
+  self.pipe:read "*a"
+  self.pipe:close()
+  self.pipe = nil
+end
+
+-- The Lua that runs this: Linux knows; elsewhere it is the first of its own arguments. Under a host
+-- that is no Lua, such as a web server, it is the `lua` of the path.
+local FIND_LUA = [[
+lua=$(readlink "/proc/$PPID/exe" 2>/dev/null)
+case ${lua##*/} in lua*) ;; *) lua=%s ;; esac
+]]
+
+local function named_interpreter()
+  local program, index = "lua", -1
+  local arguments = rawget(_G, "arg") or {}
+  while arguments[index] do
+    program, index = arguments[index], index - 1
+  end
+  return program
+end
+
+local function find_lua()
+  local given = os.getenv "LUA_PROGRAM"
+  if given and given ~= "" then return "lua=" .. shell.quote(given) .. "\n" end
+  return FIND_LUA:format(shell.quote(named_interpreter()))
+end
+
+-- What the child runs. It is a literal in the code, since Lua 5.1 and 5.2 have no `arg` yet when
+-- they run -e.
+local CHILD = [[
+package.path, package.cpath = %s, %s
+local _, problem = require("connectparticipant.emulator").run(%s)
+io.stdout:write(problem, "\n")
+os.exit(1)
+]]
+
+--- Runs an emulator in a process of its own, and waits until it is ready.
+---@param options table checked
+---@return connectparticipant.emulator.Running|nil
+---@return string|nil problem
+function running.start(options)
+  local given = { json = true, parent = (core.pid()) }
+  for name, value in pairs(options) do given[name] = value end
+  local code = CHILD:format(shell.literal(package.path), shell.literal(package.cpath),
+    shell.literal(given))
+  local pipe = io.popen(('%sexec "$lua" -e %s 2>&1 </dev/null'):format(find_lua(),
+    shell.quote(code)))
+  local line = pipe:read "*l"
+  local told = line and line:sub(1, 1) == "{" and cjson.decode(line)
+  if not told then
+    local rest = pipe:read "*a"
+    pipe:close()
+    return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
+  end
+  told.pipe = pipe
+  return setmetatable(told, Running)
+end
+
+return running
