@@ -1,15 +1,19 @@
-/* What sources and sinks share. */
+/* What sources and sinks share, and reading a small file whole. */
 #ifndef CONNECTPARTICIPANT_FILES_H
 #define CONNECTPARTICIPANT_FILES_H
 
 #include "base/hidden.h"
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 HIDDEN_BEGIN
 
 /* What a file that is no regular one is: "a directory". */
 const char *files_kind(mode_t mode);
+/* Reads a regular file from its start, as far as there is room. Nothing else is read, nor waited
+ * for. Returns how many bytes, or -1 with errno, which is EINVAL for what is no regular file. */
+ssize_t files_read(const char *path, char *out, size_t room);
 
 HIDDEN_END
 

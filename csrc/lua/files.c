@@ -2,7 +2,9 @@
 #include "lua/files.h"
 #include "lua/module.h"
 #include "lua/error.h"
+#include "base/files.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define SOURCE_TYPE "connectparticipant.source"
@@ -136,6 +138,26 @@ static int sink_gc(lua_State *L) {
   return 0;
 }
 
+/* core.read_file(path, most) -> text, or nil, message, errno: what a regular file holds, of which
+ * no more than `most` bytes are read. Never waits, as reading a FIFO would. */
+static int read_file(lua_State *L) {
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
+  lua_Number most = luaL_checknumber(L, 2);
+  luaL_argcheck(L, most >= 0 && most <= 1 << 30, 2, "a number of bytes is needed");
+  char *room = lua_newuserdata(L, (size_t)most + 1);
+  ssize_t got = strlen(path) == size ? files_read(path, room, (size_t)most) : (errno = ENOENT, -1);
+  if (got >= 0) {
+    lua_pushlstring(L, room, (size_t)got);
+    return 1;
+  }
+  int number = errno;
+  lua_pushnil(L);
+  lua_pushstring(L, number == EINVAL ? "not a regular file" : strerror(number));
+  lua_pushinteger(L, number);
+  return 3;
+}
+
 static int describe(lua_State *L) {
   const struct source *source = luaL_testudata(L, 1, SOURCE_TYPE);
   bool closed = source != NULL ? source->fd < 0 : sink_at(L, 1)->fd < 0;
@@ -152,11 +174,9 @@ void core_file_open(lua_State *L) {
                                           {"commit", sink_lua_commit},
                                           {"discard", sink_gc},
                                           {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"open_source", open_source},
-                                       {"file_source", file_source},
-                                       {"open_sink", open_sink},
-                                       {"file_sink", file_sink},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open_source", open_source}, {"file_source", file_source},
+                                       {"open_sink", open_sink},     {"file_sink", file_sink},
+                                       {"read_file", read_file},     {NULL, NULL}};
   static const luaL_Reg source_metamethods[] = {
       {"__gc", source_gc}, {"__close", source_gc}, {"__tostring", describe}, {NULL, NULL}};
   static const luaL_Reg sink_metamethods[] = {

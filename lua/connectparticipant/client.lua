@@ -94,7 +94,9 @@ function Client:prepare()
   resolved, problem = config.resolve(self.options)
   if not resolved then return failure.configuration(problem) end
   local settings, err = settings_of(resolved)
-  if not settings then return err end
+  if not settings then
+    return failure.configuration(config.explain(resolved, err), err.code)
+  end
   local shared_dict = self.options.pace and self.options.pace.shared_dict
   if shared_dict then
     local place

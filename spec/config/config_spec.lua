@@ -1,23 +1,24 @@
 -- Where configuration comes from, and what is said when it is wrong. No real environment is read.
 local config = require "connectparticipant.config"
+local core = require "connectparticipant.core"
+local files = require "spec.support.files"
+local process = require "spec.support.process"
 
-local function world(variables, files)
+local function world(variables, held)
   return {
     getenv = function(name) return variables[name] end,
-    open = function(path)
-      local text = files and files[path]
-      if text == nil then return nil, path .. ": No such file or directory", 2 end
-      if type(text) == "table" then return nil, path .. ": " .. text[1], text[2] end
-      return {
-        read = function(_, size) return #text > 0 and text:sub(1, size) or nil end,
-        close = function() end,
-      }
+    read = function(path, most)
+      local text = held and held[path]
+      if text == nil then return nil, "No such file or directory" end
+      if type(text) == "table" then return nil, text[1] end
+      return text:sub(1, most)
     end,
   }
 end
 
 local HOME = { HOME = "/home/a" }
 local FILE = "/home/a/.aws/config"
+local CREDENTIALS = "/home/a/.aws/credentials"
 
 local function resolved(options, variables, text)
   local result, problem = config.resolve(options, world(variables or {}, { [FILE] = text }))
@@ -85,15 +86,41 @@ describe("the profile", function()
     assert.equal("c-c-1", resolved({}, { HOME = "/home/a", AWS_PROFILE = "other" }, text).region)
   end)
 
-  it("must exist when it is named", function()
-    refused({ profile = "none" }, HOME, text, "none", FILE)
-    refused({}, { HOME = "/home/a", AWS_PROFILE = "none" }, nil, "none")
+  it("must exist when it is named, and it takes it to know where requests go", function()
+    refused({ profile = "none" }, HOME, text, "none", "the option profile", FILE, CREDENTIALS)
+    refused({}, { HOME = "/home/a", AWS_PROFILE = "none" }, nil, "none", "AWS_PROFILE")
+    refused({ profile = "none" }, {}, nil, "none", "HOME is not set")
+    refused({ profile = "none" }, { HOME = "/home/a", AWS_REGION = "a-b-1" }, text, "none")
+    local named = { HOME = "/home/a", AWS_PROFILE = "none" }
+    assert.equal("a-b-1", resolved({ region = "a-b-1" }, named, text).region)
+    assert.equal("a-b-1", resolved({ profile = "none", region = "a-b-1" }, HOME, text).region)
+    assert.equal("https://e", resolved({ endpoint = "https://e" }, named, text).endpoint)
+    named.AWS_REGION = "c-d-1"
+    assert.equal("c-d-1", resolved({}, named, text).region)
   end)
 
-  it("may live in another file", function()
+  it("may live in other files", function()
     local result = config.resolve({}, world({ HOME = "/h", AWS_CONFIG_FILE = "~/c" },
       { ["/h/c"] = "[default]\nregion = x-y-1\n" }))
     assert.equal("x-y-1", result.region)
+    result = config.resolve({}, world({ AWS_SHARED_CREDENTIALS_FILE = "/c", AWS_PROFILE = "work" },
+      { ["/c"] = "[work]\nregion = x-y-2\n" }))
+    assert.equal("x-y-2", result.region)
+    assert.equal("/c, line 2, region", result.origins.region)
+  end)
+
+  it("is what both files together say, the credentials file first", function()
+    local both = {
+      [FILE] = "[profile a]\nregion = a-a-1\nmax_attempts = 7\n[default]\nregion = d-d-1\n",
+      [CREDENTIALS] = "[a]\nregion = b-b-1\naws_secret_access_key = x\n[c]\naws_session_token = x",
+    }
+    local result = config.resolve({ profile = "a" }, world(HOME, both))
+    assert.equal("b-b-1", result.region)
+    assert.equal(7, result.max_attempts)
+    -- A profile without anything of ours is one all the same.
+    assert.is_nil(config.resolve({ profile = "c" }, world(HOME, both)).region)
+    both[CREDENTIALS] = "[a]\nregion =\n"
+    assert.equal("a-a-1", config.resolve({ profile = "a" }, world(HOME, both)).region)
   end)
 end)
 
@@ -132,10 +159,12 @@ end)
 
 describe("a broken value", function()
   it("is named with its variable", function()
-    refused({}, { AWS_MAX_ATTEMPTS = "0" }, nil, "AWS_MAX_ATTEMPTS")
-    refused({}, { AWS_MAX_ATTEMPTS = "3.5" }, nil, "AWS_MAX_ATTEMPTS")
+    refused({}, { AWS_MAX_ATTEMPTS = "0" }, nil, "AWS_MAX_ATTEMPTS must be a whole number")
+    refused({}, { AWS_MAX_ATTEMPTS = "3.5" }, nil, "AWS_MAX_ATTEMPTS", 'not "3.5"')
+    refused({}, { AWS_MAX_ATTEMPTS = "2147483648" }, nil, "AWS_MAX_ATTEMPTS")
     refused({}, { AWS_USE_FIPS_ENDPOINT = "yes" }, nil, "AWS_USE_FIPS_ENDPOINT", "true or false")
     refused({}, { AWS_REGION = "evil.com/" }, nil, "AWS_REGION")
+    refused({}, { AWS_REGION = "us-west-2 " }, nil, "AWS_REGION", 'not "us-west-2 "')
     refused({}, { AWS_ENDPOINT_URL = "nonsense" }, nil, "AWS_ENDPOINT_URL")
   end)
 
@@ -143,35 +172,99 @@ describe("a broken value", function()
     refused({}, HOME, "[default]\n\nmax_attempts = many\n", FILE, "line 3", "max_attempts")
     refused({}, HOME, "[default]\nuse_fips_endpoint = 1\n", FILE, "line 2", "use_fips_endpoint")
     refused({}, HOME, "[default]\nendpoint_url = x\n", FILE, "line 2", "endpoint_url")
+    refused({}, HOME, "[default]\nregion = a-b-1\n  output = json\n", FILE, "line 2", "region",
+      'not "a-b-1?output = json"')
+  end)
+
+  it("does no harm where it is not needed", function()
+    local given = { endpoint = "https://e" }
+    assert.equal("https://e", resolved(given, { AWS_REGION = "evil.com/" }).endpoint)
+    assert.equal("https://e", resolved(given, HOME, "[default]\nregion = a b\n").endpoint)
+    assert.is_false(resolved(given, { AWS_REGION = "fips-us-east-1" }).use_fips)
   end)
 end)
 
-describe("a broken file", function()
-  it("is named with its line", function()
+describe("a setting's origin", function()
+  local function explained(option, options, variables, text)
+    return config.explain(resolved(options, variables, text),
+      { option = option, message = "is wrong" })
+  end
+
+  it("is told before what core finds wrong with it", function()
+    local text = "[default]\nendpoint_url = http://a\nuse_fips_endpoint = true\n"
+    assert.equal("the option endpoint: is wrong", explained("endpoint", { endpoint = "http://b" }))
+    assert.equal("AWS_ENDPOINT_URL: is wrong", explained("endpoint", {},
+      { AWS_ENDPOINT_URL = "http://b" }))
+    assert.equal(FILE .. ", line 2, endpoint_url: is wrong", explained("endpoint", {}, HOME, text))
+    assert.equal(FILE .. ", line 3, use_fips_endpoint: is wrong",
+      explained("use_fips", {}, HOME, text))
+    assert.equal("AWS_CA_BUNDLE: is wrong", explained("ca_file", {}, { AWS_CA_BUNDLE = "/none" }))
+    assert.equal("AWS_REGION: is wrong", explained("use_fips", {}, { AWS_REGION = "fips-a-b-1" }))
+    assert.equal("is wrong", explained("connect_timeout", {}, {}))
+    assert.equal("is wrong", explained(nil, {}, {}))
+  end)
+
+  it("names, where there is no region, the files that could not be read", function()
+    assert.equal("is wrong", explained("region", {}, HOME))
+    assert.equal("is wrong (" .. FILE .. ": Permission denied)",
+      explained("region", {}, HOME, { "Permission denied" }))
+    assert.equal("is wrong (AWS_CONFIG_FILE /none: No such file or directory)",
+      explained("region", {}, { AWS_CONFIG_FILE = "/none" }))
+  end)
+end)
+
+describe("a file", function()
+  it("that is malformed is named with its line, where it is needed", function()
     refused({}, HOME, "region = a\n", FILE, "line 1")
     refused({}, HOME, "[default]\nno key here\n", FILE, "line 2")
     refused({}, HOME, "[]\n", FILE, "line 1")
-    refused({}, HOME, "[default]\nregion = a\0b\n", FILE)
+    refused({}, HOME, "[default]\nregion = a\0b\n", FILE, "line 2")
+    refused({}, HOME, "[default]\nregion = a-b-1\n[profile x\n", FILE, "line 3")
   end)
 
-  it("may be unreadable, a directory, or far too large", function()
-    refused({}, HOME, { "Permission denied", 13 }, FILE, "Permission denied")
-    local big = ("# x\n"):rep(3 * 1024 * 1024)
-    refused({}, HOME, big, FILE, "larger")
-    local directory = world(HOME)
-    directory.open = function()
-      return { read = function() return nil, "Is a directory", 21 end, close = function() end }
+  it("that is malformed breaks nothing that does not need it, and says what it can", function()
+    local text = "[default]\nno key here\nregion = a-b-1\nmax_attempts = 7\n"
+    assert.equal("c-d-1", resolved({ region = "c-d-1" }, HOME, text).region)
+    assert.equal("https://e", resolved({ endpoint = "https://e" }, HOME, text).endpoint)
+    local variables = { HOME = "/home/a", AWS_REGION = "e-f-1" }
+    assert.equal("e-f-1", resolved({}, variables, text).region)
+    assert.equal(7, resolved({}, variables, text).max_attempts)
+    -- The credentials file may be another program's.
+    local both = { [FILE] = "[default]\nregion = a-b-1\n", [CREDENTIALS] = "nonsense" }
+    assert.equal("a-b-1", config.resolve({}, world(HOME, both)).region)
+  end)
+
+  it("that cannot be read, or is far too large, is as if it were empty", function()
+    for _, text in ipairs { { "Permission denied" }, { "Is a directory" },
+      ("# x\n"):rep(300000) } do
+      local result = resolved({}, HOME, text)
+      assert.is_nil(result.region)
+      assert.truthy(result.notes:find(FILE, 1, true), result.notes)
+      assert.equal("a-b-1", resolved({ region = "a-b-1" }, HOME, text).region)
     end
-    local result, problem = config.resolve({}, directory)
-    assert.is_nil(result)
-    assert.truthy(problem:find("Is a directory", 1, true))
   end)
 
   it("is not looked at when nothing is missing", function()
     local options = { region = "a-b-1", endpoint = "https://x", use_fips = false, app_id = "",
       use_dualstack = false, ca_file = "/ca", max_attempts = 1, retry_mode = "standard" }
-    local watched = world(HOME)
-    watched.open = function() error "the file was read" end
+    local watched = world { HOME = "/home/a", AWS_PROFILE = "none" }
+    watched.read = function() error "the file was read" end
     assert.equal("a-b-1", config.resolve(options, watched).region)
+  end)
+
+  it("is not waited for when it is none", function()
+    local place = files.new()
+    local fifo = place:path "config"
+    assert.equal(0, process.run { "mkfifo", fifo }.status)
+    for _, path in ipairs { fifo, place.directory, "/dev/zero", place:path "none" } do
+      local text, problem = core.read_file(path, 10)
+      assert.is_nil(text)
+      assert.equal("string", type(problem))
+    end
+    assert.equal("abc", core.read_file(place:write("three", "abcdef"), 3))
+    local variables = { AWS_CONFIG_FILE = fifo }
+    local result = config.resolve({}, { getenv = world(variables).getenv, read = core.read_file })
+    place:remove()
+    assert.truthy(result.notes:find(fifo .. ": not a regular file", 1, true), result.notes)
   end)
 end)

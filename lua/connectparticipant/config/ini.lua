@@ -1,68 +1,179 @@
---- AWS's shared config file: sections, keys, and keys nested under a key. No well-kept Lua library
--- reads that nesting, so this does; it knows nothing of what the keys mean.
+--- One of AWS's two shared files, config or credentials: sections, keys, values that go on in
+-- further lines, and keys nested under a key. Knows nothing of what the keys mean, and opens no
+-- file. Lenient where AWS's SDKs differ; each step is linear in the length of a line.
 -- https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
 local core = require "connectparticipant.core"
 
 local ini = {}
 
+local BLANK, NO_BLANK = "[ \t\r\v\f]", "[^ \t\r\v\f]"
+
+-- "%s+$" would look at a run of blanks once from each of its blanks.
 local function trim(text)
-  return (text:gsub("^%s+", ""):gsub("%s+$", ""))
+  local first = text:find(NO_BLANK)
+  if not first then return "" end
+  local last = #text
+  while text:find("^" .. BLANK, last) do last = last - 1 end
+  return text:sub(first, last)
 end
 
--- A comment may follow a value after white space.
-local function value_of(text)
-  return trim((text:gsub("%s[#;].*$", "")))
+-- A comment may follow after white space.
+local function without_comment(text)
+  local at = text:find(BLANK .. "[#;]")
+  return at and text:sub(1, at - 1) or text
 end
 
-local function add_section(state, line, name, number)
-  if not name or trim(name) == "" then
-    return nil, ("line %d: a section without a name: %s"):format(number, line:sub(1, 40))
+local function new_section()
+  return { values = {}, lines = {} }
+end
+
+-- Only the first is told, as a file of another kind has one in each line; none of what is in a
+-- section that is ignored.
+local function report(state, what)
+  if state.section and state.section.ignored then return end
+  state.file.problem = state.file.problem or ("line %d: %s"):format(state.number, what)
+end
+
+-- Stores the key whose lines are all read.
+local function close_key(state)
+  local key = state.key
+  state.key = nil
+  if not key or not key.name or not state.wanted[key.name] then return end
+  state.section.values[key.name] = table.concat(key.parts, "\n")
+  state.section.lines[key.name] = key.line
+end
+
+-- Kind and name of `[kind name]`, `[kind "quoted name"]` or `[name]`, or what is wrong.
+local function read_header(line)
+  local kind, rest = trim(line:sub(2)):match("^([^ \t\r\v\f\"'%]]*)(.*)$")
+  rest = trim(rest)
+  local quote = rest:match("^[\"']")
+  local from, stop = 1, nil
+  if quote then from, stop = 2, rest:find(quote, 2, true) end
+  local close = rest:find("]", stop or 1, true)
+  if not close or quote and not stop then return nil, "a section's name must end with ]" end
+  local after = trim(rest:sub(close + 1))
+  if after ~= "" and not after:find("^[#;]") then
+    return nil, "only a comment may follow a section's ]"
   end
-  name = trim(name):gsub("%s+", " ")
-  state.sections[name] = state.sections[name] or { values = {}, lines = {} }
-  state.section, state.parent = state.sections[name], nil
-  return true
+  local name = quote and rest:sub(from, stop - 1) or trim(rest:sub(1, close - 1))
+  if kind == "" and name == "" then return nil, "a section without a name" end
+  return kind, name, quote ~= nil
 end
 
-local function add_key(state, line, number)
-  local indented = line:match("^%s") ~= nil
-  local key, value = line:match("^%s*([^=%s][^=]-)%s*=(.*)$")
-  if not key then
-    return nil, ("line %d: neither a section nor a key with a value"):format(number)
+-- Where the keys of a section go. `[profile default]` is another section than `[default]`, whose
+-- place it takes.
+local function section_for(state, kind, name, quoted)
+  local file = state.file
+  if not quoted and name:find(BLANK) and file.kind == "config" then return nil end
+  local group = file.profiles
+  if file.kind == "credentials" then
+    if kind == "profile" and name ~= "" then return nil end
+    name = (name == "" or kind == "") and kind .. name or kind .. " " .. name
+  elseif kind == "default" and name == "" then
+    group, name = file.unprefixed, "default"
+  elseif kind == "services" then
+    group = file.services
+  elseif kind ~= "profile" then
+    return nil
   end
-  if not state.section then
-    return nil, ("line %d: a key outside of all sections"):format(number)
-  end
-  key, value = core.lower(trim(key)), value_of(value)
-  local section = state.section
-  if indented and state.parent then
-    key = state.parent .. "." .. key
-  else
-    state.parent = value == "" and key or nil
-  end
-  section.values[key], section.lines[key] = value, number
-  return true
+  if name == "" then return nil end
+  group[name] = group[name] or new_section()
+  return group[name]
 end
 
-local function add_line(state, line, number)
-  if line:match("^%s*$") or line:match("^%s*[#;]") then return true end
-  if line:match("^%[") then return add_section(state, line, line:match("^%[([^%]]*)%]"), number) end
-  return add_key(state, line, number)
+local function read_section(state, line)
+  close_key(state)
+  local kind, name, quoted = read_header(line)
+  if not kind then
+    state.section = nil
+    report(state, name)
+    state.section = { ignored = true, values = {}, lines = {} }
+    return
+  end
+  state.section = section_for(state, kind, name, quoted)
+    or { ignored = true, values = {}, lines = {} }
 end
 
+-- The two sides of `key = value`; neither where there is no sign, and no key where it is empty.
+local function split(line)
+  local at = line:find("=", 1, true)
+  if not at then return nil, nil end
+  local key = core.lower(trim(line:sub(1, at - 1)))
+  return key ~= "" and key or nil, trim(line:sub(at + 1))
+end
+
+local function read_key(state, line, indent)
+  close_key(state)
+  if not state.section then return report(state, "a key outside of all sections") end
+  local name, value = split(without_comment(line))
+  if not name then
+    return report(state, value and "a value without a key" or "neither a section nor key = value")
+  end
+  -- AWS's SDKs ignore a key of several words, and what belongs to it.
+  if name:find(BLANK) then name = nil end
+  state.key = { name = name, parts = { value }, line = state.number, indent = indent }
+end
+
+-- A line that is indented more than its key: more of its value, or, where that is empty, a key
+-- nested under it. AWS takes what looks like a comment as a part of the value here.
+local function read_further(state, line)
+  local key = state.key
+  if not key.name then return end
+  if key.parts[1] ~= "" then
+    if state.wanted[key.name] then key.parts[#key.parts + 1] = line end
+    return
+  end
+  local name, value = split(without_comment(line))
+  if not name then
+    return report(state, value and "a value without a key" or "a nested key needs a value")
+  end
+  name = key.name .. "." .. name
+  if state.wanted[name] then
+    state.section.values[name], state.section.lines[name] = value, state.number
+  end
+end
+
+local function read_line(state, line)
+  local first = line:find(NO_BLANK)
+  if not first then return end
+  local text, letter = trim(line), line:sub(first, first)
+  if letter == "#" or letter == ";" then return end
+  if line:find("\0", 1, true) then return report(state, "a NUL") end
+  if state.key and first > state.key.indent then return read_further(state, text) end
+  if letter == "[" then return read_section(state, text) end
+  return read_key(state, text, first)
+end
+
+---@class connectparticipant.SharedFile
+---@field kind "config"|"credentials"
+---@field profiles table<string, { values: table<string, string>, lines: table<string, integer> }>
+---@field services table<string, table> the same for `[services NAME]`
+---@field problem? string the first line that is malformed, and how
+
+--- Reads what a file holds. A malformed line costs only itself, and is told as `problem`, which
+-- never quotes the line: it could hold a secret.
 ---@param text string
----@return table<string, { values: table<string, string>, lines: table<string, integer> }>|nil
----@return string|nil problem names the line
-function ini.parse(text)
-  local state, number = { sections = {} }, 0
-  if text:find("\0", 1, true) then return nil, "it holds a NUL" end
-  for line in (text .. "\n"):gmatch("(.-)\r?\n") do
-    number = number + 1
-    local ok, problem = add_line(state, line, number)
-    if not ok then return nil, problem end
+---@param kind "config"|"credentials" profiles have the prefix "profile" only in the former
+---@param wanted table<string, boolean> the keys to keep, in lower case, nested ones as "key.nested"
+---@return connectparticipant.SharedFile
+function ini.parse(text, kind, wanted)
+  local file = { kind = kind, profiles = {}, services = {}, unprefixed = {} }
+  local state = { file = file, wanted = wanted, number = 0 }
+  if text:sub(1, 3) == "\239\187\191" then text = text:sub(4) end -- the byte order mark
+  text = text:gsub("\r\n?", "\n") .. "\n"
+  local from = 1
+  while from <= #text do
+    local stop = text:find("\n", from, true)
+    state.number = state.number + 1
+    read_line(state, text:sub(from, stop - 1))
+    from = stop + 1
   end
-  return state.sections
+  close_key(state)
+  file.profiles.default = file.profiles.default or file.unprefixed.default
+  file.unprefixed = nil
+  return file
 end
 
 return ini
