@@ -60,6 +60,7 @@ build = {
         "csrc/lua/json.c",
         "csrc/lua/module.c",
         "csrc/lua/operation.c",
+        "csrc/lua/params.c",
         "csrc/lua/process.c",
         "csrc/lua/settings.c",
         "csrc/lua/transfer.c",

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define JSON_ENCODE "connectparticipant.json.encode"
 #define JSON_DECODE "connectparticipant.json.decode"
 
 #define LONG_LIMIT 9007199254740992.0
@@ -19,38 +18,9 @@ void json_open(lua_State *L) {
   lua_getfield(L, -1, "decode_invalid_numbers");
   lua_pushboolean(L, 0);
   lua_call(L, 1, 0);
-  lua_getfield(L, -1, "encode");
-  lua_setfield(L, LUA_REGISTRYINDEX, JSON_ENCODE);
   lua_getfield(L, -1, "decode");
   lua_setfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
   lua_pop(L, 2);
-}
-
-/* Most strings are their own JSON; only the others are worth a call. */
-static bool is_plain(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (c < 0x20 || c == 0x7f || c == '"' || c == '\\') return false;
-  }
-  return true;
-}
-
-void json_add_string(lua_State *L, struct buffer *out, int index) {
-  size_t size;
-  const char *text = lua_tolstring(L, index, &size);
-  if (is_plain(text, size)) {
-    buffer_add_char(out, '"');
-    buffer_add(out, text, size);
-    buffer_add_char(out, '"');
-    return;
-  }
-  lua_pushvalue(L, index);
-  lua_getfield(L, LUA_REGISTRYINDEX, JSON_ENCODE);
-  lua_insert(L, -2);
-  lua_call(L, 1, 1);
-  text = lua_tolstring(L, -1, &size);
-  buffer_add(out, text, size);
-  lua_pop(L, 1);
 }
 
 /* Pushes what cjson makes of the text: a value, or nil and a sentence. (+2) */

@@ -1,12 +1,12 @@
-/* JSON through a private lua-cjson, with what it gets wrong put right: numbers are written here,
- * because lua-cjson keeps 14 digits only, and read values are cleaned by the shape AWS documents.
- */
+/* Reads JSON through a private lua-cjson, and cleans what it gives by the shape AWS documents. What
+ * is sent is written by aws/request. */
 #ifndef CONNECTPARTICIPANT_JSON_H
 #define CONNECTPARTICIPANT_JSON_H
 
-#include "base/buffer.h"
 #include "base/hidden.h"
 #include "lua/compat.h"
+
+#include <stdbool.h>
 
 HIDDEN_BEGIN
 
@@ -14,9 +14,6 @@ struct member;
 
 /* Makes the private instance. Called once, when the module is loaded. */
 void json_open(lua_State *L);
-
-/* Appends the string at `index` as JSON. */
-void json_add_string(lua_State *L, struct buffer *out, int index);
 
 /* Pushes the table a JSON object stands for, or nil and a sentence; returns whether it worked.
  * Nothing but one object, and white space, may be in the text. */

@@ -7,6 +7,7 @@
 #include "lua/error.h"
 #include "aws/model.h"
 #include "aws/request.h"
+#include "lua/params.h"
 #include "aws/response.h"
 #include "lua/settings.h"
 #include "base/suggest.h"
@@ -46,14 +47,15 @@ static int push_request(lua_State *L, const struct operation *operation, int par
                         int settings_index) {
   struct settings *settings = settings_check(L, settings_index);
   struct handle *h = core_exchange_new(L);
-  struct request *r = &h->request;
+  struct request_writer w;
   core_exchange_set_settings(h, settings);
   h->operation = operation->name;
-  r->operation = operation;
-  bool good = request_build(L, r, params, buffer_text(&settings->endpoint),
-                            buffer_text(&settings->user_agent));
-  if (request_failed(r)) luaL_error(L, "out of memory");
-  return good ? 1 : violation(L, r);
+  request_begin(&w, &h->request, operation, buffer_text(&settings->endpoint),
+                buffer_text(&settings->user_agent));
+  params_write(L, params, &w);
+  enum request_result result = request_end(&w);
+  if (result == REQUEST_NO_MEMORY) return luaL_error(L, "out of memory");
+  return result == REQUEST_BUILT ? 1 : violation(L, &h->request);
 }
 
 /* Sends the request of the exchange at `index` through the engine; pushes nothing, or nil and an
@@ -68,8 +70,7 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
   const struct settings *settings = h->settings;
   lua_pushvalue(L, engine_index);
   compat_setvalue(L, index, ANCHOR_ENGINE);
-  request_set_attempt(r, attempt, max_attempts);
-  if (request_failed(r)) luaL_error(L, "out of memory");
+  if (!request_set_attempt(r, attempt, max_attempts)) return luaL_error(L, "out of memory");
   struct http_request http = {
       .method = r->operation->verb,
       .url = buffer_text(&r->url),
@@ -121,7 +122,7 @@ static int build_request(lua_State *L) {
   count = push_request(L, operation, 2, settings);
   if (count != 1) return count;
   struct request *r = &core_exchange_at(L, -1)->request;
-  request_set_attempt(r, 1, 1);
+  if (!request_set_attempt(r, 1, 1)) return luaL_error(L, "out of memory");
   lua_createtable(L, 0, 4);
   lua_pushstring(L, operation->verb);
   lua_setfield(L, -2, "method");

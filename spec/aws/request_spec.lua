@@ -72,6 +72,13 @@ describe("a request", function()
     assert.equal(name, cjson.decode(request.body).AttachmentName)
   end)
 
+  it("escapes what JSON must not hold, and nothing else", function()
+    local request = built("SendMessage", { ConnectionToken = TOKEN, ContentType = "text/plain",
+      Content = '\t"/\\\r\n\226\128\168é\240\159\152\128"', ClientToken = "" })
+    assert.equal([[{"ContentType":"text/plain","Content":"\t\"/\\\r\n]]
+      .. '\226\128\168é\240\159\152\128' .. [[\"","ClientToken":""}]], request.body)
+  end)
+
   it("writes sizes exactly, up to what every Lua holds exactly", function()
     for _, size in ipairs { "1", "20971520", "99999999999999", "100000000000000",
       "123456789012345", "9007199254740992" } do
@@ -228,8 +235,15 @@ describe("validation", function()
       "AttachmentIds must be a list")
     refused("CreateParticipantConnection", { ParticipantToken = TOKEN, ConnectParticipant = 1 },
       "ConnectParticipant must be a boolean")
-    refused("GetTranscript", { ConnectionToken = TOKEN, StartPosition = "first" },
-      "StartPosition must be a table")
+    refused("GetTranscript", { ConnectionToken = TOKEN, StartPosition = "first", MaxResults = {} },
+      "StartPosition must be a table, not string", "MaxResults must be a whole number, not table")
+    refused("CompleteAttachmentUpload", { ConnectionToken = TOKEN, AttachmentIds = { {} } },
+      "AttachmentIds[1] must be a string, not table")
+    refused("CreateParticipantConnection", { ParticipantToken = TOKEN, Type = { 1, true, print } },
+      "Type[1] must be a string, not number", "Type[2] must be a string, not boolean",
+      "Type[3] must be a string, not function")
+    refused("GetTranscript", { ConnectionToken = TOKEN, StartPosition = { "x" } },
+      "StartPosition must have names only, not a number as key")
   end)
 
   it("looks into lists and nested members", function()
@@ -271,6 +285,12 @@ describe("validation", function()
   it("allows what macOS puts into names", function()
     local name = "Screenshot 2025-05-24 at 2.42.48\226\128\175PM.png"
     built("StartAttachmentUpload", upload { AttachmentName = name })
+  end)
+
+  it("names a stranger whose name people cannot read", function()
+    local params = upload()
+    params["a\0\27[31mb\255" .. ("x"):rep(100)] = 1
+    refused("StartAttachmentUpload", params, "a  [31mb?xxx", "... is no member")
   end)
 
   it("bounds its message when a table is full of strangers", function()
