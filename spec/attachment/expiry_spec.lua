@@ -7,12 +7,29 @@ describe("the time of a UrlExpiry", function()
     assert.equal(1691050546, expiry.parse "2023-08-03T08:15:46Z")
     assert.equal(1691050546.25, expiry.parse "2023-08-03T08:15:46.250Z")
     assert.equal(1709164800, expiry.parse "2024-02-29T00:00:00.000Z")
+    assert.equal(1709164800.5, expiry.parse "2024-02-29T00:00:00.5Z")
+  end)
+
+  it("is the same in a locale whose decimal point is a comma", function()
+    local before = os.setlocale(nil, "numeric")
+    for _, name in ipairs { "de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "fr_FR" } do
+      if os.setlocale(name, "numeric") then break end
+    end
+    local read = expiry.parse "2023-08-03T08:15:46.250Z"
+    os.setlocale(before, "numeric")
+    assert.equal(1691050546.25, read)
   end)
 
   it("is unknown where it is written in another way", function()
     assert.is_nil(expiry.parse(nil))
     assert.is_nil(expiry.parse "2023-08-03 08:15:46")
-    assert.is_nil(expiry.parse "2023-08-03T08:15:46+02:00")
+    for _, text in ipairs { "2023-08-03T08:15:46+02:00", "2023-08-03T08:15:46250Z",
+      "2023-08-03T08:15:46.Z", "2023-08-03T08:15:46,5Z", "2023-13-03T08:15:46Z",
+      "2023-00-03T08:15:46Z", "2023-08-32T08:15:46Z", "2023-08-03T24:15:46Z",
+      "2023-08-03T08:60:46Z", "2023-08-03T08:15:61Z", "2023-08-03T08:15:46.1.2Z", "",
+      "2023-08-03T08:15:46." .. ("9"):rep(400) .. "Z" } do
+      assert.is_nil(expiry.parse(text), text)
+    end
   end)
 end)
 
@@ -25,22 +42,27 @@ describe("a presigned URL", function()
     return { time = function() return CLOSE - seconds end, now = function() return monotonic end }
   end
 
-  it("has not passed while there is time to use it", function()
-    assert.is_false(expiry.has_passed(UNTIL, 1000, before(60, 1000)))
-    assert.is_false(expiry.has_passed(UNTIL, 1000, before(6, 1100)))
+  it("ends a little before its time, for a transfer takes time", function()
+    assert.equal(1055, expiry.moment(UNTIL, before(60, 1000)))
+    assert.equal(1000.5, expiry.moment("2023-08-03T08:15:46.500Z", before(5, 1000)))
   end)
 
-  it("has passed a little before its end, for a transfer takes time", function()
-    assert.is_true(expiry.has_passed(UNTIL, 1000, before(5, 1100)))
-    assert.is_true(expiry.has_passed(UNTIL, 1000, before(-10, 1100)))
+  it("has an unknown end when it seems over as soon as it is handed out", function()
+    assert.is_nil(expiry.moment(UNTIL, before(5, 1000)))
+    assert.is_nil(expiry.moment(UNTIL, before(-3600, 1000)))
   end)
 
-  it("has not passed when it seemed over as soon as it was handed out", function()
-    assert.is_false(expiry.has_passed(UNTIL, 1000, before(-3600, 1000)))
-    assert.is_false(expiry.has_passed(UNTIL, 1000, before(-3600, 1100)))
+  it("has an unknown end where none can be read", function()
+    assert.is_nil(expiry.moment(nil, before(60, 1000)))
+    assert.is_nil(expiry.moment("tomorrow", before(60, 1000)))
   end)
 
-  it("has not passed as far as anybody knows where its end is unknown", function()
-    assert.is_false(expiry.has_passed(nil, 1000, before(-10, 1100)))
+  it("has ended by the words of a store", function()
+    for code, message in pairs { ExpiredToken = "", RequestExpired = "", ExpiredRequest = "",
+      AccessDenied = "Request has expired" } do
+      assert.is_true(expiry.is_error { kind = "storage", code = code, message = message })
+      assert.is_false(expiry.is_error { kind = "service", code = code, message = message })
+    end
+    assert.is_false(expiry.is_error { kind = "storage", code = "AccessDenied", message = "no" })
   end)
 end)

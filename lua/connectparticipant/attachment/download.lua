@@ -1,21 +1,15 @@
--- One attachment back: GetAttachment, and the GET of its presigned URL into a sink, resumed where
--- it breaks off, and checked against the size that was promised.
+-- One attachment back: GetAttachment, and the GET of its presigned URL into a sink. A transfer that
+-- breaks off goes on by Range only where the ETag proves that it is still the same object.
 
-local attempt = require "connectparticipant.service.attempt"
-local expiry = require "connectparticipant.attachment.expiry"
 local failure = require "connectparticipant.error"
+local judge = require "connectparticipant.attachment.judge"
 local members = require "connectparticipant.config.members"
 local operation = require "connectparticipant.service.operation"
 local progress = require "connectparticipant.attachment.progress"
 local sink = require "connectparticipant.attachment.sink"
+local transfer = require "connectparticipant.attachment.transfer"
 
 local download = {}
-
--- So many URLs are asked for when they expire before everything has arrived.
-local MOST_URLS = 3
-
--- How often a file that the engine writes is checked for growing beyond its size, in seconds.
-local LOOK = 1
 
 local GET = "GetAttachment"
 local WHERE = { operation = GET, step = "get" }
@@ -23,25 +17,33 @@ local WHERE = { operation = GET, step = "get" }
 local KINDS = {
   ConnectionToken = "service", AttachmentId = "service", UrlExpiryInSeconds = "service",
   path = "string", file = "file", write = "function", on_progress = "function",
+  on_start = "function", timeout = "seconds",
 }
 
 local NAMES = members.names(KINDS)
 
----@class connectparticipant.DownloadPlan
----@field params table the caller's
+-- What the bytes in the sink do not belong to: they must be fetched from the first one on.
+local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = true }
+
+-- A download as a flow; see connectparticipant.Flow.
+---@class connectparticipant.Download: connectparticipant.Flow
 ---@field get table the parameters of GetAttachment
+---@field request? userdata that of the first GetAttachment
 ---@field sink connectparticipant.Sink
----@field size? integer what GetAttachment promised
----@field etag? string of the object, so that a resumed download is of the same one
----@field progress? connectparticipant.Progress
+---@field size? integer what GetAttachment has promised
+---@field offset integer how many bytes the sink had when the transfer began
+---@field etag? string a strong one: of the object whose bytes the sink has
+---@field on_start? function
+local Download = { operation = GET, step = "get", verb = "GET" }
+Download.__index = Download
 
 -- Everything that is wrong with the parameters in one error, and the sink before anything is sent.
-local function make_plan(job, params)
+local function plan(job, params)
   local problems = members.problems(params, KINDS, NAMES, "download_attachment")
   local given = members.given(params, sink.NAMES)
   if #given > 1 then
-    problems[#problems + 1] = ("at most one of %s is possible, not %s")
-      :format(table.concat(sink.NAMES, ", "), table.concat(given, " and "))
+    problems[#problems + 1] = ("only one of path, file and write can be given (%s were given)")
+      :format(table.concat(given, " and "))
   end
   local get = {
     ConnectionToken = params.ConnectionToken, AttachmentId = params.AttachmentId,
@@ -53,15 +55,21 @@ local function make_plan(job, params)
   if #problems > 0 then return nil, failure.validation(problems, GET, "get") end
   local into
   into, err = sink.open(params)
-  if not into then return nil, err end
+  if not into then
+    err.step = err.step or Download.step
+    return nil, err
+  end
   job:hold(into, "discard")
-  return { params = params, get = get, request = request, sink = into }
+  return setmetatable({
+    get = get, request = request, sink = into, progress = progress.new(job, params.on_progress),
+    on_start = params.on_start, attachment_id = params.AttachmentId,
+  }, Download)
 end
 
-local function ask(job, plan)
-  local request, err = plan.request, nil
-  plan.request = nil
-  if not request then request, err = operation.request(job.client, GET, plan.get, "get") end
+function Download:ask(job)
+  local request, err = self.request, nil
+  self.request = nil
+  if not request then request, err = operation.request(job.client, GET, self.get, "get") end
   if not request then return nil, err end
   local got
   got, err = operation.send(job, GET, request, "get")
@@ -70,119 +78,95 @@ local function ask(job, plan)
   if not got.Url or not size then
     return nil, failure.protocol("InvalidResponse", "the answer names no URL, or no size", WHERE)
   end
-  if plan.size and plan.size ~= size then
-    return nil, failure.protocol("SizeMismatch", "the attachment's size has changed", WHERE)
+  if self.size and self.size ~= size then
+    return nil, failure.protocol("SizeMismatch", ("the attachment had %.0f bytes, and now has %.0f")
+      :format(self.size, size), WHERE)
   end
-  plan.size = size
-  plan.progress = plan.progress
-    or progress.new(plan.params.on_progress, size, job.loop.clock.now)
-  return got
+  if not self.size then self.progress:begin(size) end
+  self.size = size
+  return { url = got.Url, expiry = got.UrlExpiry }
 end
 
-local function wrong_size(plan)
-  return failure.protocol("SizeMismatch",
-    ("%.0f bytes have arrived, not the %.0f promised"):format(plan.sink:size(), plan.size), WHERE)
-end
-
--- The GET as a work; see connectparticipant.Work.
-local Get = {}
-Get.__index = Get
-
-function Get:send(job, timeout)
-  local plan = self.plan
-  return job.client.engine:transfer {
-    method = "GET", url = self.got.Url, sink = plan.sink:target(), offset = plan.sink:size(),
-    etag = plan.etag, settings = job.client.settings, timeout = timeout,
-    operation = GET, step = "get",
+-- A part is asked for only with a strong ETag: `rewind` has seen to that.
+function Download:fields()
+  local into = self.sink
+  self.offset, self.is_judged = into:size(), false
+  return {
+    sink = into:target(), offset = self.offset, size = self.size,
+    etag = self.offset > 0 and self.etag or nil,
   }
 end
 
-local function receive(self, job, exchange)
-  local plan = self.plan
-  local into, told, now = plan.sink, plan.progress, self.clock.now
-  local state = exchange:state()
-  while state ~= "done" do
-    local err
-    if state == "have_data" then err = into:take(exchange:drain()) end
-    if err then return err end
-    if into:size() > plan.size then return wrong_size(plan) end
-    if state == "run" then job:await(exchange, told:moment() or now() + LOOK) end
-    if not told:report(into:size()) then
-      return failure.cancelled("on_progress returned false", WHERE)
-    end
-    state = exchange:state()
-  end
+local function wrong_size(self, size)
+  return failure.protocol("SizeMismatch",
+    ("%.0f bytes have arrived, not the %.0f promised"):format(size, self.size), WHERE)
 end
 
-function Get:drive(job, exchange)
-  local plan = self.plan
-  local err = receive(self, job, exchange)
-  local etag, range = exchange:header("etag"), exchange:header("content-range")
-  local total = range and tonumber(range:match("/(%d+)$"))
-  -- Not every cache honours If-Match; what goes on must be the object that began.
-  local other = plan.etag and etag and etag ~= plan.etag or total and total ~= plan.size
-  if other and exchange:info().status == 206 then
-    return failure.protocol("ObjectChanged", "the store resumed with another object", WHERE)
-  end
-  plan.etag = plan.etag or etag
-  return err
+-- Tells the caller what comes, once.
+local function announce(self, job, content_type)
+  local on_start = self.on_start
+  if not on_start then return nil end
+  self.on_start = nil
+  local go_on = job:callback(on_start, {
+    AttachmentSizeInBytes = self.size, ContentType = content_type,
+  })
+  if go_on == false then return failure.cancelled("on_start returned false", WHERE) end
 end
 
--- Whether only a download from the first byte on can help: the object is another one, or the store
--- does not say whether it is.
-local function must_restart(plan, err)
-  if err.status == 412 or err.status == 416 or err.code == "RangeIgnored"
-    or err.code == "WrongRange" then
-    return true
-  end
-  return err.retryable and plan.etag == nil
+function Download:move(job, exchange)
+  local into, err = self.sink, nil
+  if not self.is_judged then err = judge.answer(self, exchange) end
+  self.is_judged = true
+  err = err or announce(self, job, exchange:header("content-type"))
+  if err then return err end
+  local chunk = exchange:drain()
+  if into:size() + #chunk > self.size then return wrong_size(self, into:size() + #chunk) end
+  return into:take(chunk, job)
 end
 
-function Get:verdict(err)
-  local plan = self.plan
-  self.has_expired = (err.retryable or err.kind == "storage")
-    and expiry.has_passed(self.got.UrlExpiry, self.since, self.clock)
-  if plan.sink:size() > 0 and must_restart(plan, err) then
-    if not plan.sink:restart() then return err.retryable and not self.has_expired end
-    plan.etag = nil
-    return not self.has_expired
-  end
-  if self.has_expired then return false end
+function Download:moved(job, exchange)
+  local size = self.sink:size()
+  if size > self.size then return nil, wrong_size(self, size) end
+  if size <= self.offset or not self.on_start then return size end
+  return size, announce(self, job, exchange:header("content-type"))
 end
 
--- Fetches the bytes; the third value tells that another URL could help.
-local function fetch(job, plan, got)
-  local clock = job.loop.clock
-  local work = setmetatable({
-    operation = GET, step = "get", pace = "GET", plan = plan, got = got, clock = clock,
-    since = clock.now(),
-  }, Get)
-  local result, err = attempt.run(job, work)
-  if result then return result end
-  return nil, err, work.has_expired or expiry.is_error(err)
+-- A weak ETag (W/"...") stands for what means the same, not for the same bytes.
+local function strong(etag)
+  return etag and etag:match('^"[^"]*"$')
 end
 
-local function fetch_all(job, plan)
-  for number = 1, MOST_URLS do
-    local got, err = ask(job, plan)
-    if not got then return nil, err end
-    local result, problem, expired = fetch(job, plan, got)
-    if result then return result end
-    if not expired or number == MOST_URLS then return nil, problem end
+function Download:ended(exchange)
+  if self.offset == 0 then
+    self.etag = strong(exchange:header("etag"))
+    return not self.is_judged and judge.answer(self, exchange) or nil
   end
+  local status = exchange:info().status
+  -- The whole object instead of a part: whose bytes a file has now is not certain.
+  if status == 200 then self.etag = nil end
+  if status ~= 412 then return not self.is_judged and judge.answer(self, exchange) or nil end
+  return failure.protocol("ObjectChanged", "the object has changed since its download began",
+    { operation = GET, step = "get", status = status })
 end
 
-local function transfer(job, plan)
-  local result, err = fetch_all(job, plan)
-  if not result then return nil, err end
-  if plan.sink:size() ~= plan.size then return nil, wrong_size(plan) end
-  if not plan.progress:finish() then
-    return nil, failure.cancelled("on_progress returned false", WHERE)
-  end
-  local committed
-  committed, err = plan.sink:commit()
-  if not committed then return nil, err end
-  return result
+function Download:is_curable(err)
+  return self.offset > 0 and (OTHER_OBJECT[err.code] or err.status == 416)
+end
+
+function Download:rewind(err)
+  local into = self.sink
+  if into:size() == 0 or self.etag and not self:is_curable(err) then return true end
+  self.etag = nil
+  return into:restart()
+end
+
+function Download.may_start_over()
+  return true
+end
+
+function Download:verify()
+  if self.sink:size() ~= self.size then return wrong_size(self, self.sink:size()) end
+  return self.progress:finish()
 end
 
 --- Downloads one attachment.
@@ -191,17 +175,16 @@ end
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
 function download.run(job, params)
-  local plan, err = make_plan(job, params)
-  if not plan then return nil, err end
-  local result
-  result, err = transfer(job, plan)
-  if not result then
-    err.attachment_id = err.attachment_id or params.AttachmentId
-    return nil, err
-  end
+  local flow, err = plan(job, params)
+  if not flow then return nil, err end
+  local result, committed
+  result, err = transfer.run(job, flow)
+  if result then err = announce(flow, job, result.content_type) end -- it may have no bytes
+  if result and not err then committed, err = flow.sink:commit(job) end
+  if not committed then return transfer.failed(flow, err) end
   return {
-    AttachmentSizeInBytes = plan.size, ContentType = result.content_type,
-    path = params.path, body = plan.sink:body(),
+    AttachmentSizeInBytes = flow.size, ContentType = result.content_type,
+    path = params.path, body = flow.sink:body(),
   }
 end
 

@@ -16,31 +16,41 @@ local function days(year, month, day)
     + math.floor((153 * (month - 3) + 2) / 5) + day - 719469
 end
 
+-- The value of ".250"; tonumber would read the point as the locale has it. Nil for anything else.
+local function fraction_of(text)
+  if text == "" then return 0 end
+  local digits = text:match("^%.(%d+)$")
+  return digits and tonumber(digits) / 10 ^ #digits
+end
+
 --- Seconds since 1970 of a time as AWS writes it, with or without a fraction; nil for others.
 ---@param text? string
 ---@return number|nil
 function expiry.parse(text)
-  if type(text) ~= "string" then return nil end
-  local year, month, day, hour, minute, second, fraction =
-    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.?(%d*)Z$")
-  if not year then return nil end
-  local date = days(tonumber(year), tonumber(month), tonumber(day))
-  return date * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second)
-    + tonumber("0" .. fraction) / 10 ^ #fraction -- "0.5" is no number where a locale has commas
+  if type(text) ~= "string" or #text > 64 then return nil end
+  local year, month, day, hour, minute, second, rest =
+    text:match("^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)(.*)Z$")
+  local fraction = rest and fraction_of(rest)
+  if not fraction then return nil end
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second)
+  local is_date = month >= 1 and month <= 12 and day >= 1 and day <= 31
+  -- A leap second has the number 60.
+  if not is_date or hour > 23 or minute > 59 or second > 60 then return nil end
+  return days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second + fraction
 end
 
---- Whether a URL should not be used any more. False where that is unknown, or where it had ended
--- when it was handed out: then this machine's clock is more likely to be wrong.
+--- When a URL that was handed out just now should not be used any more. Nil where that is unknown,
+--- or where it is over already: then this machine's clock is more likely to be wrong. The time of
+--- day is looked at only here, so that setting the clock later changes nothing.
 ---@param text? string its UrlExpiry
----@param since number when it was handed out, on the monotonic clock
 ---@param clock { now: function, time: function }
----@return boolean
-function expiry.has_passed(text, since, clock)
+---@return number|nil moment of the monotonic clock
+function expiry.moment(text, clock)
   local at = expiry.parse(text)
-  if not at then return false end
-  local passed = clock.now() - since
+  if not at then return nil end
   local left = at - MARGIN - clock.time()
-  return left <= 0 and left + passed > 0
+  return left > 0 and clock.now() + left or nil
 end
 
 --- Whether the store refused a URL because it has ended.

@@ -46,14 +46,14 @@ end
 
 --- Takes a chunk that the engine has not written itself. Gives an error when that fails.
 ---@return connectparticipant.Error|nil
-function Sink:take(chunk)
+function Sink:take(chunk, job)
   self.bytes = self.bytes + #chunk
   if not self.write then
     self.count = self.count + 1
     self.chunks[self.count] = chunk
     return nil
   end
-  local ok, problem = self.write(chunk)
+  local ok, problem = job:callback(self.write, chunk)
   if not ok and problem ~= nil then
     return failure.sink("WriteFailed", "write failed: " .. tostring(problem), WHERE)
   end

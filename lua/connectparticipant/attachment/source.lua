@@ -81,7 +81,7 @@ local function no_data(self, job)
     return failure.source("NoProgress",
       ("read had no data %d times in a row"):format(MOST_EMPTY), WHERE)
   end
-  job:sleep(math.min(self.empty / 1000, LONGEST_PAUSE))
+  return job:sleep(math.min(self.empty / 1000, LONGEST_PAUSE))
 end
 
 --- Asks the function for its next chunk, and feeds it to the exchange. Gives an error when there is
@@ -89,7 +89,7 @@ end
 ---@return connectparticipant.Error|nil
 function Source:feed(job, exchange)
   self.begun = true
-  local chunk, problem = self.read()
+  local chunk, problem = job:callback(self.read)
   if chunk == "" then return no_data(self, job) end
   self.empty = 0
   if chunk ~= nil and type(chunk) ~= "string" then

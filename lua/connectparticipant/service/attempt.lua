@@ -13,7 +13,6 @@ local attempt = {}
 ---@field send fun(work, job, timeout?: number): userdata|nil, table|nil makes an attempt's exchange
 ---@field drive? fun(work, job, exchange): table|nil runs it to its end; may give an error of ours
 ---@field verdict? fun(work, err: table): boolean|nil whether to repeat; nil: as err.retryable says
----@field done_code? string the service's word for "already done", once an attempt's end is unknown
 ---@field attempt integer how many were begun
 ---@field sent? integer the last that libcurl took
 ---@field counted integer how many failures count against max_attempts
@@ -26,10 +25,13 @@ local NEVER_SENT = {
   SSL_CONNECT_ERROR = true, PEER_FAILED_VERIFICATION = true, FAILED_INIT = true,
 }
 
--- Whether the service may have done what was asked although the attempt failed.
+-- Whether the service may have done what was asked although the attempt failed: a success that can
+-- not be read was one all the same.
 local function is_unknown(err)
   if err.kind == "timeout" or err.kind == "transport" then return not NEVER_SENT[err.code] end
-  return (err.status or 0) >= 500 and not err.throttled
+  local status = err.status or 0
+  if err.kind == "protocol" then return status >= 200 and status < 300 end
+  return status >= 500 and not err.throttled
 end
 
 local function drive(job, work, exchange)
@@ -127,6 +129,8 @@ end
 
 local function failed(work, err)
   err.attempts = work.sent
+  if work.doubt and not work.drive then err.outcome = "unknown" end
+  err.operation = err.operation or work.operation
   err.step = err.step or work.step
   return nil, err
 end
@@ -144,9 +148,6 @@ function attempt.run(job, work)
     local problem, left = keep_pace(job, work, last)
     if problem then return failed(work, problem) end
     local result, err, exchange = try(job, work, left)
-    if err and work.doubt and work.done_code and err.code == work.done_code then
-      result, err = {}, nil
-    end
     if result then
       if logger then log(logger, work, exchange) end
       return succeeded(job, work, exchange, result)

@@ -32,12 +32,11 @@ end
 ---@param name string
 ---@param request userdata
 ---@param step? string
----@param done_code? string see connectparticipant.Work
 ---@return table|nil result
 ---@return connectparticipant.Error|nil err
-function operation.send(job, name, request, step, done_code)
+function operation.send(job, name, request, step)
   return attempt.run(job, {
-    operation = name, step = step, request = request, send = send, done_code = done_code,
+    operation = name, step = step, request = request, send = send,
   })
 end
 

@@ -1,0 +1,55 @@
+-- CompleteAttachmentUpload, and where its answer does not tell whether the attachment is completed,
+-- a look into the transcript, which has it once it is.
+
+local operation = require "connectparticipant.service.operation"
+local wait = require "connectparticipant.attachment.wait"
+
+local completion = {}
+
+local COMPLETE = "CompleteAttachmentUpload"
+
+-- The transcript is looked into at once, and then after each of these pauses, in seconds: it may
+-- lag behind the completion a little.
+local PAUSES = { 0.25, 0.5, 1 }
+
+local UNKNOWN = "whether the attachment was completed is not known: "
+local HINT = "look for the attachment in the transcript before uploading the file again"
+
+-- The attachment of the transcript; false: surely not there; nil: that cannot be told.
+local function look_up(job, which)
+  for number = 0, #PAUSES do
+    local pause = PAUSES[number]
+    local left = job:left()
+    if pause and (left and left <= pause or job:sleep(pause)) then return nil end
+    local found, err = wait.find(job, which)
+    if found then return found end
+    if number == #PAUSES and not err then return false end
+  end
+end
+
+-- Decides what became of a completion whose outcome is unknown.
+local function settle(job, which, err)
+  local found
+  if not job:problem() and err.kind ~= "cancelled" then found = look_up(job, which) end
+  if found then return {} end
+  if found == false then return nil, err end
+  err.message, err.hint, err.retryable = UNKNOWN .. err.message, HINT, false
+  return nil, err
+end
+
+--- Completes one attachment.
+---@param job connectparticipant.Job
+---@param which { ConnectionToken: string, AttachmentId: string }
+---@return table|nil done
+---@return connectparticipant.Error|nil err
+function completion.run(job, which)
+  local request, err = operation.request(job.client, COMPLETE,
+    { ConnectionToken = which.ConnectionToken, AttachmentIds = { which.AttachmentId } }, "complete")
+  if not request then return nil, err end
+  local result
+  result, err = operation.send(job, COMPLETE, request, "complete")
+  if result or err.outcome ~= "unknown" then return result, err end
+  return settle(job, which, err)
+end
+
+return completion

@@ -1,0 +1,125 @@
+-- What uploads and downloads have in common: an operation of the service gives a presigned URL, the
+-- bytes move through it, and where it ends before all have moved, another one is asked for. What is
+-- asked, where bytes come from or go to, and what a failure leaves behind, is the flow's affair.
+
+local attempt = require "connectparticipant.service.attempt"
+local expiry = require "connectparticipant.attachment.expiry"
+
+local transfer = {}
+
+-- So many URLs are asked for. Each Start leaves an attachment behind that nobody completes.
+local MOST_URLS = 3
+
+---@class connectparticipant.Grant what the service has answered
+---@field url string
+---@field expiry? string
+---@field headers? table<string, string> to be sent along
+
+---@class connectparticipant.Flow an upload or a download
+---@field operation string the operation that gives the URL
+---@field step string of the transfer
+---@field verb "PUT"|"GET"
+---@field progress connectparticipant.Progress
+---@field attachment_id? string
+---@field ask fun(flow, job): connectparticipant.Grant|nil, connectparticipant.Error|nil
+---@field fields fun(flow, grant): table what engine:transfer needs to know of the bytes
+---@field move fun(flow, job, exchange): table|nil feeds or drains; may give an error
+---@field moved fun(flow, exchange): integer|nil, table|nil how many bytes, or an error
+---@field ended? fun(flow, exchange): table|nil looks at the answer; may give a better error
+---@field is_curable? fun(flow, err): boolean whether an error that is not retryable may be retried
+---@field rewind fun(flow, err): boolean makes ready for another attempt; false where it cannot be
+---@field may_start_over fun(flow): boolean whether another URL may be asked for
+---@field verify? fun(flow): table|nil looks at everything that has moved; may give an error
+
+-- The transfer through one URL as a work; see connectparticipant.Work.
+local Move = {}
+Move.__index = Move
+
+function Move:send(job, timeout)
+  local fields = self.flow:fields(self.grant)
+  fields.method, fields.url = self.flow.verb, self.grant.url
+  fields.settings, fields.timeout = job.client.settings, timeout
+  fields.operation, fields.step = self.operation, self.step
+  return job.client.engine:transfer(fields)
+end
+
+function Move:drive(job, exchange)
+  local flow = self.flow
+  local told = flow.progress
+  local state = exchange:state()
+  while state ~= "done" do
+    local err, moved
+    if state == "run" then
+      err = job:await(exchange, told:moment())
+    else
+      err = flow:move(job, exchange)
+    end
+    if err then return err end
+    moved, err = flow:moved(job, exchange)
+    err = err or told:report(moved)
+    if err then return err end
+    state = exchange:state()
+  end
+  return flow.ended and flow:ended(exchange)
+end
+
+-- Says whether the same URL may be used once more; `needs_url`, whether another one could help.
+function Move:verdict(err)
+  local flow = self.flow
+  self.needs_url = false
+  local has_expired = expiry.is_error(err)
+    or (err.retryable or err.kind == "storage") and self.ends and self.clock.now() >= self.ends
+  local again = has_expired or err.retryable or flow.is_curable and flow:is_curable(err)
+  if not again then return false end
+  if not flow:rewind(err) then
+    err.retryable = false
+    return false
+  end
+  self.needs_url = has_expired
+  return not has_expired
+end
+
+-- Moves the bytes through one URL; the third value tells that another one could help.
+local function move(job, flow, grant)
+  local work = setmetatable({
+    operation = flow.operation, step = flow.step, pace = flow.verb, flow = flow, grant = grant,
+    clock = job.clock, ends = expiry.moment(grant.expiry, job.clock),
+  }, Move)
+  local result, err = attempt.run(job, work)
+  if result then return result end
+  return nil, err, work.needs_url
+end
+
+local function finish(flow, result)
+  local err = flow.verify and flow:verify() or flow.progress:finish()
+  if not err then return result end
+  err.operation, err.step = err.operation or flow.operation, err.step or flow.step
+  return nil, err
+end
+
+--- Runs the flow until its bytes have moved.
+---@param job connectparticipant.Job
+---@param flow connectparticipant.Flow
+---@return table|nil result of the transfer
+---@return connectparticipant.Error|nil err
+function transfer.run(job, flow)
+  for number = 1, MOST_URLS do
+    local grant, err = flow:ask(job)
+    if not grant then return nil, err end
+    local result, problem, needs_url = move(job, flow, grant)
+    if result then return finish(flow, result) end
+    if not needs_url or number == MOST_URLS or not flow:may_start_over() then
+      return nil, problem
+    end
+  end
+end
+
+--- Gives the error of a flow, with the attachment that it is about.
+---@return nil
+---@return connectparticipant.Error err
+function transfer.failed(flow, err)
+  err.attachment_id = err.attachment_id or flow.attachment_id
+  return nil, err
+end
+
+return transfer
