@@ -1,143 +1,185 @@
 /* Redaction; see secrets.h. */
 #include "base/secrets.h"
 #include "base/ascii.h"
+#include "base/pieces.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static const char redacted[] = "[redacted]";
+static const char redacted[] = "[redacted]", withheld[] = "[withheld: out of memory]";
 
-/* Parameters of a presigned URL whose values are secret, wherever they stand. */
-static const char *const secret_parameters[] = {"x-amz-signature", "x-amz-credential",
-                                                "x-amz-security-token", "x-amz-bearer"};
-enum { SECRET_PARAMETERS = sizeof secret_parameters / sizeof *secret_parameters };
+/* Parameters of a presigned URL whose values tell nothing; all others are taken for secret. */
+static const char *const harmless[] = {
+    "X-Amz-Algorithm=",      "X-Amz-Date=", "X-Amz-Expires=", "X-Amz-SignedHeaders=",
+    "X-Amz-Content-Sha256=", "x-id=",       "response-"};
+enum { HARMLESS = sizeof harmless / sizeof *harmless };
 
-/* How long one of their names is that the text begins with; 0 where it begins with none. */
-static size_t secret_name(const char *text, size_t size) {
-  for (size_t i = 0; i < SECRET_PARAMETERS; i++) {
-    size_t length = strlen(secret_parameters[i]);
-    if (size > length && ascii_same(text, secret_parameters[i], length)) return length;
+/* Names that a secret follows, wherever they stand, also in a URL that we have not seen. */
+static const char *const telling[] = {"x-amz-signature", "x-amz-credential", "x-amz-security-token",
+                                      "x-amz-bearer"};
+enum { TELLING = sizeof telling / sizeof *telling };
+
+/* What follows a name without `=` or `:` is a word, unless it is so long. */
+enum { BARE_VALUE = 16 };
+
+static bool has_escapes(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (strchr("%&\\\r\n", text[i]) != NULL) return true;
+  }
+  return false;
+}
+
+/* Hides a secret as it is, and as it reads without escapes: a query is escaped itself. */
+static bool hide(const struct haystack *h, const char *secret, size_t size,
+                 void (*pieces)(const struct haystack *, const char *, size_t)) {
+  pieces(h, secret, size);
+  if (!has_escapes(secret, size)) return true;
+  struct reading plain;
+  bool read = escapes_undo(&plain, secret, size);
+  if (read) pieces(h, plain.bytes, plain.size);
+  reading_free(&plain);
+  return read;
+}
+
+static bool is_harmless(const char *parameter) {
+  for (size_t i = 0; i < HARMLESS; i++) {
+    if (ascii_starts_nocase(parameter, harmless[i])) return true;
+  }
+  return false;
+}
+
+/* Of a credential, the key is secret; what follows is a date, a region and `aws4_request`. */
+static bool hide_parameter(const struct haystack *h, const char *name, const char *value,
+                           size_t size) {
+  if (!ascii_starts_nocase(name, "X-Amz-Credential=")) return hide(h, value, size, pieces_hide);
+  size_t key = strcspn(value, "/%&");
+  return hide(h, value, size, pieces_hide_long) && hide(h, value, key, pieces_hide);
+}
+
+static bool hide_query(const struct haystack *h, const char *query) {
+  bool whole = hide(h, query, strlen(query), pieces_hide_long);
+  while (*query != '\0') {
+    size_t size = strcspn(query, "&");
+    const char *value = memchr(query, '=', size);
+    if (value != NULL && !is_harmless(query)) {
+      value++;
+      whole = hide_parameter(h, query, value, size - (size_t)(value - query)) && whole;
+    }
+    query += size + (query[size] == '&');
+  }
+  return whole;
+}
+
+/* A password may hold what no URL may, and libcurl then says so: it ends at the last `@`. */
+static bool hide_proxy(const struct haystack *h, const char *proxy) {
+  const char *start = strstr(proxy, "://"), *end = strrchr(proxy, '@');
+  start = start == NULL ? proxy : start + 3;
+  if (end == NULL || end < start) return true;
+  const char *colon = memchr(start, ':', (size_t)(end - start));
+  const char *password = colon == NULL ? start : colon + 1;
+  return hide(h, start, (size_t)(end + 1 - start), pieces_hide_long) &&
+         hide(h, password, (size_t)(end - password), pieces_hide);
+}
+
+static size_t telling_name(const char *text, size_t size) {
+  for (size_t i = 0; i < TELLING; i++) {
+    size_t length = strlen(telling[i]);
+    if (size >= length && ascii_same(text, telling[i], length)) return length;
   }
   return 0;
 }
 
-/* Replaces every occurrence of a secret, which must be long enough not to be a common word. */
-static void replace_all(struct buffer *text, const char *secret, size_t size) {
-  if (size < 4 || text->size < size) return;
-  struct buffer out = {0};
-  size_t from = 0;
-  for (size_t i = 0; i + size <= text->size;) {
-    if (memcmp(text->data + i, secret, size) != 0) {
-      i++;
+static size_t skip(const struct haystack *h, size_t at, const char *characters) {
+  while (at < h->size && h->text[at] != '\0' && strchr(characters, h->text[at]) != NULL) at++;
+  return at;
+}
+
+/* Hides what `name=`, `name: ` or `"name": "` is followed by; returns where to go on. */
+static size_t hide_value(const struct haystack *h, size_t at) {
+  size_t start = skip(h, at, "\"'\\ \t");
+  size_t sign = skip(h, start, "=:");
+  size_t value = skip(h, sign, "\"'\\ \t"), end = value;
+  while (end < h->size && strchr("& \t\r\n\"'\\<>;,)", h->text[end]) == NULL) end++;
+  if (sign == start && end - value < BARE_VALUE) return at;
+  pieces_hide_span(h, value, end);
+  return end;
+}
+
+/* Hides what is between `//` and `@` of any URL. */
+static void hide_user(const struct haystack *h, size_t at) {
+  size_t end = at;
+  while (end < h->size && strchr("/?# \t\r\n\"'<>@", h->text[end]) == NULL) end++;
+  if (end < h->size && h->text[end] == '@') pieces_hide_span(h, at, end);
+}
+
+static void hide_unknown(const struct haystack *h) {
+  for (size_t at = 0; at + 2 < h->size;) {
+    size_t name = 0;
+    if (h->text[at] == '/' && h->text[at + 1] == '/') hide_user(h, at + 2);
+    if (h->text[at] == 'x' || h->text[at] == 'X') name = telling_name(h->text + at, h->size - at);
+    at = name == 0 ? at + 1 : hide_value(h, at + name);
+  }
+}
+
+static bool hide_all(const struct haystack *h, const struct secrets *secrets) {
+  bool whole = true;
+  hide_unknown(h);
+  if (secrets == NULL) return true;
+  if (secrets->token != NULL) whole = hide(h, secrets->token, strlen(secrets->token), pieces_hide);
+  const char *query = secrets->url == NULL ? NULL : strchr(secrets->url, '?');
+  if (query != NULL) whole = hide_query(h, query + 1) && whole;
+  if (secrets->proxy != NULL) whole = hide_proxy(h, secrets->proxy) && whole;
+  return whole;
+}
+
+/* Marks what must not show; false where that cannot be found out. */
+static bool mark(char *hidden, const char *text, size_t size, const struct secrets *secrets) {
+  struct haystack h = {.text = text, .size = size, .hidden = hidden};
+  bool whole = hide_all(&h, secrets);
+  if (!whole || !has_escapes(text, size)) return whole;
+  struct reading reading;
+  whole = escapes_undo(&reading, text, size);
+  h.text = reading.bytes;
+  h.size = reading.size;
+  h.spans = reading.spans;
+  if (whole) whole = hide_all(&h, secrets);
+  reading_free(&reading);
+  return whole;
+}
+
+/* Appends what is not hidden, one line of valid UTF-8. */
+static void add_line(struct buffer *out, const char *text, size_t size, const char *hidden,
+                     size_t limit) {
+  const unsigned char *s = (const unsigned char *)text;
+  size_t start = out->size;
+  for (size_t i = 0; i < size;) {
+    uint32_t c = 0;
+    size_t step = text_decode(s + i, size - i, &c), made = step == 0 ? 1 : step;
+    if (hidden[i]) made = sizeof redacted - 1;
+    if (out->size - start + made > limit) {
+      buffer_add_text(out, "...");
+      return;
+    }
+    bool fit = step > 0 && !text_is_control(c);
+    if (hidden[i]) {
+      buffer_add_text(out, redacted);
+      while (i < size && hidden[i]) i++;
       continue;
     }
-    buffer_add(&out, text->data + from, i - from);
-    buffer_add_text(&out, redacted);
-    i += size;
-    from = i;
+    if (fit) buffer_add(out, text + i, step);
+    if (!fit) buffer_add_char(out, step > 0 && c <= ' ' ? ' ' : '?');
+    i += step == 0 ? 1 : step;
   }
-  if (from == 0) {
-    buffer_free(&out);
-    return;
-  }
-  buffer_add(&out, text->data + from, text->size - from);
-  buffer_free(text);
-  *text = out;
-}
-
-static void replace_token(struct buffer *text, const char *token) {
-  if (token == NULL) return;
-  replace_all(text, token, strlen(token));
-  struct buffer escaped = {0};
-  if (text_add_percent(&escaped, token, strlen(token))) {
-    replace_all(text, buffer_text(&escaped), escaped.size);
-  }
-  buffer_free(&escaped);
-}
-
-static void add_decoded(struct buffer *out, const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    bool escaped = text[i] == '%' && i + 2 < size;
-    int high = escaped ? ascii_hex(text[i + 1]) : -1, low = escaped ? ascii_hex(text[i + 2]) : -1;
-    bool good = high >= 0 && low >= 0;
-    char byte = text[i];
-    if (good) byte = (char)(unsigned char)(high * 16 + low);
-    buffer_add_char(out, byte);
-    if (good) i += 2;
-  }
-}
-
-/* Blanks the values of a URL's secret parameters, also where they stand alone or decoded. */
-static void replace_values(struct buffer *text, const char *query) {
-  while (*query != '\0') {
-    size_t size = strcspn(query, "&"), name = secret_name(query, size);
-    if (name > 0 && query[name] == '=') {
-      struct buffer decoded = {0};
-      const char *value = query + name + 1;
-      replace_all(text, value, size - name - 1);
-      add_decoded(&decoded, value, size - name - 1);
-      replace_all(text, buffer_text(&decoded), decoded.size);
-      buffer_free(&decoded);
-    }
-    query += size + (query[size] == '&');
-  }
-}
-
-static size_t value_length(const char *value, const char *end) {
-  size_t length = 0;
-  while (value + length < end && strchr("& \t\r\n\"'<>;,)", value[length]) == NULL) length++;
-  return length;
-}
-
-/* Blanks the secret parameters of any presigned URL, also of one that we do not know. */
-static void replace_parameters(struct buffer *text) {
-  struct buffer out = {0};
-  const char *data = buffer_text(text), *end = data + text->size;
-  while (data < end) {
-    size_t name = secret_name(data, (size_t)(end - data));
-    if (name == 0) {
-      buffer_add(&out, data++, 1);
-      continue;
-    }
-    buffer_add(&out, data, name);
-    data += name;
-    while (data < end && strchr("=: ", *data) != NULL) buffer_add(&out, data++, 1);
-    size_t value = value_length(data, end);
-    if (value > 0) buffer_add_text(&out, redacted);
-    data += value;
-  }
-  buffer_free(text);
-  *text = out;
 }
 
 bool secrets_add_clean(struct buffer *out, const char *text, size_t size,
                        const struct secrets *secrets, size_t limit) {
-  struct buffer work = {0};
-  buffer_add(&work, text, size);
-  if (secrets != NULL) {
-    replace_token(&work, secrets->token);
-    const char *query = secrets->url == NULL ? NULL : strchr(secrets->url, '?');
-    if (query != NULL) {
-      replace_all(&work, query + 1, strlen(query + 1));
-      replace_values(&work, query + 1);
-    }
-  }
-  replace_parameters(&work);
-  const unsigned char *s = (const unsigned char *)buffer_text(&work);
-  size_t start = out->size;
-  for (size_t i = 0; i < work.size;) {
-    uint32_t c = 0;
-    size_t step = text_decode(s + i, work.size - i, &c);
-    if (out->size - start + (step == 0 ? 1 : step) > limit) {
-      buffer_add_text(out, "...");
-      break;
-    }
-    bool fit = step > 0 && !text_is_control(c);
-    if (fit) buffer_add(out, work.data + i, step);
-    if (!fit) buffer_add_char(out, step > 0 && c <= ' ' ? ' ' : '?');
-    i += step == 0 ? 1 : step;
-  }
-  bool whole = !work.failed && !out->failed;
-  buffer_free(&work);
-  return whole;
+  char few[256] = {0};
+  char *hidden = size <= sizeof few ? few : calloc(size, 1);
+  bool searched = hidden != NULL && mark(hidden, text, size, secrets);
+  if (searched) add_line(out, text, size, hidden, limit);
+  if (!searched) buffer_add_text(out, withheld);
+  if (hidden != few) free(hidden);
+  return !out->failed;
 }

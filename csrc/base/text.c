@@ -22,6 +22,16 @@ size_t text_decode(const unsigned char *s, size_t size, uint32_t *character) {
   return length;
 }
 
+size_t text_encode(uint32_t c, char out[4]) {
+  if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
+  size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+  static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  for (size_t i = length - 1; i > 0; i--, c >>= 6)
+    out[i] = (char)(unsigned char)(0x80 | (c & 0x3f));
+  out[0] = (char)(unsigned char)(first[length] | c);
+  return length;
+}
+
 bool text_is_plain(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (text[i] < ' ' || text[i] > '~') return false;

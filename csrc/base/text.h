@@ -16,6 +16,9 @@ HIDDEN_BEGIN
  */
 size_t text_decode(const unsigned char *text, size_t size, uint32_t *character);
 
+/* Writes one character in UTF-8, and returns how many bytes; 0 for NUL and what is no character. */
+size_t text_encode(uint32_t character, char out[4]);
+
 /* C0, DEL or C1. */
 bool text_is_control(uint32_t character);
 

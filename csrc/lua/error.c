@@ -48,6 +48,7 @@ enum field_of_error {
   CAUSE,
   SECRET_TOKEN,
   SECRET_URL,
+  SECRET_PROXY,
   FIELDS
 };
 
@@ -71,6 +72,7 @@ static const struct field fields_of_error[] = {
     [CAUSE] = {"cause", LUA_TNONE},
     [SECRET_TOKEN] = {"token", LUA_TNONE},
     [SECRET_URL] = {"url", LUA_TNONE},
+    [SECRET_PROXY] = {"proxy", LUA_TNONE},
     [FIELDS] = {NULL, 0},
 };
 
@@ -172,7 +174,8 @@ int error_new(lua_State *L) {
   lua_settop(L, 1);
   struct fields given = fields_read(L, 1, NULL, fields_of_error);
   struct secrets secrets = {fields_text(&given, SECRET_TOKEN, NULL),
-                            fields_text(&given, SECRET_URL, NULL)};
+                            fields_text(&given, SECRET_URL, NULL),
+                            fields_text(&given, SECRET_PROXY, NULL)};
   struct failure f = {
       .kind = fields_text(&given, KIND, NULL),
       .code = fields_text(&given, CODE, NULL),

@@ -37,7 +37,7 @@ static int violation(lua_State *L, const struct request *r) {
                       .code = "ParamValidationError",
                       .message = buffer_text(&r->problems),
                       .operation = r->operation->name};
-  struct secrets secrets = {r->token.size > 0 ? buffer_text(&r->token) : NULL, NULL};
+  struct secrets secrets = {.token = buffer_text(&r->token)};
   return error_return(L, &f, &secrets);
 }
 
@@ -79,7 +79,7 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
       .body_size = r->body.size,
       .success_limit = SUCCESS_LIMIT,
       .error_limit = ERROR_LIMIT,
-      .secrets = {buffer_text(&r->token), NULL},
+      .secrets = {.token = buffer_text(&r->token), .proxy = settings->transport.proxy},
   };
   if (!(timeout > 0)) timeout = settings->timeout;
   exchange_clear(&h->x);

@@ -239,7 +239,8 @@ int core_transfer(lua_State *L) {
                                        .error_limit = ANSWER_LIMIT,
                                        .success_limit = ANSWER_LIMIT};
   const char *url = read_url(&given, h, &settings->transport);
-  h->x.request.url = h->x.request.secrets.url = url;
+  h->x.request.url = url;
+  h->x.request.secrets = (struct secrets){.url = url, .proxy = settings->transport.proxy};
   double timeout = read_timeout(&given, h);
   if (strcmp(h->x.request.method, "PUT") == 0) {
     read_source(&given, h);

@@ -1,0 +1,147 @@
+/* Pieces of secrets; see pieces.h. */
+#include "base/pieces.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* What counts as a piece of a secret. A character of a token holds six bits, so that even the
+ * shortest of these does not occur by chance; words of a language do, in tokens that are made up.
+ * What falls below tells so little of a token of hundreds that it need not be hidden. */
+enum {
+  WHOLE = 4,  /* a shorter secret is too common a word to be hidden, and keeps nothing safe */
+  EDGE = 4,   /* its beginning where the text ends, and its end where the text begins */
+  OUTER = 8,  /* its beginning or end, anywhere */
+  INNER = 16, /* any part of it, anywhere */
+  LONG = 32,  /* any part of what is secret as a whole only */
+  SHORT = 32  /* of a shorter secret, three quarters at least */
+};
+
+/* An index of a secret: every run of 16 bytes holds one of the words of 8 bytes that begin at
+ * multiples of 8, so these and the last are enough to find it by. Longer secrets are taken in
+ * turns. */
+enum { WORD = 8, TURN = 4096, WORDS = TURN / WORD + 1, SLOTS = 2048, MOST_SAME = 8 };
+
+struct index {
+  const char *secret;
+  size_t size;
+  size_t from, end;          /* the part that the words below are of */
+  size_t inner, outer;       /* how long a run must be to be hidden */
+  uint16_t slots[SLOTS];     /* of a word's hash: its number, from 1 on */
+  uint16_t following[WORDS]; /* the next with the same hash */
+};
+
+static uint64_t load(const char *bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+static size_t slot_of(uint64_t word) {
+  return (size_t)((word * 0x9e3779b97f4a7c15U) >> 53); /* Fibonacci hashing: the upper 11 bits */
+}
+
+static size_t place_of(const struct index *index, size_t number) {
+  size_t at = index->from + (number - 1) * WORD;
+  return at + WORD <= index->end ? at : index->end - WORD;
+}
+
+static void build(struct index *index) {
+  memset(index->slots, 0, sizeof index->slots);
+  for (size_t number = (index->end - index->from + WORD - 1) / WORD; number > 0; number--) {
+    uint16_t *slot = &index->slots[slot_of(load(index->secret + place_of(index, number)))];
+    index->following[number - 1] = *slot;
+    *slot = (uint16_t)number;
+  }
+}
+
+void pieces_hide_span(const struct haystack *h, size_t from, size_t to) {
+  if (from >= to) return;
+  size_t first = h->spans == NULL ? from : h->spans[from].from;
+  size_t end = h->spans == NULL ? to : h->spans[to - 1].to;
+  memset(h->hidden + first, 1, end - first);
+}
+
+/* Hides the run around a word that both have, if it is long enough; returns where it ends. */
+static size_t hide_run(const struct haystack *h, const struct index *index, size_t at,
+                       size_t place) {
+  size_t before = 0, after = WORD;
+  while (before < at && before < place &&
+         h->text[at - before - 1] == index->secret[place - before - 1]) {
+    before++;
+  }
+  while (at + after < h->size && place + after < index->size &&
+         h->text[at + after] == index->secret[place + after]) {
+    after++;
+  }
+  bool outer = before == place || place + after == index->size;
+  if (before + after < (outer ? index->outer : index->inner)) return at;
+  pieces_hide_span(h, at - before, at + after);
+  return at + after;
+}
+
+static void hide_runs(const struct haystack *h, const struct index *index) {
+  for (size_t at = 0; at + WORD <= h->size;) {
+    uint64_t word = load(h->text + at);
+    size_t number = index->slots[slot_of(word)], end = at;
+    for (int tries = 0; number > 0 && tries < MOST_SAME; number = index->following[number - 1]) {
+      size_t place = place_of(index, number);
+      if (load(index->secret + place) != word) continue;
+      size_t run = hide_run(h, index, at, place);
+      if (run > end) end = run;
+      tries++;
+    }
+    /* The last bytes of a run may be the first of the next. */
+    at = end > at ? end - WORD + 1 : at + 1;
+  }
+}
+
+static void hide_whole(const struct haystack *h, const char *secret, size_t size) {
+  for (size_t at = 0; at + size <= h->size;) {
+    const char *found = memmem(h->text + at, h->size - at, secret, size);
+    if (found == NULL) return;
+    at = (size_t)(found - h->text) + size;
+    pieces_hide_span(h, at - size, at);
+  }
+}
+
+/* Hides what is left of it at the ends of a text that was cut; more than `most` others find. */
+static void hide_edges(const struct haystack *h, const char *secret, size_t size, size_t least,
+                       size_t most) {
+  for (size_t i = most; i >= least; i--) {
+    if (i > h->size || i > size) continue;
+    if (memcmp(h->text, secret + size - i, i) == 0) pieces_hide_span(h, 0, i);
+    if (memcmp(h->text + h->size - i, secret, i) == 0) pieces_hide_span(h, h->size - i, h->size);
+  }
+}
+
+static void hide_pieces(const struct haystack *h, const char *secret, size_t size, size_t inner,
+                        size_t outer) {
+  struct index index = {.secret = secret, .size = size, .inner = inner, .outer = outer};
+  for (size_t at = 0; at < size; at += TURN) {
+    index.end = size - at < TURN ? size : at + TURN;
+    index.from = index.end - at < WORD ? index.end - WORD : at;
+    build(&index);
+    hide_runs(h, &index);
+  }
+}
+
+void pieces_hide_long(const struct haystack *h, const char *secret, size_t size) {
+  if (size < WHOLE) return;
+  if (size < LONG) hide_whole(h, secret, size);
+  if (size >= LONG) hide_pieces(h, secret, size, LONG, LONG);
+}
+
+void pieces_hide(const struct haystack *h, const char *secret, size_t size) {
+  if (size < WORD) {
+    if (size >= WHOLE) hide_whole(h, secret, size);
+    return;
+  }
+  size_t outer = OUTER, inner = INNER, edge = EDGE;
+  if (size < SHORT) {
+    edge = outer = size * 3 / 4 > OUTER ? size * 3 / 4 : OUTER;
+    if (inner < outer) inner = outer;
+  }
+  hide_pieces(h, secret, size, inner, outer);
+  hide_edges(h, secret, size, edge, OUTER - 1);
+}
