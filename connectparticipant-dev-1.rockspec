@@ -54,6 +54,7 @@ build = {
         "csrc/http/poll.c",
         "csrc/http/url.c",
         "csrc/http/urls.c",
+        "csrc/lua/command.c",
         "csrc/lua/engine.c",
         "csrc/lua/error.c",
         "csrc/lua/exchange.c",

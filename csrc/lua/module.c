@@ -1,6 +1,7 @@
 /* luaopen_connectparticipant_core: checks that it is in the right Lua, and puts the module
  * together. Also the few functions that belong to no other file: clocks, randomness, names. */
 #include "lua/module.h"
+#include "lua/command.h"
 #include "lua/engine.h"
 #include "lua/exchange.h"
 #include "lua/files.h"
@@ -135,6 +136,7 @@ int luaopen_connectparticipant_core(lua_State *L) {
   core_file_open(L);
   core_request_open(L);
   process_open(L);
+  command_open(L);
   lua_pushliteral(L, CONNECTPARTICIPANT_VERSION);
   lua_setfield(L, -2, "_VERSION");
   return 1;

@@ -37,8 +37,9 @@ end
 -- The parameters of StartAttachmentUpload, with what can be told from the source.
 local function start_params(params, from)
   local name, size = params.AttachmentName, params.AttachmentSizeInBytes
-  if name == nil and type(params.path) == "string" then name = params.path:match("[^/]*$") end
-  -- A source that cannot be opened has no size to complain about.
+  if name == nil and type(params.path) == "string" then name = params.path:match("([^/]*)/*$") end
+  -- A source that cannot be opened has no name and no size to complain about.
+  if name == "" and params.AttachmentName == nil and not from then name = "/" end
   if size == nil and params.read == nil then size = from and from.size or 1 end
   return {
     ConnectionToken = params.ConnectionToken, AttachmentName = name, AttachmentSizeInBytes = size,

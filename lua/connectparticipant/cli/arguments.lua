@@ -7,21 +7,25 @@ local arguments = {}
 
 local READERS = {}
 
+-- What a shell makes of a variable that is not set.
 function READERS.text(value)
-  return value
+  if value ~= "" then return value end
+  return nil, "must not be empty"
 end
 
+-- More digits would not be exact, nor a number of anything.
 function READERS.whole(value)
-  local number = value:match("^%d+$") and tonumber(value)
-  if number then return number end
+  local number = value:match("^[0-9]+$") and tonumber(value)
+  if number and number <= 2 ^ 53 then return number end
   return nil, "must be a whole number"
 end
 
 function READERS.seconds(value)
-  local whole, fraction = value:match("^(%d*)%.?(%d*)$")
+  local whole, fraction = value:match("^([0-9]*)%.?([0-9]*)$")
   -- Not tonumber(value): a locale may want a comma.
   local number = whole and tonumber(whole .. fraction)
-  if number and number > 0 and number < math.huge then return number / 10 ^ #fraction end
+  number = number and number / 10 ^ #fraction
+  if number and number > 0 and number < math.huge then return number end
   return nil, "must be a number of seconds above 0"
 end
 
@@ -54,14 +58,15 @@ local function read_option(known, word, following, options)
   value = value or following
   if not value then return nil, ("--%s needs a value"):format(name) end
   local read, problem = READERS[option.kind](value)
-  if read == nil then return nil, ("--%s %s"):format(name, problem) end
+  if read ~= nil and option.check then problem = option.check(read) end
+  if problem then return nil, ("--%s %s"):format(name, problem) end
   options[key] = read
   return taken
 end
 
 --- Splits words into options and operands; `--` ends the options, and `-` is an operand.
 ---@param words string[]
----@param known table<string, { kind: string }>
+---@param known table<string, { kind: string, check?: fun(value: any): string|nil }>
 ---@param short? table<string, string>
 ---@return table|nil options
 ---@return string[]|string operands or the problem

@@ -1,16 +1,25 @@
 --- What the commands share: the options of the client, the token, and how results and errors look.
 
-local cjson = require "cjson.safe"
+local interrupt = require "connectparticipant.cli.interrupt"
+local json = require "connectparticipant.cli.json"
+local options_of = require "connectparticipant.config.options"
 
 local common = {}
+
+--- What the library says of a value for the option of that name: nil, or "must be …".
+function common.check(name)
+  return function(value) return options_of.problem(name, value) end
+end
 
 common.client_options = {
   region = { kind = "text", value = "REGION", help = "AWS region of the instance" },
   endpoint = { kind = "text", value = "URL", help = "another endpoint, as the emulator's" },
   profile = { kind = "text", value = "NAME", help = "profile of the shared config file" },
   ["ca-file"] = { kind = "text", value = "FILE", help = "CA bundle (PEM)" },
-  timeout = { kind = "seconds", value = "SECONDS", help = "deadline of the whole job" },
-  ["max-attempts"] = { kind = "whole", value = "N", help = "attempts of a request (3)" },
+  timeout = { kind = "seconds", value = "SECONDS", help = "deadline of the whole job",
+    check = common.check "timeout" },
+  ["max-attempts"] = { kind = "whole", value = "N", help = "attempts of a request (3)",
+    check = common.check "max_attempts" },
   ["token-file"] = { kind = "text", value = "FILE", help = "ConnectionToken; - is standard input" },
   json = { kind = "flag", help = "one JSON object a line, for programs" },
   help = { kind = "flag", help = "this help" },
@@ -24,13 +33,17 @@ function common.with(own)
   return all
 end
 
+-- Far more than any token has.
+local LONGEST_TOKEN = 8192
+
 local function read_token(world, path)
   if path == "-" then return world.stdin:read "*l" end
   local file, problem = io.open(path, "r")
   if not file then return nil, problem end
-  local text = file:read(8192)
+  local text
+  text, problem = file:read(LONGEST_TOKEN)
   file:close()
-  return text
+  return text, problem and path .. ": " .. problem
 end
 
 --- The token, from a file, standard input or the environment; never from an argument.
@@ -38,11 +51,12 @@ function common.token(world, options)
   local token, problem
   if options.token_file then
     token, problem = read_token(world, options.token_file)
+    interrupt.check()
     if not token then return nil, "the token cannot be read: " .. (problem or "it is empty") end
   else
     token = world.getenv "CONNECT_CONNECTION_TOKEN"
   end
-  token = token and token:gsub("%s+$", "")
+  token = token and token:match("^[^\r\n]*"):gsub("[ \t]+$", "")
   if not token or token == "" then
     return nil, "no token: set CONNECT_CONNECTION_TOKEN, or use --token-file"
   end
@@ -53,25 +67,19 @@ function common.client(world, options, logger)
   return world.participant.new {
     region = options.region, endpoint = options.endpoint, profile = options.profile,
     ca_file = options.ca_file, timeout = options.timeout, max_attempts = options.max_attempts,
-    logger = logger,
+    logger = logger, driver = world.driver,
   }
 end
 
---- JSON on one line; slashes stay readable.
-function common.json(value)
-  return (cjson.encode(value):gsub("\\/", "/"))
-end
-
-local function plain(err)
-  local copy = {}
-  for name, value in pairs(err) do copy[name] = value end
-  return copy
+--- Tells a result to programs: JSON on one line.
+function common.tell(world, value)
+  return world.stdout:write(json.encode(value), "\n")
 end
 
 --- Tells an error, and gives the exit status that goes with it.
 function common.fail(world, options, err, subject)
   if options.json then
-    world.stdout:write(common.json { error = plain(err), file = subject }, "\n")
+    common.tell(world, { error = err, file = subject })
   else
     world.stderr:write("connectparticipant: ", subject and common.printable(subject) .. ": " or "",
       tostring(err), "\n")

@@ -118,17 +118,19 @@ function demo.run(world, _, operands)
     (core.now() - begun) * 1000))
   world.stdout:write(("Uploading %s:\n\n"):format(common.printable(path)))
   local client = world.participant.new {
-    endpoint = running.endpoint, logger = narrator(world),
+    endpoint = running.endpoint, logger = narrator(world), driver = world.driver,
   }
-  local trip, err = round_trip(world, client, running, path)
+  -- An interrupt is raised; the emulator must not outlive it.
+  local ok, trip, err = pcall(round_trip, world, client, running, path)
   client:close()
-  local status
-  if trip then
+  local status = 1
+  if ok and trip then
     status = compare(world, path, trip)
-  else
+  elseif ok then
     status = common.fail(world, {}, err)
   end
   running:stop()
+  if not ok then error(trip, 0) end
   return status
 end
 

@@ -27,10 +27,10 @@ function download.run(world, options, operands)
   local client = common.client(world, options)
   local attachment, err = client:download_attachment(params)
   client:close()
+  -- That standard output could not be written is told at the end.
+  if world.stdout.problem then return 1 end
   if not attachment then return common.fail(world, options, err) end
-  if options.json and options.output ~= "-" then
-    world.stdout:write(common.json(attachment), "\n")
-  end
+  if options.json and options.output ~= "-" then common.tell(world, attachment) end
   return 0
 end
 

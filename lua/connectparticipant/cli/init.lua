@@ -2,7 +2,10 @@
 -- status: 0, 1 (failed) or 2 (usage).
 
 local arguments = require "connectparticipant.cli.arguments"
+local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
+local interrupt = require "connectparticipant.cli.interrupt"
+local output = require "connectparticipant.cli.output"
 
 local cli = {}
 
@@ -39,24 +42,36 @@ end
 -- What the commands use of the world; specs give another.
 local function real_world()
   return {
-    stdin = io.stdin, stdout = io.stdout, stderr = io.stderr, getenv = os.getenv,
-    participant = require "connectparticipant",
+    stdin = io.stdin, stdout = output.new(io.stdout), stderr = io.stderr, getenv = os.getenv,
+    participant = require "connectparticipant", driver = interrupt.driver,
     emulator = setmetatable({}, { __index = function(_, name)
       return require("connectparticipant.emulator")[name]
     end }),
-    is_terminal = function()
-      local status = os.execute "test -t 2"
-      return status == true or status == 0
-    end,
+    is_terminal = function() return core.is_terminal(2) end,
   }
 end
 
---- Runs the command.
----@param words string[] its arguments
----@param world? table
----@return integer status
-function cli.main(words, world)
-  world = world or real_world()
+local function run_command(world, name, words)
+  local command = command_of(name)
+  if not command then
+    local meant = core.suggest(name, COMMANDS)
+    return usage_error(world, ("there is no command '%s'%s"):format(common.printable(name),
+      meant and (" (did you mean '%s'?)"):format(meant) or ""))
+  end
+  local rest = {}
+  for index = 2, #words do rest[index - 1] = words[index] end
+  local options, operands = arguments.read(rest, command.options, command.short)
+  if not options then return usage_error(world, common.printable(operands), name) end
+  if options.help then
+    world.stdout:write(help(command))
+    return 0
+  end
+  local status, problem = command.run(world, options, operands)
+  if not status then return usage_error(world, common.printable(problem), name) end
+  return status
+end
+
+local function run(world, words)
   local name = words[1]
   if name == "--help" or name == "-h" then
     world.stdout:write(overview())
@@ -68,23 +83,38 @@ function cli.main(words, world)
     world.stderr:write(overview())
     return 2
   end
-  local command = command_of(name)
-  if not command then
-    local meant = core.suggest(name, COMMANDS)
-    return usage_error(world, ("there is no command '%s'%s"):format(name,
-      meant and (" (did you mean '%s'?)"):format(meant) or ""))
+  return run_command(world, name, words)
+end
+
+-- A line of its own: a terminal shows ^C, or a progress bar, before it.
+local function tell_interrupt(world, signal)
+  if signal.name ~= "SIGINT" then return end
+  world.stderr:write(world.is_terminal() and "\n" or "", "connectparticipant: interrupted\n")
+end
+
+--- Runs the command.
+---@param words string[] its arguments
+---@param world? table
+---@return integer status 128 and its number where a signal ended it
+---@return integer|nil signal the number
+function cli.main(words, world)
+  world = world or real_world()
+  local function raised(problem)
+    return interrupt.is(problem) and problem or debug.traceback(tostring(problem), 2)
   end
-  local rest = {}
-  for index = 2, #words do rest[index - 1] = words[index] end
-  local options, operands = arguments.read(rest, command.options, command.short)
-  if not options then return usage_error(world, operands, name) end
-  if options.help then
-    world.stdout:write(help(command))
-    return 0
+  local ok, status = xpcall(function() return run(world, words) end, raised)
+  if not ok and interrupt.is(status) then
+    world.stdout:flush()
+    tell_interrupt(world, status)
+    return 128 + status.number, status.number
   end
-  local status, problem = command.run(world, options, operands)
-  if not status then return usage_error(world, problem, name) end
-  return status
+  if not ok then
+    world.stderr:write(status, "\n")
+    status = 1
+  end
+  local instead, message = world.stdout:failure()
+  if message then world.stderr:write("connectparticipant: ", message, "\n") end
+  return instead or status
 end
 
 return cli

@@ -29,7 +29,13 @@ function transcript.run(world, options, operands)
     on_error = function(err) failed = err end,
   }
   for item in items do
-    world.stdout:write(options.json and common.json(item) or describe(item), "\n")
+    local written
+    if options.json then
+      written = common.tell(world, item)
+    else
+      written = world.stdout:write(describe(item), "\n")
+    end
+    if not written then break end
   end
   client:close()
   if failed then return common.fail(world, options, failed) end

@@ -10,14 +10,14 @@ local upload = {
     ["content-type"] = { kind = "text", value = "TYPE", help = "instead of the name's type" },
     name = { kind = "text", value = "NAME", help = "instead of the file's name (one FILE)" },
     wait = { kind = "flag", help = "wait until the scan has approved" },
-    concurrency = { kind = "whole", value = "N", help = "files at once (8)" },
+    concurrency = { kind = "whole", value = "N", help = "files at once (8)",
+      check = common.check "concurrency" },
   },
 }
 
 local function problem_of(options, files)
   if #files == 0 then return "which file?" end
   if options.name and #files > 1 then return "--name is for one file" end
-  if options.concurrency == 0 then return "--concurrency must be at least 1" end
   for _, file in ipairs(files) do
     if file == "-" then
       return "standard input has no size, which the service must be told first: use a file"
@@ -28,7 +28,7 @@ end
 local function tell(world, options, file, attachment)
   if options.json then
     attachment.file = file
-    world.stdout:write(common.json(attachment), "\n")
+    common.tell(world, attachment)
   else
     world.stdout:write(("%s  %s\n"):format(attachment.AttachmentId, common.printable(file)))
   end

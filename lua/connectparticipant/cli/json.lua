@@ -1,0 +1,111 @@
+--- Writes JSON for programs: on one line, with sorted keys, the same bytes for the same value in
+-- any locale. A byte that is not part of UTF-8 text becomes `\xHH`, as four characters of the
+-- string, so that the line is always valid JSON.
+
+local json = {}
+
+-- The lists in AWS's answers: a table without entries does not tell that it is one.
+local LISTS = { Transcript = true, Attachments = true, Receipts = true, Actions = true }
+
+-- Deeper than any answer; a table that holds itself ends here.
+local DEEPEST = 100
+
+local ESCAPES = {
+  ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r",
+  ["\t"] = "\\t",
+}
+
+local function escape(char)
+  return ESCAPES[char] or ("\\u%04x"):format(char:byte())
+end
+
+-- How UTF-8 sequences begin, and what follows: without overlong forms, surrogates, and what is
+-- beyond U+10FFFF.
+local SEQUENCES = {
+  "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236][\128-\191][\128-\191]",
+  "^\237[\128-\159][\128-\191]", "^[\238\239][\128-\191][\128-\191]",
+  "^\240[\144-\191][\128-\191][\128-\191]", "^[\241-\243][\128-\191][\128-\191][\128-\191]",
+  "^\244[\128-\143][\128-\191][\128-\191]",
+}
+
+local function sequence(text, at)
+  for _, pattern in ipairs(SEQUENCES) do
+    local _, last = text:find(pattern, at)
+    if last then return last end
+  end
+end
+
+-- The text with `\xHH` for each byte that is not part of UTF-8.
+local function utf8_of(text)
+  local parts, from = {}, 1
+  local at = text:find("[\128-\255]")
+  while at do
+    local last = sequence(text, at)
+    if not last then
+      parts[#parts + 1] = text:sub(from, at - 1)
+      parts[#parts + 1] = ("\\x%02X"):format(text:byte(at))
+      from, last = at + 1, at
+    end
+    at = text:find("[\128-\255]", last + 1)
+  end
+  return table.concat(parts) .. text:sub(from)
+end
+
+local function string_of(text)
+  return '"' .. utf8_of(text):gsub('[%z\1-\31"\\\127]', escape) .. '"'
+end
+
+-- A locale may have a comma for a point.
+local function with_point(text)
+  return (text:gsub("[^%d+e-]+", "."))
+end
+
+local function number_of(number)
+  if number ~= number or number == math.huge or number == -math.huge then return "null" end
+  if number % 1 == 0 and math.abs(number) < 2 ^ 63 then
+    local digits = ("%d"):format(number)
+    if tonumber(digits) == number then return digits end
+  end
+  local short = ("%.15g"):format(number)
+  return with_point(tonumber(short) == number and short or ("%.17g"):format(number))
+end
+
+local value_of
+
+local function list_of(list, depth)
+  local parts = {}
+  for index = 1, #list do parts[index] = value_of(list[index], depth, nil) end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function object_of(object, depth)
+  local names, values = {}, {}
+  for name, value in pairs(object) do
+    local text = value_of(value, depth, name)
+    name = tostring(name)
+    if text and not values[name] then names[#names + 1], values[name] = name, text end
+  end
+  table.sort(names)
+  for index, name in ipairs(names) do names[index] = string_of(name) .. ":" .. values[name] end
+  return "{" .. table.concat(names, ",") .. "}"
+end
+
+-- nil for what JSON has no word for, a function say.
+function value_of(value, depth, name)
+  local kind = type(value)
+  if kind == "string" then return string_of(value) end
+  if kind == "number" then return number_of(value) end
+  if kind == "boolean" then return tostring(value) end
+  if kind ~= "table" or depth > DEEPEST then return name == nil and "null" or nil end
+  if #value > 0 or LISTS[name] and next(value) == nil then return list_of(value, depth + 1) end
+  return object_of(value, depth + 1)
+end
+
+--- One line without its end.
+---@param value any
+---@return string
+function json.encode(value)
+  return value_of(value, 1, nil)
+end
+
+return json

@@ -1,0 +1,105 @@
+-- Every option of every command, with values that nobody should give: a message and status 2, or an
+-- error and status 1, and never a traceback.
+local cli = require "connectparticipant.cli"
+local emulator = require "connectparticipant.emulator"
+local options_of = require "connectparticipant.config.options"
+
+local COMMANDS = { "upload", "download", "transcript", "emulator" }
+
+local OPERANDS = { upload = { "/dev/null" }, download = { "id", "-o", "/dev/null" } }
+
+local VALUES = {
+  "", " ", "0", "-1", "1", "1.5", ".", "1.", "1e9", "0x10", "nan", "inf", "-inf", "1e400", "70000",
+  "65536", "2147483647", "2147483648", "99999999999", "9007199254740993", ("9"):rep(400),
+  "0." .. ("0"):rep(400) .. "1", "true", "--json", "\255\27[2J", ("x"):rep(100000), "a=b", "%d",
+}
+
+local function text()
+  return { said = "", write = function(self, ...)
+    self.said = self.said .. table.concat { ... }
+    return true
+  end, flush = function() return true end, failure = function() end }
+end
+
+-- The command without a network: its client checks its options, and fails.
+local function run(words)
+  local world = {
+    stdin = { read = function() return nil end }, stdout = text(), stderr = text(),
+    getenv = function() return "a-token" end, is_terminal = function() return false end,
+    participant = { new = function(options)
+      options_of.read(options, "new", 1)
+      local function failed() return nil, { kind = "transport" } end
+      return {
+        close = function() end, download_attachment = failed,
+        upload_attachments = function(_, _, given)
+          options_of.check_map(given, "upload_attachments", 1)
+          return {}, { { kind = "transport" } }
+        end,
+        transcript = function(_, params)
+          return function() params.on_error { kind = "transport" } end
+        end,
+      }
+    end },
+    emulator = { check = emulator.check, run = function() return nil, "not run" end },
+  }
+  return cli.main(words, world), world.stderr.said, world.stdout.said
+end
+
+local function with(name, ...)
+  local words = { name, ... }
+  for _, word in ipairs(OPERANDS[name] or {}) do words[#words + 1] = word end
+  return words
+end
+
+describe("an option", function()
+  for _, name in ipairs(COMMANDS) do
+    local known = require("connectparticipant.cli." .. name).options
+    it("of " .. name .. " is refused by its name, whatever its value", function()
+      for option in pairs(known) do
+        for _, value in ipairs(VALUES) do
+          for _, words in ipairs { with(name, "--" .. option .. "=" .. value),
+            with(name, "--" .. option, value), with(name, "--" .. option .. "=1",
+              "--" .. option .. "=" .. value) } do
+            local status, said = run(words)
+            assert.is_nil(said:find("traceback", 1, true), said)
+            assert.truthy(status == 0 or status == 1 or status == 2)
+            assert.is_nil(said:find "[%z\1-\9\11-\31\127]")
+            assert.truthy(status ~= 2 or said:find("connectparticipant: ", 1, true))
+          end
+        end
+      end
+    end)
+  end
+
+  it("has the range that the library has", function()
+    local cases = {
+      { "--max-attempts", "0", "must be a whole number from 1" },
+      { "--max-attempts", "99999999999", "must be a whole number from 1 to 2147483647" },
+      { "--concurrency", "0", "must be a whole number from 1" },
+      { "--concurrency", "99999999999", "must be a whole number from 1 to 2147483647" },
+      { "--concurrency", ("9"):rep(400), "must be a whole number" },
+      { "--timeout", "0", "must be a number of seconds above 0" },
+      { "--timeout", "0." .. ("0"):rep(400) .. "1", "must be a number of seconds above 0" },
+      { "--timeout", "nan", "must be a number of seconds above 0" },
+      { "--region", "", "must not be empty" },
+    }
+    for _, case in ipairs(cases) do
+      local status, said = run(with("upload", case[1], case[2]))
+      assert.equal(2, status)
+      local wanted = ("connectparticipant: %s %s"):format(case[1], case[3])
+      assert.truthy(said:find(wanted, 1, true), said)
+    end
+  end)
+
+  it("may be given twice, and the last one counts", function()
+    assert.equal(2, (run(with("upload", "--timeout", "1", "--timeout", "0"))))
+    assert.equal(1, (run(with("upload", "--timeout", "2", "--timeout", "1"))))
+  end)
+
+  it("of no command is refused, and does not reach the terminal as it is", function()
+    local _, said = run { "upload", "--\27[2J", "x" }
+    assert.is_nil(said:find("\27", 1, true))
+    _, said = run { "\27[2J" }
+    assert.is_nil(said:find("\27", 1, true))
+  end)
+end)

@@ -1,0 +1,73 @@
+-- What cannot be written is a failure of the command, and never goes anywhere else.
+local emulated = require "spec.support.emulated"
+local files = require "spec.support.files"
+local process = require "spec.support.process"
+
+local service, token, place, id
+setup(function()
+  service = emulated.start()
+  token = service:connect(service.running.participant_token)
+  place = files.new()
+  local begun = service:begin(token, 3000)
+  id = begun.AttachmentId
+  assert.equal(200, emulated.put(begun, ("x"):rep(3000)).status)
+  assert.equal(200, service:complete(token, id).status)
+end)
+teardown(function()
+  service:stop()
+  place:remove()
+end)
+
+-- Runs the command as a shell would, with what stands behind it there.
+local function shell(words, behind, before)
+  local line = { before or "", process.quote(process.lua), "lua/connectparticipant/command.lua" }
+  for _, word in ipairs(words) do line[#line + 1] = process.quote(word) end
+  line[#line + 1] = behind
+  return process.run { "env", "--default-signal=PIPE", "bash", "-c", table.concat(line, " "),
+    env = { CONNECT_CONNECTION_TOKEN = token, AWS_ENDPOINT_URL = service.endpoint } }
+end
+
+local function commands()
+  return {
+    { "--help" }, { "--version" }, { "upload", "--help" }, { "transcript" },
+    { "transcript", "--json" }, { "download", id, "-o", "-" },
+    { "download", "--json", id, "-o", place:path "back" },
+    { "upload", process.root .. "/LICENSE" }, { "upload", "--json", process.root .. "/LICENSE" },
+    { "upload", "--json", place:path "missing" },
+  }
+end
+
+describe("standard output", function()
+  it("that is full is told, with status 1", function()
+    for _, words in ipairs(commands()) do
+      local said = shell(words, ">/dev/full")
+      assert.equal(1, said.status, table.concat(words, " "))
+      assert.equal("connectparticipant: standard output: No space left on device\n", said.stderr)
+    end
+  end)
+
+  it("that is closed is told, and no connection or file takes its place", function()
+    for _, words in ipairs(commands()) do
+      local said = shell(words, ">&-")
+      assert.equal(1, said.status, table.concat(words, " "))
+      assert.equal("connectparticipant: standard output: Bad file descriptor\n", said.stderr)
+    end
+    assert.equal(("x"):rep(3000), files.read(place:path "back"))
+    assert.equal(0, shell({ "download", id, "-o", place:path "back" }, ">&- <&- 2>&-").status)
+    assert.equal(("x"):rep(3000), files.read(place:path "back"))
+  end)
+
+  it("whose reader has gone ends the command without a word", function()
+    local fifo = place:path "fifo"
+    assert.equal(0, process.run { "mkfifo", fifo }.status)
+    -- A FIFO can only be opened for writing while somebody reads.
+    local open = ("exec 3<>%s 4>%s 3<&-;"):format(fifo, fifo)
+    for _, words in ipairs(commands()) do
+      for _, before in ipairs { open, "trap '' PIPE;" .. open } do
+        local said = shell(words, ">&4", before)
+        assert.equal(141, said.status, table.concat(words, " "))
+        assert.equal("", said.stderr)
+      end
+    end
+  end)
+end)

@@ -1,0 +1,92 @@
+-- How the command ends when it is told to: nothing is left behind, and its status names the signal.
+local emulated = require "spec.support.emulated"
+local files = require "spec.support.files"
+local process = require "spec.support.process"
+
+local service, token, place, id
+setup(function()
+  service = emulated.start()
+  token = service:connect(service.running.participant_token)
+  local begun = service:begin(token, 3000)
+  id = begun.AttachmentId
+  assert.equal(200, emulated.put(begun, ("x"):rep(3000)).status)
+  assert.equal(200, service:complete(token, id).status)
+  place = files.new()
+end)
+teardown(function()
+  service:stop()
+  place:remove()
+end)
+
+-- Starts the command beside this process; gives what ends it and tells how.
+local function start(words)
+  local all = { "CONNECT_CONNECTION_TOKEN=" .. token, "AWS_ENDPOINT_URL=" .. service.endpoint,
+    process.lua, "lua/connectparticipant/command.lua" }
+  for _, word in ipairs(words) do all[#all + 1] = word end
+  for index, word in ipairs(all) do all[index] = process.quote(word) end
+  local out, err = place:path "out", place:path "err"
+  -- A shell gives what it runs in the background no terminal's signals.
+  local pipe = io.popen(("env --default-signal %s >%s 2>%s & echo $!; wait $!; echo $?")
+    :format(table.concat(all, " "), out, err))
+  local pid = pipe:read "*l"
+  return function(signal)
+    process.run { "kill", "-" .. signal, pid }
+    local status = tonumber(pipe:read "*l")
+    pipe:close()
+    return { status = status, stdout = files.read(out), stderr = files.read(err) }
+  end
+end
+
+-- Until so many requests have been seen.
+local function wait_for(operation, count)
+  local limit = os.time() + 20
+  while #service:requests(operation) < count do
+    assert.truthy(os.time() < limit, "no request within 20 s")
+  end
+end
+
+describe("a signal", function()
+  for signal, status in pairs { INT = 130, TERM = 143, HUP = 129 } do
+    it(signal .. " ends a download, and leaves no file", function()
+      service:fault { operation = "GetObject", action = "drip", interval = 0.05 }
+      local seen = #service:requests "GetAttachment"
+      local finish = start { "download", id, "-o", place:path "there" }
+      wait_for("GetAttachment", seen + 1)
+      local said = finish(signal)
+      assert.equal(status, said.status)
+      assert.equal("", said.stdout)
+      assert.equal(signal == "INT" and "connectparticipant: interrupted\n" or "", said.stderr)
+      assert.equal("err\nout\n", process.run { "ls", "-A", place.directory }.stdout)
+    end)
+  end
+
+  it("ends a wait for the next attempt, and several uploads", function()
+    service:fault { operation = "StartAttachmentUpload", count = 9, status = 429,
+      code = "ThrottlingException", retry_after = 60000 }
+    local seen = #service:requests "StartAttachmentUpload"
+    local finish = start { "upload", process.root .. "/README.md", process.root .. "/LICENSE" }
+    wait_for("StartAttachmentUpload", seen + 2)
+    local said = finish "INT"
+    assert.equal(130, said.status)
+    assert.equal("connectparticipant: interrupted\n", said.stderr)
+  end)
+
+  it("ends the reading of a token", function()
+    local fifo = place:path "fifo"
+    assert.equal(0, process.run { "mkfifo", fifo }.status)
+    local finish = start { "transcript", "--token-file", fifo }
+    -- Opening waits for the command to open it, which reads then.
+    local writer = assert(io.open(fifo, "w"))
+    local said = finish "TERM"
+    writer:close()
+    assert.equal(143, said.status)
+    assert.equal("", said.stderr)
+  end)
+
+  it("that is ignored, as by nohup, is left so", function()
+    local said = process.run { "sh", "-c", "trap '' HUP; exec \"$@\"", "sh", process.lua, "-e",
+      "local core = require 'connectparticipant.core' core.catch_signals() "
+        .. "os.execute('kill -HUP ' .. core.pid()) print(core.caught_signal())" }
+    assert.equal("\n", said.stdout, said.stderr)
+  end)
+end)
