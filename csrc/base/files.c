@@ -5,11 +5,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+enum { FIRST_OF_OURS = 3 };
+
 const char *files_kind(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISFIFO(mode)) return "a FIFO or pipe";
   if (S_ISSOCK(mode)) return "a socket";
   return "a device";
+}
+
+int files_duplicate(int fd) {
+  return fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OF_OURS);
+}
+
+int files_raise(int fd) {
+  if (fd < 0 || fd >= FIRST_OF_OURS) return fd;
+  int raised = files_duplicate(fd);
+  int number = errno;
+  close(fd);
+  errno = number;
+  return raised;
+}
+
+int files_open(const char *path, int flags, mode_t mode) {
+  return files_raise(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
 }
 
 static ssize_t read_all(int fd, char *out, size_t room) {
@@ -26,7 +45,7 @@ static ssize_t read_all(int fd, char *out, size_t room) {
 ssize_t files_read(const char *path, char *out, size_t room) {
   struct stat status;
   /* Without O_NONBLOCK, opening a FIFO would wait for its writer. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd = files_open(path, O_RDONLY | O_NONBLOCK, 0);
   if (fd < 0) return -1;
   ssize_t got = fstat(fd, &status);
   if (got == 0 && !S_ISREG(status.st_mode)) {

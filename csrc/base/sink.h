@@ -5,21 +5,15 @@
 
 #include "base/failure.h"
 #include "base/hidden.h"
-
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/types.h>
+#include "base/output.h"
 
 HIDDEN_BEGIN
 
 struct sink {
-  int fd; /* -1: closed */
-  off_t base;
+  int fd;         /* -1: closed */
   off_t size;     /* bytes written */
-  char *aside;    /* the file being written, NULL for a handle's */
-  char *target;   /* what it becomes */
   unsigned owner; /* a forked child must not remove its parent's file */
-  bool seekable;  /* whether it can begin again */
+  struct output output;
 };
 
 /* Opens a new file beside `path`. */

@@ -19,7 +19,7 @@ static bool take(struct source *source, const char *name, struct fault *fault) {
               source->base > 0 ? " left" : "");
   } else {
     source->size = status.st_size - source->base;
-    source->changed = status.st_mtim;
+    source->opened = status;
     return true;
   }
   source_close(source);
@@ -29,7 +29,7 @@ static bool take(struct source *source, const char *name, struct fault *fault) {
 bool source_open(struct source *source, const char *path, struct fault *fault) {
   *source = (struct source){.fd = -1};
   /* Without O_NONBLOCK, opening a FIFO would wait for its writer. */
-  source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  source->fd = files_open(path, O_RDONLY | O_NONBLOCK, 0);
   if (source->fd < 0) {
     fault_set_errno(fault, "source", "cannot open", path, errno);
     return false;
@@ -40,7 +40,7 @@ bool source_open(struct source *source, const char *path, struct fault *fault) {
 bool source_open_handle(struct source *source, FILE *handle, struct fault *fault) {
   *source = (struct source){.fd = -1};
   off_t position = ftello(handle);
-  source->fd = fcntl(fileno(handle), F_DUPFD_CLOEXEC, 3);
+  source->fd = files_duplicate(fileno(handle));
   if (source->fd < 0) {
     fault_set_errno(fault, "source", "cannot read the file handle", NULL, errno);
     return false;
@@ -49,15 +49,23 @@ bool source_open_handle(struct source *source, FILE *handle, struct fault *fault
   return take(source, "the file handle", fault);
 }
 
+static bool is_same(const struct timespec *one, const struct timespec *other) {
+  return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+/* A program can write to the file and set its mtime back, but not its ctime. That also changes with
+ * the file's names, of which the source needs none, and then the number of links does, too. */
 static bool is_unchanged(const struct source *source, struct fault *fault) {
-  struct stat status;
-  if (fstat(source->fd, &status) != 0) {
+  struct stat now;
+  const struct stat *then = &source->opened;
+  if (fstat(source->fd, &now) != 0) {
     fault_set_errno(fault, "source", "cannot look at the file", NULL, errno);
     return false;
   }
-  bool same = status.st_size == source->base + source->size &&
-              status.st_mtim.tv_sec == source->changed.tv_sec &&
-              status.st_mtim.tv_nsec == source->changed.tv_nsec;
+  bool renamed = now.st_nlink != then->st_nlink;
+  bool same = now.st_size == then->st_size && now.st_ino == then->st_ino &&
+              now.st_dev == then->st_dev && is_same(&now.st_mtim, &then->st_mtim) &&
+              (renamed || is_same(&now.st_ctim, &then->st_ctim));
   if (!same) fault_set(fault, "source", "SourceChanged", "the file changed while it was read");
   return same;
 }

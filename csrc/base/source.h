@@ -16,15 +16,15 @@ struct source {
   int fd; /* -1: closed */
   off_t base;
   off_t size;
-  struct timespec changed; /* mtime when it was opened */
+  struct stat opened; /* as it was then */
 };
 
 /* Regular files only: a FIFO or device has no size, and could block for ever. */
 bool source_open(struct source *source, const char *path, struct fault *fault);
 /* From the handle's position on; the handle stays the caller's. */
 bool source_open_handle(struct source *source, FILE *handle, struct fault *fault);
-/* Reads at `at`. Fewer bytes than the file had, or another mtime, is a fault, and so is a file that
- * grew: it is looked at before its last byte is handed out. Returns -1 with a fault. */
+/* Reads at `at`. A file that has become shorter or longer, or was written to, is a fault: it is
+ * looked at before its last byte is handed out. Returns -1 with a fault. */
 ssize_t source_read(const struct source *source, char *out, size_t room, off_t at,
                     struct fault *fault);
 void source_close(struct source *source);

@@ -1,6 +1,7 @@
 -- A customer's files: sources that must not change while they are read, sinks that are whole or not
 -- there at all.
 local core = require "connectparticipant.core"
+local disk = require "spec.support.disk"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
@@ -149,6 +150,13 @@ describe("a source that is sent", function()
         file:write "X"
         file:close()
       end,
+      -- Its size and its mtime tell nothing.
+      function(path)
+        local file = io.open(path, "r+b")
+        file:write "X"
+        file:close()
+        run("touch", "-d", "2020-01-01", path)
+      end,
     }
     for _, change in ipairs(changes) do
       local path = old "changed.bin"
@@ -236,8 +244,9 @@ describe("a sink", function()
     local path = directory:write("mode", "x")
     run("chmod", "600", path)
     local sink = assert(core.open_sink(path))
-    assert.equal("600\n600", run("sh", "-c", "stat -c %a " .. directory.directory
-      .. "/* " .. directory.directory .. "/.[!.]*"))
+    assert.equal("600", run("sh", "-c", ([[for file in /proc/%d/fd/*; do
+      case $(readlink "$file") in %s/*) stat -L -c %%a "$file"; esac; done]])
+      :format(core.pid(), directory.directory)))
     sink:commit()
     assert.equal("600", run("stat", "-c", "%a", path))
     run("chmod", "664", path)
@@ -259,6 +268,19 @@ describe("a sink", function()
     assert.equal(path, run("readlink", directory:path "link"))
   end)
 
+  it("makes what a dangling symbolic link points to", function()
+    run("mkdir", directory:path "below")
+    for link, target in pairs { absolute = directory:path "below/one", relative = "below/two" } do
+      run("ln", "-s", target, directory:path(link))
+      run("ln", "-s", link, directory:path(link .. "-too"))
+      local sink = assert(core.open_sink(directory:path(link .. "-too")))
+      fill(sink)
+      assert.is_true(sink:commit())
+      assert.equal(TEN, files.read(directory:path(link)))
+      assert.equal(target, run("readlink", directory:path(link)))
+    end
+  end)
+
   it("takes the longest name there is", function()
     local path = directory:path(("x"):rep(255))
     assert.is_true(assert(core.open_sink(path)):commit())
@@ -267,12 +289,18 @@ describe("a sink", function()
 
   it("that cannot be is told before anything is sent", function()
     local file = directory:write("file", "x")
+    run("mkfifo", directory:path "fifo")
+    run("ln", "-s", directory:path "loop", directory:path "loop")
+    run("ln", "-s", directory:path "none/deep", directory:path "nowhere")
     for path, code in pairs { [directory.directory] = "EISDIR", ["/dev/full"] = "NotAFile",
       [directory:path "none/file"] = "ENOENT", [file .. "/x"] = "ENOTDIR", [""] = "ENOENT",
-      ["a\0b"] = "EINVAL" } do
+      ["a\0b"] = "EINVAL", [directory:path "none/"] = "EISDIR", [file .. "/"] = "ENOTDIR",
+      [directory.directory .. "/."] = "EISDIR", [directory:path "fifo"] = "NotAFile",
+      [directory:path "loop"] = "ELOOP", [directory:path "nowhere"] = "ENOENT",
+      [directory:path(("x"):rep(256))] = "ENAMETOOLONG" } do
       failed(nil, select(2, core.open_sink(path)), "sink", code)
     end
-    assert.equal("file", listing())
+    assert.equal("fifo\nfile\nloop\nnowhere", listing())
   end)
 
   it("whose directory has gone is not committed", function()
@@ -281,22 +309,6 @@ describe("a sink", function()
     run("rm", "-r", directory:path "gone")
     failed(nil, select(2, sink:commit()), "sink", "ENOENT")
     assert.truthy(tostring(sink):find "%(closed%)")
-  end)
-
-  it("of a handle writes where that stands, and leaves it open", function()
-    local path = directory:write("handle", "")
-    local file = assert(io.open(path, "r+b"))
-    file:write "head:"
-    local sink = assert(core.file_sink(file))
-    fill(sink)
-    assert.is_true(sink:restart())
-    fill(sink)
-    assert.is_true(sink:commit())
-    file:seek "end"
-    file:write ":tail"
-    file:close()
-    assert.equal("head:" .. TEN .. ":tail", files.read(path))
-    assert.has_error(function() core.file_sink(file) end)
   end)
 
   it("of a handle that only reads is refused", function()
@@ -315,5 +327,131 @@ describe("a sink", function()
     assert.is_true(sink:commit())
     pipe:close()
     assert.equal(TEN, files.read(path))
+  end)
+end)
+
+describe("a sink of a path", function()
+  local server
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function()
+    directory:remove()
+    directory = files.new()
+  end)
+
+  -- What a program does that gets ten bytes into a sink; it prints what that comes to.
+  local function program(path, before)
+    return ([[
+      local core = require "connectparticipant.core"
+      local engine, sink = core.engine(), assert(core.open_sink(%q))
+      local exchange = assert(engine:transfer { method = "GET", url = %q, sink = sink,
+        settings = core.settings { endpoint = %q } })
+      while exchange:state() ~= "done" do
+        engine:step()
+        engine:wait(1)
+      end
+      assert(exchange:result())
+      %s
+      local ok, err = sink:commit()
+      io.write(tostring(ok), " ", err and err.kind .. " " .. err.code .. ": " .. err.message or "")
+    ]]):format(path, server.url .. "/key", server.url, before or "")
+  end
+
+  local function get(faults_of_disk, path, before)
+    server:script { { body = "0123456789" } }
+    local result = disk.run(program(path, before), { DISK_FAULTS = faults_of_disk })
+    assert.equal(0, result.status, result.stderr)
+    return result.stdout
+  end
+
+  it("needs no files without names, and no /proc", function()
+    for _, lacking in ipairs { "unnamed", "proc" } do
+      local path = directory:write("file", "precious")
+      assert.equal("true ", get(lacking, path, ([[
+        assert(io.popen("ls -A %s"):read "*a":find "%%.part\n")
+      ]]):format(directory.directory)))
+      assert.equal("0123456789", files.read(path))
+      assert.equal("file", listing())
+      assert.equal("true ", get(lacking, directory:path "new"))
+      assert.equal("file\nnew", listing())
+      os.remove(directory:path "new")
+    end
+  end)
+
+  it("leaves nothing, and what was there, when its process is killed", function()
+    local path = directory:write("file", "precious")
+    server:script { { body = "0123456789" } }
+    local result = disk.run(program(path, [[os.execute("kill -9 " .. core.pid())]]))
+    assert.not_equal(0, result.status)
+    assert.equal("precious", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("is not committed when its bytes cannot be brought to disk", function()
+    for _, more in ipairs { "", " unnamed" } do
+      local path = directory:write("file", "precious")
+      assert.truthy(get("file" .. more, path):find "^nil sink EIO: cannot bring to disk")
+      assert.equal("precious", files.read(path))
+      assert.equal("file", listing())
+    end
+  end)
+
+  it("that is in place is not said to have failed as if it were not", function()
+    local path = directory:write("file", "precious")
+    assert.truthy(get("directory", path)
+      :find "^nil sink EIO: the download is complete and has its name, but a power failure may undo")
+    assert.equal("0123456789", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("needs no right to list its directory", function()
+    local path = directory:path "file"
+    run("chmod", "333", directory.directory)
+    server:script { { body = "0123456789" } }
+    local words = { process.lua, "-e", program(path) }
+    if run("id", "-u") == "0" then
+      words = { "setpriv", "--bounding-set=-dac_override,-dac_read_search", process.lua, "-e",
+        program(path) }
+    end
+    local result = process.run(words)
+    run("chmod", "700", directory.directory)
+    assert.equal("true ", result.stdout, result.stderr)
+    assert.equal("0123456789", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("takes no number that the program's standard files had", function()
+    local path = directory:path "file"
+    server:script { { body = "0123456789" } }
+    local result = process.run { "sh", "-c", [[exec "$0" -e "$1" >&-]], process.lua,
+      program(path, [[print "noise" io.stdout:flush()]]) }
+    assert.equal(0, result.status, result.stderr)
+    assert.equal("0123456789", files.read(path))
+  end)
+
+  it("ends with an error, and not the program, at a limit for the size of files", function()
+    server:script { { size = 100000 } }
+    local result = process.run { "sh", "-c",
+      [[ulimit -f 8; exec env --default-signal=XFSZ "$0" -e "$1"]], process.lua,
+      (program(directory:path "file"):gsub("assert%(exchange:result%(%)%)", [[
+        local _, problem = exchange:result()
+        if problem then return print(problem.kind, problem.code) end]])) }
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "sink%s+EFBIG", result.stdout)
+    assert.equal("", listing())
+  end)
+
+  it("ends with an error, and not the program, in a pipe that nobody reads", function()
+    server:script { { body = "0123456789" } }
+    local text = program("", [[]]):gsub("core%.open_sink%(\"\"%)", [[core.file_sink((function()
+        local pipe = io.popen("exec <&-; echo >&2", "w")
+        core.sleep(0.2)
+        return pipe
+      end)())]]):gsub("assert%(exchange:result%(%)%)", [[
+        local _, problem = exchange:result()
+        if problem then return print(problem.kind, problem.code) end]])
+    local result = process.run { "env", "--default-signal=PIPE", process.lua, "-e", text }
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "sink%s+EPIPE", result.stdout)
   end)
 end)

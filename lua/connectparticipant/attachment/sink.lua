@@ -27,7 +27,7 @@ function sink.open(params)
     return setmetatable({ write = params.write, chunks = {}, count = 0, bytes = 0 }, Sink)
   end
   if not handle then
-    err.operation = WHERE.operation
+    err.operation, err.step = WHERE.operation, WHERE.step
     return nil, err
   end
   return setmetatable({ handle = handle }, Sink)

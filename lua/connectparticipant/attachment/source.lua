@@ -47,7 +47,7 @@ end
 function source.open(params)
   local opened, err = open(params)
   if not opened then
-    err.operation = WHERE.operation
+    err.operation, err.step = WHERE.operation, WHERE.step
     return nil, err
   end
   local announced = params.AttachmentSizeInBytes
@@ -55,7 +55,7 @@ function source.open(params)
     if opened.handle then opened.handle:close() end
     return nil, failure.source(opened.size < announced and "SourceTooShort" or "SourceTooLong",
       ("the source has %.0f bytes, not the %.0f announced"):format(opened.size, announced),
-      { operation = WHERE.operation })
+      WHERE)
   end
   return setmetatable(opened, Source)
 end

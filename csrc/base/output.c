@@ -1,0 +1,186 @@
+/* The file that a download is written to; see output.h. */
+#include "base/output.h"
+#include "base/files.h"
+#include "base/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio_ext.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A pipe that poll calls writable takes so many bytes without blocking; POSIX has it for less. */
+enum { STREAM_PIECE = 4096 };
+
+bool output_open(struct output *output, const char *path, struct fault *fault) {
+  *output = (struct output){.kind = OUTPUT_PLACED};
+  output->fd = newfile_open(&output->file, path, fault);
+  return output->fd >= 0;
+}
+
+static bool refuse_handle(struct fault *fault, int number) {
+  fault_set_errno(fault, "sink", "cannot write to the file handle", NULL, number);
+  return false;
+}
+
+static bool is_writable(int fd) {
+  struct pollfd entry = {.fd = fd, .events = POLLOUT};
+  return poll(&entry, 1, 0) != 0;
+}
+
+/* What the caller has written to the handle comes first. It could block us for ever in a pipe that
+ * is full, and end the process in one that nobody reads. */
+static bool flush(FILE *handle, bool regular, struct fault *fault) {
+  struct signals guard;
+  if (!regular && __fpending(handle) > 0 && !is_writable(fileno(handle))) {
+    fault_set(fault, "sink", "EAGAIN", "the file handle holds bytes that nobody takes from it yet");
+    return false;
+  }
+  signals_hold(&guard);
+  int number = fflush(handle) == 0 ? 0 : errno;
+  signals_release(&guard);
+  return number == 0 || refuse_handle(fault, number);
+}
+
+bool output_open_handle(struct output *output, FILE *handle, struct fault *fault) {
+  struct stat status;
+  *output = (struct output){.fd = -1};
+  int flags = fcntl(fileno(handle), F_GETFL);
+  if (flags < 0 || fstat(fileno(handle), &status) != 0) return refuse_handle(fault, errno);
+  if ((flags & O_ACCMODE) == O_RDONLY) return refuse_handle(fault, EBADF);
+  bool regular = S_ISREG(status.st_mode);
+  output->kind = (flags & O_APPEND) != 0 ? OUTPUT_APPENDED : OUTPUT_POSITIONED;
+  if (!regular) output->kind = OUTPUT_STREAM;
+  if (!flush(handle, regular, fault)) return false;
+  output->fd = files_duplicate(fileno(handle));
+  return output->fd >= 0 || refuse_handle(fault, errno);
+}
+
+static bool fail(const struct output *output, const char *what, struct fault *fault) {
+  int number = errno;
+  const char *path = output->kind == OUTPUT_PLACED ? output->file.target : "the file handle";
+  fault_set_errno(fault, "sink", what, path, number);
+  return false;
+}
+
+static bool changed(struct fault *fault, const char *how) {
+  fault_set(fault, "sink", "SinkChanged", "%s while the download was written to it", how);
+  return false;
+}
+
+/* The position belongs to everybody who shares the open file, and so does the file's end: a
+ * stranger's bytes are neither written over nor left in the midst of ours. `more` bytes are to be
+ * written now; once there are none, what comes behind ours does no harm. */
+static bool is_undisturbed(struct output *output, off_t more, struct fault *fault) {
+  struct stat status;
+  if (output->kind == OUTPUT_PLACED || output->kind == OUTPUT_STREAM) return true;
+  off_t position = lseek(output->fd, 0, SEEK_CUR);
+  if (position < 0 || fstat(output->fd, &status) != 0) return fail(output, "cannot look at", fault);
+  if (!output->begun) {
+    output->begun = true;
+    output->end = status.st_size;
+    output->base = output->kind == OUTPUT_APPENDED ? status.st_size : position;
+    return true;
+  }
+  off_t at = output->base + output->written, grown = at > output->end ? at : output->end;
+  if (output->written > 0 && status.st_size < at) return changed(fault, "the file was cut");
+  if (more > 0 && status.st_size > grown && at + more > output->end)
+    return changed(fault, "another program wrote to the file");
+  /* With O_APPEND it is only where the next read begins. */
+  if (position != at && output->kind == OUTPUT_POSITIONED)
+    return changed(fault, "the file's position was moved");
+  return true;
+}
+
+/* Puts the position behind our last byte. */
+static bool keep_position(const struct output *output) {
+  if (output->kind != OUTPUT_POSITIONED) return true;
+  return lseek(output->fd, output->base + output->written, SEEK_SET) >= 0;
+}
+
+/* Whether what was appended last ends where it should. The position tells, unless a reader of the
+ * same open file moves it; then the file's size does. */
+static bool is_joined(const struct output *output) {
+  struct stat status;
+  off_t at = output->base + output->written;
+  return lseek(output->fd, 0, SEEK_CUR) == at ||
+         (fstat(output->fd, &status) == 0 && status.st_size == at);
+}
+
+/* We write at an offset of our own, so that nobody who moves the position can lead us astray, and
+ * then move the position ourselves. */
+static ssize_t write_regular(struct output *output, const char *data, size_t size,
+                             struct fault *fault) {
+  if (!is_undisturbed(output, (off_t)size, fault)) return -1;
+  off_t at = output->base + output->written;
+  bool append = output->kind == OUTPUT_APPENDED;
+  ssize_t wrote;
+  do {
+    wrote = append ? write(output->fd, data, size) : pwrite(output->fd, data, size, at);
+  } while (wrote < 0 && errno == EINTR);
+  if (wrote > 0) output->written += wrote;
+  if (wrote < 0 || !keep_position(output)) {
+    fail(output, "cannot write to", fault);
+  } else if (append && !is_joined(output)) {
+    changed(fault, "another program wrote to the file");
+  }
+  return fault->kind == NULL ? wrote : -1;
+}
+
+static ssize_t write_stream(struct output *output, const char *data, size_t size,
+                            struct fault *fault) {
+  ssize_t wrote = write(output->fd, data, size < STREAM_PIECE ? size : STREAM_PIECE);
+  if (wrote < 0 && (errno == EINTR || errno == EAGAIN)) return 0;
+  if (wrote < 0) {
+    fail(output, "cannot write to", fault);
+    return -1;
+  }
+  output->written += wrote;
+  return wrote;
+}
+
+ssize_t output_write(struct output *output, const char *data, size_t size, struct fault *fault) {
+  if (output->kind == OUTPUT_STREAM) return write_stream(output, data, size, fault);
+  return write_regular(output, data, size, fault);
+}
+
+bool output_restart(struct output *output, struct fault *fault) {
+  if (output->written == 0) return true;
+  if (output->kind == OUTPUT_STREAM) {
+    fault_set(fault, "sink", "ESPIPE", "what has been written cannot be taken back");
+    return false;
+  }
+  if (!is_undisturbed(output, 1, fault)) return false;
+  bool grown = output->base + output->written > output->end;
+  output->written = 0;
+  bool good = (!grown || ftruncate(output->fd, output->end) == 0) && keep_position(output);
+  if (output->kind == OUTPUT_APPENDED) output->begun = false;
+  return good || fail(output, "cannot begin again", fault);
+}
+
+bool output_sync(struct output *output, struct fault *fault) {
+  if (output->kind == OUTPUT_PLACED)
+    return fsync(output->fd) == 0 || fail(output, "cannot bring to disk", fault);
+  if (!output->begun || !is_undisturbed(output, 0, fault)) return fault->kind == NULL;
+  off_t end = output->base + output->written;
+  return lseek(output->fd, end, SEEK_SET) >= 0 || fail(output, "cannot write to", fault);
+}
+
+bool output_finish(struct output *output, struct fault *fault) {
+  if (output->kind != OUTPUT_PLACED) return true;
+  return newfile_name(&output->file, output->fd, fault) &&
+         newfile_sync(&output->file, output->fd, fault);
+}
+
+void output_close(struct output *output) {
+  newfile_remove(&output->file);
+  output_abandon(output);
+}
+
+void output_abandon(struct output *output) {
+  int fd = output->fd;
+  output->fd = -1;
+  if (fd >= 0) close(fd);
+  newfile_free(&output->file);
+}

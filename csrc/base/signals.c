@@ -1,0 +1,36 @@
+/* Signals of writes; see signals.h. */
+#include "base/signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <time.h>
+
+static const int ours[] = {SIGPIPE, SIGXFSZ};
+enum { OURS = sizeof ours / sizeof *ours };
+
+void signals_hold(struct signals *guard) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int i = 0; i < OURS; i++) sigaddset(&set, ours[i]);
+  sigpending(&guard->pending);
+  pthread_sigmask(SIG_BLOCK, &set, &guard->before);
+}
+
+static void take(int number) {
+  static const struct timespec now = {0};
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  while (sigtimedwait(&set, NULL, &now) < 0 && errno == EINTR) {
+  }
+}
+
+/* Without a handler in the way, errno is still that of the call that was guarded. */
+void signals_release(const struct signals *guard) {
+  int number = errno;
+  for (int i = 0; i < OURS; i++)
+    if (!sigismember(&guard->pending, ours[i])) take(ours[i]);
+  pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
+  errno = number;
+}

@@ -1,0 +1,54 @@
+/* A disk that misbehaves: loaded before the C library, it changes what system calls say.
+ *   DISK_FAULTS  a list of words: "unnamed" (no file without a name), "proc" (no /proc),
+ *                "directory" (a directory's fsync is an I/O error), "file" (a file's is) */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int has(const char *fault) {
+  const char *faults = getenv("DISK_FAULTS");
+  return faults != NULL && strstr(faults, fault) != NULL;
+}
+
+int open(const char *path, int flags, ...) {
+  int (*real)(const char *, int, ...);
+  void *symbol = dlsym(RTLD_NEXT, "open");
+  memcpy(&real, &symbol, sizeof real);
+  va_list arguments;
+  va_start(arguments, flags);
+  mode_t mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  if ((flags & O_TMPFILE) == O_TMPFILE && has("unnamed")) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return real(path, flags, mode);
+}
+
+int access(const char *path, int mode) {
+  int (*real)(const char *, int);
+  void *symbol = dlsym(RTLD_NEXT, "access");
+  memcpy(&real, &symbol, sizeof real);
+  if (strncmp(path, "/proc/", 6) == 0 && has("proc")) {
+    errno = ENOENT;
+    return -1;
+  }
+  return real(path, mode);
+}
+
+int fsync(int fd) {
+  struct stat status;
+  int (*real)(int);
+  void *symbol = dlsym(RTLD_NEXT, "fsync");
+  memcpy(&real, &symbol, sizeof real);
+  if (fstat(fd, &status) == 0 && has(S_ISDIR(status.st_mode) ? "directory" : "file")) {
+    errno = EIO;
+    return -1;
+  }
+  return real(fd);
+}
