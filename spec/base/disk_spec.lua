@@ -1,0 +1,146 @@
+-- What stands in the way of a sink: disks and directories that do not do everything, processes that
+-- are killed, pipes that nobody reads.
+local disk = require "spec.support.disk"
+local faults = require "spec.support.faults"
+local files = require "spec.support.files"
+local process = require "spec.support.process"
+
+local directory
+setup(function() directory = files.new() end)
+teardown(function() directory:remove() end)
+
+local function run(...)
+  local result = process.run { ... }
+  assert.equal(0, result.status, result.stderr)
+  return (result.stdout:gsub("\n$", ""))
+end
+
+local function listing()
+  return run("ls", "-A", directory.directory)
+end
+
+describe("a sink of a path", function()
+  local server
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function()
+    directory:remove()
+    directory = files.new()
+  end)
+
+  -- What a program does that gets ten bytes into a sink; it prints what that comes to.
+  local function program(path, before)
+    return ([[
+      local core = require "connectparticipant.core"
+      local engine, sink = core.engine(), assert(core.open_sink(%q))
+      local exchange = assert(engine:transfer { method = "GET", url = %q, sink = sink,
+        settings = core.settings { endpoint = %q } })
+      while exchange:state() ~= "done" do
+        engine:step()
+        engine:wait(1)
+      end
+      assert(exchange:result())
+      %s
+      local ok, err = sink:commit()
+      io.write(tostring(ok), " ", err and err.kind .. " " .. err.code .. ": " .. err.message or "")
+    ]]):format(path, server.url .. "/key", server.url, before or "")
+  end
+
+  local function get(faults_of_disk, path, before)
+    server:script { { body = "0123456789" } }
+    local result = disk.run(program(path, before), { DISK_FAULTS = faults_of_disk })
+    assert.equal(0, result.status, result.stderr)
+    return result.stdout
+  end
+
+  it("needs no files without names, and no /proc", function()
+    for _, lacking in ipairs { "unnamed", "proc" } do
+      local path = directory:write("file", "precious")
+      assert.equal("true ", get(lacking, path, ([[
+        assert(io.popen("ls -A %s"):read "*a":find "%%.part\n")
+      ]]):format(directory.directory)))
+      assert.equal("0123456789", files.read(path))
+      assert.equal("file", listing())
+      assert.equal("true ", get(lacking, directory:path "new"))
+      assert.equal("file\nnew", listing())
+      os.remove(directory:path "new")
+    end
+  end)
+
+  it("leaves nothing, and what was there, when its process is killed", function()
+    local path = directory:write("file", "precious")
+    server:script { { body = "0123456789" } }
+    local result = disk.run(program(path, [[os.execute("kill -9 " .. core.pid())]]))
+    assert.not_equal(0, result.status)
+    assert.equal("precious", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("is not committed when its bytes cannot be brought to disk", function()
+    for _, more in ipairs { "", " unnamed" } do
+      local path = directory:write("file", "precious")
+      assert.truthy(get("file" .. more, path):find "^nil sink EIO: cannot bring to disk")
+      assert.equal("precious", files.read(path))
+      assert.equal("file", listing())
+    end
+  end)
+
+  it("that is in place is not said to have failed as if it were not", function()
+    local path = directory:write("file", "precious")
+    assert.truthy(get("directory", path)
+      :find "^nil sink EIO: the download is complete and has its name, but a power failure may")
+    assert.equal("0123456789", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("needs no right to list its directory", function()
+    local path = directory:path "file"
+    run("chmod", "333", directory.directory)
+    server:script { { body = "0123456789" } }
+    local words = { process.lua, "-e", program(path) }
+    if run("id", "-u") == "0" then
+      words = { "setpriv", "--bounding-set=-dac_override,-dac_read_search", process.lua, "-e",
+        program(path) }
+    end
+    local result = process.run(words)
+    run("chmod", "700", directory.directory)
+    assert.equal("true ", result.stdout, result.stderr)
+    assert.equal("0123456789", files.read(path))
+    assert.equal("file", listing())
+  end)
+
+  it("takes no number that the program's standard files had", function()
+    local path = directory:path "file"
+    server:script { { body = "0123456789" } }
+    local result = process.run { "sh", "-c", [[exec "$0" -e "$1" >&-]], process.lua,
+      program(path, [[print "noise" io.stdout:flush()]]) }
+    assert.equal(0, result.status, result.stderr)
+    assert.equal("0123456789", files.read(path))
+  end)
+
+  it("ends with an error, and not the program, at a limit for the size of files", function()
+    server:script { { size = 100000 } }
+    local result = process.run { "sh", "-c",
+      [[ulimit -f 8; exec env --default-signal=XFSZ "$0" -e "$1"]], process.lua,
+      (program(directory:path "file"):gsub("assert%(exchange:result%(%)%)", [[
+        local _, problem = exchange:result()
+        if problem then return print(problem.kind, problem.code) end]])) }
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "sink%s+EFBIG", result.stdout)
+    assert.equal("", listing())
+  end)
+
+  it("ends with an error, and not the program, in a pipe that nobody reads", function()
+    server:script { { body = "0123456789" } }
+    local text = program("", [[]]):gsub("core%.open_sink%(\"\"%)", [[core.file_sink((function()
+        local pipe = io.popen("exec <&-; echo >&2", "w")
+        core.sleep(0.2)
+        return pipe
+      end)())]]):gsub("assert%(exchange:result%(%)%)", [[
+        local _, problem = exchange:result()
+        if problem then return print(problem.kind, problem.code) end]])
+    local result = process.run { "env", "--default-signal=PIPE", process.lua, "-e", text }
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "sink%s+EPIPE", result.stdout)
+  end)
+end)
