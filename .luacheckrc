@@ -5,6 +5,7 @@ include_files = { "lua", "spec", "*.rockspec" }
 
 files["spec/**/*_spec.lua"] = { std = "min+busted" }
 files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
+files["lua/connectparticipant/driver/pump.lua"] = { std = "min+ngx_lua" }
 -- This luacheck does not know ngx.run_worker_thread yet.
 files["lua/connectparticipant/worker.lua"] = { std = "min", read_globals = { "ngx" } }
 files["*.rockspec"] = { std = "rockspec" }

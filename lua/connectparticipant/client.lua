@@ -109,13 +109,14 @@ function Client:prepare()
 end
 
 -- Raises, at the caller of the method, on what no data can make right.
-local function check(self, method, params)
+local function check(self, method, params, level)
+  level = level or 3
   if getmetatable(self) ~= Client then
-    error(("call it as client:%s(...), not client.%s(...)"):format(method, method), 3)
+    error(("call it as client:%s(...), not client.%s(...)"):format(method, method), level)
   end
-  if self.loop.closed then error("the client is closed", 3) end
+  if self.loop.closed then error("the client is closed", level) end
   if type(params) ~= "table" then
-    error(("%s needs a table, not a %s"):format(method, type(params)), 3)
+    error(("%s needs a table, not a %s"):format(method, type(params)), level)
   end
 end
 
@@ -123,7 +124,7 @@ for _, entry in ipairs(core.operations()) do
   local name, method = entry.name, entry.method
   Client[method] = function(self, params)
     check(self, method, params)
-    return job.run(self, operation.run, name, params)
+    return job.run(self, params.timeout, operation.run, name, params)
   end
 end
 
@@ -137,7 +138,7 @@ end
 ---@return connectparticipant.Error|nil err `step` tells where it failed
 function Client:upload_attachment(params)
   check(self, "upload_attachment", params)
-  return job.run(self, upload.run, params)
+  return job.run(self, params.timeout, upload.run, params)
 end
 
 --- Downloads an attachment into `path` (which appears only when all is there), `file` (a handle),
@@ -149,7 +150,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:download_attachment(params)
   check(self, "download_attachment", params)
-  return job.run(self, download.run, params)
+  return job.run(self, params.timeout, download.run, params)
 end
 
 --- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected.
@@ -158,7 +159,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:wait_for_attachment(params)
   check(self, "wait_for_attachment", params)
-  return job.run(self, wait.run, params)
+  return job.run(self, params.timeout, wait.run, params)
 end
 
 --- Iterates over the items of all pages of a transcript. An error ends the iteration, and is raised
@@ -170,16 +171,29 @@ function Client:transcript(params)
   return transcript.items(self, params)
 end
 
--- What `map` and `upload_attachments` may be told.
-local function concurrency_of(options, method)
-  if options == nil then return DEFAULT_CONCURRENCY end
-  options_of.check_map(options, method, 4)
-  return options.concurrency or DEFAULT_CONCURRENCY
+-- Refuses what is no list: a table with names, or with holes, has items that would be passed over.
+local function check_list(list, method, level)
+  local count = #list
+  for key in pairs(list) do
+    if type(key) ~= "number" or key < 1 or key > count or key % 1 ~= 0 then
+      error(("%s needs a list, with items from 1 on and nothing else; this one has the key %s")
+        :format(method, type(key) == "string" and ("'%s'"):format(key) or tostring(key)), level)
+    end
+  end
+end
+
+local function check_map(self, method, list, options)
+  check(self, method, list, 4)
+  check_list(list, method, 4)
+  if options ~= nil then options_of.check_map(options, method, 4) end
 end
 
 -- What cannot even begin fails for each item.
-local function map(self, list, fn, concurrency)
-  local results, errors = job.run(self, map_of.run, list, fn, concurrency)
+local function map(self, list, fn, options)
+  options = options or {}
+  local results, errors = job.run(self, options.timeout, map_of.run, list, fn, {
+    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
+  })
   if results then return results, errors end
   local all = {}
   for index = 1, #list do all[index] = errors end
@@ -187,30 +201,30 @@ local function map(self, list, fn, concurrency)
 end
 
 --- Calls `fn(item, index)` for every item, `concurrency` at a time, each in a coroutine that it has
--- to itself until it returns; the client's calls in them interleave. What `fn` gives first is the
--- result; `nil, err` is an error, and stops no other item. An error that `fn` raises ends the rest
--- and goes on to the caller.
+--- to itself until it returns; the client's calls in them interleave. What `fn` gives first is the
+--- result; `nil, err` is an error, and stops no other item. An error that `fn` raises is that
+--- item's, of kind `raised`. Returns however it ends: when the client is closed or the time is
+--- over, what is not finished has an error that says so.
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
----@param options? { concurrency?: integer } 8 unless given
+---@param options? connectparticipant.MapOptions
 ---@return table results indexed as the list
 ---@return table|nil errors indexed as the list; nil when there are none
 function Client:map(list, fn, options)
-  check(self, "map", list)
+  check_map(self, "map", list, options)
   if not options_of.is_callable(fn) then
     error(("map needs a function, not a %s"):format(type(fn)), 2)
   end
-  return map(self, list, fn, concurrency_of(options, "map"))
+  return map(self, list, fn, options)
 end
 
 --- Uploads many attachments: `map` with `upload_attachment`.
 ---@param list table[] parameters of `upload_attachment`
----@param options? { concurrency?: integer } 8 unless given
+---@param options? connectparticipant.MapOptions
 ---@return table results indexed as the list
 ---@return table|nil errors indexed as the list; nil when there are none
 function Client:upload_attachments(list, options)
-  check(self, "upload_attachments", list)
-  local concurrency = concurrency_of(options, "upload_attachments")
+  check_map(self, "upload_attachments", list, options)
   for index = 1, #list do
     if type(list[index]) ~= "table" then
       error(("upload_attachments needs tables in its list, not a %s at %d")
@@ -218,8 +232,31 @@ function Client:upload_attachments(list, options)
     end
   end
   return map(self, list, function(params)
-    return self:upload_attachment(params)
-  end, concurrency)
+    return job.run(self, params.timeout, upload.run, params)
+  end, options)
+end
+
+-- What can be started: whatever is one call.
+local STARTABLE = {
+  "upload_attachment", "upload_attachments", "download_attachment", "wait_for_attachment",
+}
+for _, entry in ipairs(core.operations()) do STARTABLE[#STARTABLE + 1] = entry.method end
+for index = 1, #STARTABLE do STARTABLE[STARTABLE[index]] = true end
+
+--- Begins a call without waiting for it. In nginx it goes on in a light thread of the request;
+--- elsewhere, while anything of this client is waited for.
+---@param method string "upload_attachment", or another method that takes a table
+---@param params table
+---@return connectparticipant.Job job `wait`, `cancel`, `progress`, `is_done`
+function Client:start(method, params)
+  check(self, "start", params)
+  if type(method) ~= "string" or STARTABLE[method] ~= true then
+    local meant = type(method) == "string" and core.suggest(method, STARTABLE)
+    error(("start needs a method's name, not %s%s"):format(
+      type(method) == "string" and ("'%s'"):format(method) or type(method),
+      meant and (" (did you mean '%s'?)"):format(meant) or ""), 2)
+  end
+  return job.start(self, method, params)
 end
 
 return Client

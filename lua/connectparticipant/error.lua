@@ -53,4 +53,9 @@ function failure.rejected(message, where)
   return make("service", "AttachmentRejected", message, where)
 end
 
+--- What a function of the caller's raised.
+function failure.raised(message)
+  return make("raised", "Raised", message)
+end
+
 return failure

@@ -4,6 +4,7 @@
 
 local Client = require "connectparticipant.client"
 local core = require "connectparticipant.core"
+local guard = require "connectparticipant.run.guard"
 
 ---@alias connectparticipant.Function fun(params: table): table|nil, connectparticipant.Error|nil
 
@@ -63,8 +64,15 @@ end
 
 for _, entry in ipairs(core.operations()) do shared(entry.method) end
 for _, method in ipairs { "upload_attachment", "upload_attachments", "download_attachment",
-  "wait_for_attachment", "transcript", "map" } do
+  "wait_for_attachment", "transcript", "map", "start" } do
   shared(method)
 end
+
+--- pcall for functions that call a client inside `map`: on Lua 5.1 its own pcall cannot be yielded
+--- across, and there this one has to be used. Everywhere else it is pcall.
+---@param fn function
+---@return boolean ok
+---@return any ...
+participant.pcall = guard.pcall
 
 return participant

@@ -89,17 +89,84 @@ describe("map", function()
     assert.is_nil(next(owner))
   end)
 
-  it("ends the rest when a function raises, and lets the client be used", function()
-    local begun = 0
-    local ok, raised = pcall(client.map, client, numbers(10), function(item)
-      begun = begun + 1
+  it("gives what a function raises as that item's error, and goes on with the others", function()
+    local results, errors = client:map(numbers(10), function(item)
       assert(message "x")
       if item == 2 then error({ "mine" }) end
+      if item == 7 then error "in words" end
+      return item
     end, { concurrency = 3 })
-    assert.is_false(ok)
-    assert.same({ "mine" }, raised)
-    assert.truthy(begun < 10)
-    assert(message "still here")
+    assert.same({ 1, nil, 3, 4, 5, 6, nil, 8, 9, 10 }, results)
+    assert.equal("raised", errors[2].kind)
+    assert.same({ "mine" }, errors[2].cause)
+    assert.truthy(errors[7].message:find("in words", 1, true))
+    assert.truthy(errors[7].traceback:find("map_spec.lua", 1, true))
+    assert.is_nil(errors[1])
+  end)
+
+  it("tells of each item as it is finished", function()
+    service:script { message = { {}, { status = 400 }, {} } }
+    local told = {}
+    client:map({ "a", "b", "c", "d" }, function(item)
+      if item == "d" then error "mine" end
+      return message(item)
+    end, { concurrency = 1, on_result = function(index, result, err)
+      told[index] = result and result.Id or err.kind
+    end })
+    assert.same({ "message-1", "service", "message-1", "raised" }, told)
+  end)
+
+  it("loses nothing when on_result raises", function()
+    local results, errors = client:map({ "a", "b" }, function(item) return item end,
+      { on_result = function() error "mine" end })
+    assert.same({ "a", "b" }, results)
+    assert.same({ "raised", "raised" }, { errors[1].kind, errors[2].kind })
+  end)
+
+  it("gives what was finished when the client is closed meanwhile", function()
+    local results, errors = client:map(numbers(5), function(item)
+      if item == 3 then client:close() end
+      return message "x"
+    end, { concurrency = 1 })
+    assert.equal(2, #results)
+    assert.same({ "cancelled", "cancelled", "cancelled" },
+      { errors[3].kind, errors[4].kind, errors[5].kind })
+  end)
+
+  it("refuses what is no list", function()
+    for _, list in ipairs { { ConnectionToken = TOKEN, path = "a" }, { [2] = {} }, { {}, x = 1 },
+      { [1.5] = {} } } do
+      local ok, problem = pcall(client.upload_attachments, client, list)
+      assert.is_false(ok)
+      assert.truthy(problem:find("needs a list", 1, true), problem)
+      assert.is_false((pcall(client.map, client, list, message)))
+    end
+  end)
+
+  it("has a pcall whose function may call the client on every Lua", function()
+    local pcall = require("connectparticipant").pcall
+    local results, errors = client:map(numbers(4), function(item)
+      local ok, problem = pcall(function()
+        assert(message "x")
+        assert(message "y")
+        error(item, 0)
+      end)
+      assert.is_false(ok)
+      return problem
+    end, { concurrency = 2 })
+    assert.is_nil(errors)
+    assert.same({ 1, 2, 3, 4 }, results)
+  end)
+
+  it("is not held up by a task that could not wait", function()
+    -- On Lua 5.1 the language's own pcall cannot be yielded across; elsewhere it can.
+    local results = client:map(numbers(3), function(item)
+      local ok, result = pcall(message, "x")
+      assert(message "y")
+      return ok and result.Id or item
+    end)
+    assert.equal(3, #results)
+    assert.truthy(message "z")
   end)
 
   it("may be called inside itself", function()

@@ -34,6 +34,11 @@ local options = {}
 ---@field wait fun(engine: userdata, seconds: number) until the engine can go on, at most so long
 ---@field sleep fun(seconds: number)
 
+---@class connectparticipant.MapOptions every one may be left out
+---@field concurrency? integer how many items at once; 8
+---@field timeout? number seconds for all of them
+---@field on_result? fun(index: integer, result: any, err: any) told of each item as it is finished
+
 local TYPES = {
   region = "text", endpoint = "text", profile = "text", use_fips = "boolean",
   use_dualstack = "boolean", max_attempts = "count", retry_mode = "mode",
@@ -44,7 +49,7 @@ local TYPES = {
 
 local PACE_TYPES = { shared_dict = "name", instance = "name" }
 
-local MAP_TYPES = { concurrency = "count" }
+local MAP_TYPES = { concurrency = "count", timeout = "seconds", on_result = "function" }
 
 local function names_of(types)
   local names = {}

@@ -5,6 +5,7 @@ local core = require "connectparticipant.core"
 local blocking = {
   -- Nothing else runs meanwhile, so nobody can take an event away; the bound lets signals through.
   longest = 1,
+  longest_sleep = 1,
 }
 
 --- Waits until the engine can go on.

@@ -1,17 +1,17 @@
--- Waits inside nginx without blocking its worker: light threads sleep, and one pump moves all
--- transfers of a client, so that a thousand in flight cost one timer. Knows the phases in which
--- nginx can yield. The engine's descriptors cannot be given to nginx from Lua, so it is polled.
+-- Waits inside nginx without blocking its worker: light threads sleep, and the pump moves their
+-- transfers. Knows the phases in which nginx can yield, and how to tell whether a light thread
+-- lives.
+
+local pump = require "connectparticipant.driver.pump"
 
 local driver = {
-  -- A bell that is not rung for so long is not trusted, and its owner looks for itself.
+  -- If the pump has not rung within a second, the waiter polls once itself.
   longest = 1,
+  longest_sleep = 1,
 }
 
 -- ngx.sleep(0) starves nginx's event loop, and its timers count in milliseconds.
 local SHORTEST, LONGEST, GROWTH = 0.001, 0.010, 1.5
-
--- A pump that did not get to step for so long, in seconds, has no timer to run in.
-local PATIENCE = 0.5
 
 local MAY_YIELD = {
   server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
@@ -38,7 +38,7 @@ function driver.check()
     .. ' or ask for driver = "blocking", which blocks the worker'):format(phase)
 end
 
---- Sleeps for a moment that grows while nothing moves.
+--- Sleeps for a moment that grows while nothing moves: where there is no pump.
 ---@param _ userdata the engine
 ---@param seconds number at most this long
 ---@param idle integer how many waits before this one saw nothing move
@@ -66,40 +66,41 @@ function Bell:wait(seconds)
 end
 
 --- What a light thread waits for while the pump moves its transfer; nil without semaphores, and
--- then every light thread polls for itself.
+--- then every light thread polls for itself.
 ---@return table|nil bell
 function driver.bell()
   local found, semaphore = pcall(require, "ngx.semaphore")
   return found and setmetatable({ semaphore = semaphore.new(0) }, Bell) or nil
 end
 
--- Steps for as long as anybody waits; the loop forgets those that were abandoned while waiting.
-local function pump(_, loop, own)
-  local pause = SHORTEST
-  while loop.pump == own and next(loop.waiting) and not loop.closed do
-    local _, moved = loop:step()
-    pause = moved and SHORTEST or math.min(pause * GROWTH, LONGEST)
-    own.beat = loop.clock.now()
-    own.nudge:wait(pause)
-  end
-  if loop.pump == own then loop.pump = nil end
-end
-
---- Sees to it that the pump runs, and looks soon. False where nginx makes no timer: all are in use,
--- or its worker is about to end.
+--- Has the pump move this loop's engine, and look soon; false where there is none.
 ---@param loop connectparticipant.Loop
 ---@return boolean
-function driver.pump(loop)
-  local now, running = loop.clock.now(), loop.pump
-  if running and now - running.beat < PATIENCE then
-    running.nudge:wake()
-    return true
-  end
-  if running then loop.pump = nil end
-  local new = { nudge = driver.bell(), beat = now }
-  if not ngx.timer.at(0, pump, loop, new) then return false end
-  loop.pump = new
-  return true
+function driver.attend(loop)
+  return pump.attend(loop, driver.bell)
+end
+
+--- Runs a function in a light thread of the request.
+function driver.spawn(fn)
+  return ngx.thread.spawn(fn)
+end
+
+--- Says every second that the coroutine of a job lives, while it is in a function of the caller's:
+--- a light thread beside it looks, and dies with the request. nginx tells nobody else of a light
+--- thread that was killed, or of a request that has ended.
+---@param job connectparticipant.Job
+---@return table|nil watch with `wake`, which ends it
+function driver.watch(job)
+  local bell, co = driver.bell(), job.co
+  if not bell or not co then return nil end
+  ngx.thread.spawn(function()
+    while not job.ended do
+      if coroutine.status(co) == "dead" then return job:abandon() end
+      job.beat = job.loop.time
+      bell:wait(1)
+    end
+  end)
+  return bell
 end
 
 return driver

@@ -1,26 +1,41 @@
--- One public call on its way: its deadline, what it waits for, and what has to be let go of when it
--- ends early. Every method of a client that sends something goes through `job.run`.
+-- One call of a user, however it was made: its deadline, what it waits for, how it is cancelled,
+-- and what has to be let go of when it ends early or nobody waits for it any more.
 
 local failure = require "connectparticipant.error"
 local guard = require "connectparticipant.run.guard"
+local loop_of = require "connectparticipant.run.loop"
+local scheduler = require "connectparticipant.run.scheduler"
 
 ---@class connectparticipant.Job
 ---@field client table
 ---@field loop connectparticipant.Loop
 ---@field clock table `now()` in monotonic seconds, `time()`, `random()`
----@field task? table the `map` task that this job runs in
+---@field task? connectparticipant.Task that it runs in; nil: in a coroutine of the host's
+---@field root connectparticipant.Job the outermost of the jobs that it is made in, or itself
+---@field outer? connectparticipant.Job the one that it is made in
+---@field inner? connectparticipant.Job the one that is made in it, in the same coroutine
+---@field began number when, of the clock
 ---@field deadline? number when its time is over, of the clock
 ---@field patient boolean whether it waits for throttling to end, beyond max_attempts
----@field outer? connectparticipant.Job the one that this one is made in, in the same task
----@field stopped? connectparticipant.Error why it must not go on
+---@field tick? fun(job, now: number): connectparticipant.Error|nil called at least once a second
+---@field moved? number bytes of its transfer that have moved
+---@field total? number bytes of its transfer
 ---@field exchange? userdata what is under way
 ---@field group? table the tasks of a `map`
----@field held? table[] what to let go of at the end
+---@field private held? table[] what to let go of at the end
+---@field private stopped? string why it must not go on
+---@field private beat number of a root: when somebody last waited for it, of the loop's time
+---@field private calling number of a root: how many functions of the caller's it is in
+---@field private watch? table of a root: what says that its coroutine lives, where a host can
 local Job = {}
 Job.__index = Job
+Job.__name = "connectparticipant.job"
 
 -- A patient job without a `timeout` gives up here: every wait has a bound.
 local PATIENCE = 300
+
+-- Seconds between two ticks.
+local TICK = 1
 
 local job = {}
 
@@ -34,31 +49,84 @@ function Job:patience()
   return (self.deadline or self.began + PATIENCE) - self.clock.now()
 end
 
+-- Why it must not go on, in words; nil normally.
+local function reason_of(self)
+  while self do
+    if self.stopped then return self.stopped end
+    if self.loop.closed then return "the client was closed" end
+    self = self.outer
+  end
+end
+
 --- Why the job must not go on: it was cancelled, or its client closed. Nil normally.
 ---@return connectparticipant.Error|nil
 function Job:problem()
-  if not self.stopped and self.loop.closed then
-    self.stopped = failure.cancelled("the client was closed")
-  end
-  return self.stopped
+  local reason = reason_of(self)
+  return reason and failure.cancelled(reason)
 end
 
---- Waits until the exchange is done or wants something, or the moment has come.
+local function run_tick(self)
+  local now = self.clock.now()
+  if now < self.ticked + TICK then return nil end
+  self.ticked = now
+  return self:tick(now)
+end
+
+--- Waits until the exchange is done or wants something, or the moment has come. May return early.
+---@param exchange userdata
+---@param moment? number of the clock
 ---@return connectparticipant.Error|nil stopped why the job must not go on
 function Job:await(exchange, moment)
-  self.loop:await(self.task, exchange, moment)
-  return self:problem()
+  if not self.tick then
+    self.loop:await(self, exchange, moment)
+    return self:problem()
+  end
+  local due = self.ticked + TICK
+  self.loop:await(self, exchange, moment and moment < due and moment or due)
+  return self:problem() or run_tick(self)
 end
 
+--- Lets the time pass.
+---@param seconds number
 ---@return connectparticipant.Error|nil stopped why the job must not go on
 function Job:sleep(seconds)
-  self.loop:sleep(self.task, seconds)
-  return self:problem()
+  local now = self.clock.now
+  if not self.tick then
+    self.loop:sleep(self, seconds)
+    return self:problem()
+  end
+  local moment = now() + seconds
+  repeat
+    self.loop:sleep(self, math.min(moment, self.ticked + TICK) - now())
+    local stopped = self:problem() or run_tick(self)
+    if stopped then return stopped end
+  until now() >= moment
+end
+
+--- Goes into a function of the caller's: whether its coroutine still lives, only the host knows.
+function Job:enter()
+  local root = self.root
+  root.calling = root.calling + 1
+  local watch = self.loop.driver.watch
+  if watch and root.watch == nil then root.watch = watch(root) or false end
+end
+
+--- Comes back from it.
+function Job:leave()
+  local root = self.root
+  root.calling = root.calling - 1
+  root.beat = self.loop.time
+end
+
+local function leave(self, ...)
+  self:leave()
+  return ...
 end
 
 --- Calls a function of the caller's, which may yield and raise.
-function Job.callback(_, fn, ...)
-  return fn(...)
+function Job:callback(fn, ...)
+  self:enter()
+  return leave(self, fn(...))
 end
 
 --- Remembers something to let go of when the job ends, by its method of that name.
@@ -69,70 +137,282 @@ end
 
 --- Lets go of everything; harmless for what is already through.
 function Job:release()
-  if self.exchange then self.exchange:cancel() end
-  if self.group then self.group:cancel() end
-  local held = self.held
+  local exchange, group, held = self.exchange, self.group, self.held
+  self.exchange, self.group, self.held = nil, nil, nil
+  if exchange then exchange:cancel() end
+  if group then group:cancel() end
   if not held then return end
-  self.held = nil
-  for _, entry in ipairs(held) do entry.object[entry.method](entry.object) end
+  for index = #held, 1, -1 do held[index].object[held[index].method](held[index].object) end
 end
 
-local function new(client, task)
+--- Whether its silence means that nobody waits for it any more: not while it is in a function of
+--- the caller's, unless the host tells; and never where it waits for somebody to run it.
+function Job:is_reliable()
+  if self.driven then return false end
+  return self.calling == 0 or (self.watch and true or false)
+end
+
+--- Lets go of what it holds, and of what the jobs inside it do: nobody waits for it any more.
+function Job:abandon()
+  self.stopped = self.stopped or "nobody waits for this call any more"
+  self.loop.alive[self] = nil
+  local innermost = self
+  while innermost.inner do innermost = innermost.inner end
+  while innermost do
+    innermost:release()
+    if innermost == self then break end
+    innermost = innermost.outer
+  end
+  if self.started then self:conclude(nil, self:problem()) end
+end
+
+-- What guard.call asks of its scope.
+function Job:returned(...)
+  self.has_returned = true
+  return ...
+end
+
+function Job:__close()
+  if not self.has_returned then self:abandon() end
+end
+
+function Job:__tostring()
+  return (self.done or self.ended) and "connectparticipant.job (done)" or "connectparticipant.job"
+end
+
+local function earlier(a, b)
+  if a and b then return a < b and a or b end
+  return a or b
+end
+
+-- Seconds that may be taken, of the client and of the call itself; what is no number is refused
+-- with the other parameters.
+local function deadline_of(client, now, timeout, outer)
+  local general = client.config and client.config.timeout
+  local deadline = general and now + general
+  if type(timeout) == "number" and timeout > 0 then deadline = earlier(deadline, now + timeout) end
+  return earlier(deadline, outer and outer.deadline)
+end
+
+local function new(client, timeout, key, task)
   local the_loop = client.loop
   local clock = the_loop.clock
-  local now = clock.now()
-  local timeout = client.config and client.config.timeout
-  local outer = task and task.call
-  local deadline = timeout and now + timeout
-  if outer and outer.deadline and (not deadline or outer.deadline < deadline) then
-    deadline = outer.deadline
-  end
-  return setmetatable({
-    client = client,
-    loop = the_loop,
-    clock = clock,
-    task = task,
-    began = now,
-    deadline = deadline,
-    patient = task ~= nil,
-    outer = outer,
+  local now, outer = clock.now(), key and the_loop.current[key]
+  local self = setmetatable({
+    client = client, loop = the_loop, clock = clock, key = key, task = task, outer = outer,
+    began = now, ticked = now, deadline = deadline_of(client, now, timeout, outer),
+    patient = outer ~= nil and outer.patient, calling = 0, beat = the_loop.time,
   }, Job)
+  self.root = outer and outer.root or self
+  self.depth = self.root.calling
+  return self
+end
+
+-- Makes it the innermost job of its coroutine.
+local function begin(self)
+  local the_loop, outer, task = self.loop, self.outer, self.task
+  the_loop.current[self.key] = self
+  if task then task.job = self end
+  if outer and outer.task == task then outer.inner = self end
+  if self.root == self then
+    self.co = coroutine.running()
+    the_loop.alive[self] = true
+  end
 end
 
 local function finish(self, ok, result, err)
-  if self.task then self.task.call = self.outer end
+  local the_loop, outer, task, root = self.loop, self.outer, self.task, self.root
+  self.ended = true
+  the_loop.current[self.key] = outer
+  if task then
+    task.job = outer and outer.task == task and outer or nil
+    if not ok then task:forget_wait() end
+  end
+  if outer and outer.inner == self then
+    outer.inner = nil
+    if self.total then outer.moved, outer.total = self.moved, self.total end
+  end
+  root.calling = self.depth
+  if root == self then
+    the_loop.alive[self] = nil
+    if self.watch then self.watch:wake() end
+  end
   self:release()
   if not ok then error(result, 0) end
   return result, err
 end
 
-local function run(client, task, body, ...)
+local function run(client, timeout, key, task, body, ...)
   local problem = client:prepare()
   if problem then return nil, problem end
-  local self = new(client, task)
-  local adopt
-  if task then
-    task.call = self
-    if not guard.yields then
-      adopt = function(helper) self.loop.tasks[helper] = task end
-    end
-  end
-  return finish(self, guard.call(adopt, body, self, ...))
+  local self = new(client, timeout, key, task)
+  begin(self)
+  return finish(self, guard.call(self, body, self, ...))
 end
 
 --- Runs `body(job, ...)`. What the job holds is let go of however the body ends, and an error
 --- that it raises, from a caller's function say, goes on to the caller.
 ---@param client table
+---@param timeout? number the call's own, in seconds
 ---@param body fun(job: connectparticipant.Job, ...: any): any, any
 ---@return any result
 ---@return any err
-function job.run(client, body, ...)
-  return run(client, client.loop:task(), body, ...)
+function job.run(client, timeout, body, ...)
+  local key = loop_of.coroutine()
+  return run(client, timeout, key, client.loop:task(key), body, ...)
 end
 
 --- The same from inside an iterator, which cannot wait by yielding on Lua 5.1.
-function job.run_in_iterator(client, body, ...)
-  return run(client, guard.yields and client.loop:task() or nil, body, ...)
+function job.run_in_iterator(client, timeout, body, ...)
+  local key = loop_of.coroutine()
+  return run(client, timeout, key, guard.yields and client.loop:task(key) or nil, body, ...)
+end
+
+--- What a function of the caller's raised, as an error object.
+---@param cause any
+---@param co? thread that it was raised in
+function job.raised(cause, co)
+  local err = failure.raised(type(cause) == "string" and cause or tostring(cause))
+  err.cause = cause
+  err.traceback = co and debug.traceback(co) or nil
+  return err
+end
+
+-- Ends a started job; whoever waits for it is woken.
+function Job:conclude(result, err)
+  if self.done then return end
+  self.done, self.result, self.err = true, result, err
+  self.loop.alive[self] = nil
+  for waiter in pairs(self.waiters) do
+    if waiter.waker then waiter.waker:wake() end
+  end
+end
+
+--- The client was closed: a job that waits for somebody to run it ends here.
+function Job:closed()
+  if not self.driven then return end
+  self:abandon()
+end
+
+-- Runs in the started job's own coroutine.
+local function run_started(self, method, params)
+  self.key = loop_of.coroutine()
+  begin(self)
+  return finish(self, guard.call(self, function()
+    return self.client[method](self.client, params)
+  end))
+end
+
+local function in_background(self, method, params)
+  local the_loop = self.loop
+  the_loop.background = the_loop.background or scheduler.new(the_loop)
+  self.driven = true
+  self.task = the_loop.background:spawn(function()
+    self:conclude(run_started(self, method, params))
+  end, function(task, ok, problem)
+    if not ok then self:conclude(nil, job.raised(problem, task.co)) end
+  end)
+end
+
+local function in_light_thread(self, method, params)
+  self.loop.driver.spawn(function()
+    local ok, result, err = pcall(run_started, self, method, params)
+    if ok then return self:conclude(result, err) end
+    self:conclude(nil, job.raised(result))
+  end)
+end
+
+--- Begins a call without waiting for it. In nginx it runs in a light thread of the request;
+--- elsewhere it goes on while anything of its client is waited for.
+---@param client table
+---@param method string of the client
+---@param params table
+---@return connectparticipant.Job
+function job.start(client, method, params)
+  local self = new(client, nil, nil, nil)
+  local outer = client.loop.current[loop_of.coroutine()]
+  self.deadline = earlier(self.deadline, outer and outer.deadline)
+  self.started, self.waiters = true, setmetatable({}, { __mode = "k" })
+  client.loop.alive[self] = true
+  if client.loop.driver.spawn then
+    in_light_thread(self, method, params)
+  else
+    in_background(self, method, params)
+  end
+  return self
+end
+
+-- Who waits for a started job.
+local Waiter = {}
+Waiter.__index = Waiter
+
+function Waiter:problem()
+  return self.loop.closed or self.outer and self.outer:problem()
+end
+
+local function new_waiter(the_loop)
+  local key = loop_of.coroutine()
+  local outer = the_loop.current[key]
+  return setmetatable({
+    loop = the_loop, task = the_loop:task(key), outer = outer, root = outer and outer.root or {},
+  }, Waiter)
+end
+
+--- Waits for a started job.
+---@param seconds? number at most this long; until it is done without
+---@return boolean done
+---@return any result what the method gives
+---@return any err
+function Job:wait(seconds)
+  local the_loop = self.loop
+  if not self.done and not the_loop.closed then
+    local waiter = new_waiter(the_loop)
+    local deadline = earlier(seconds and self.clock.now() + seconds,
+      waiter.outer and waiter.outer.deadline)
+    self.waiters[waiter] = true
+    the_loop:await_end(waiter, deadline, function() return self.done end)
+    self.waiters[waiter] = nil
+  end
+  if not self.done and the_loop.closed then self:conclude(nil, self:problem()) end
+  if self.done then return true, self.result, self.err end
+  return false
+end
+
+-- Wakes whoever waits in this job, and in those inside it.
+local function wake_all(self)
+  local innermost = self
+  while innermost do
+    if innermost.exchange then innermost.exchange:cancel() end
+    if innermost.group then innermost.group:wake_all(true) end
+    if innermost.waker then innermost.waker:wake() end
+    innermost = innermost.inner
+  end
+end
+
+--- Cancels a started job; harmless when it is done.
+function Job:cancel()
+  if self.done then return end
+  self.stopped = self.stopped or "the job was cancelled"
+  -- A function of the caller's cannot be ended from here, but nobody has to wait for it.
+  if self.calling > 0 then return self:abandon() end
+  wake_all(self)
+end
+
+--- How far its transfer is; nothing where it has none yet.
+---@return number|nil moved bytes
+---@return number|nil total bytes
+function Job:progress()
+  local moved, total, at = nil, nil, self
+  while at do
+    if at.total then moved, total = at.moved, at.total end
+    at = at.inner
+  end
+  return moved, total
+end
+
+---@return boolean
+function Job:is_done()
+  return self.done == true
 end
 
 return job

@@ -1,26 +1,38 @@
--- One engine and the coroutines that wait for it: who waits, how, and who is woken. Knows nothing
--- of AWS or of what is sent.
+-- One engine and the jobs that wait for it: who waits, how, who is woken, and who has gone away.
+-- Knows nothing of AWS or of what is sent.
 
-local running, yield = coroutine.running, coroutine.yield
-local isyieldable = rawget(coroutine, "isyieldable") -- Lua 5.1 and 5.2 have none
+local guard = require "connectparticipant.run.guard"
+local scheduler = require "connectparticipant.run.scheduler"
 
 ---@class connectparticipant.Loop
 ---@field engine userdata
 ---@field driver table
 ---@field clock table `now()` in monotonic seconds
 ---@field closed boolean
----@field tasks table<thread, table>
+---@field tasks table<thread, connectparticipant.Task>
+---@field current table<thread|string, connectparticipant.Job> the innermost job of each coroutine
+---@field alive table<connectparticipant.Job, true> the jobs that no other job contains
 ---@field waiting table<number, table> exchanges to what is woken when they need their caller
+---@field sleeping table<table, true> what is woken when the client is closed
+---@field background? connectparticipant.Scheduler the started jobs, where the host runs none
 local Loop = {}
 Loop.__index = Loop
 
 local loop = {}
 
--- Nobody is told when a client is closed: sleepers look after so long, in seconds.
-local LONGEST_SLEEP = 1
+-- Seconds of the loop's time after which a job that nobody waits for is let go of. A waiting job
+-- says that it is there at least once a second.
+local LONGEST_SILENCE = 3
 
---- What a task yields when it waits; anything else that it yields belongs to the host.
-loop.WAITS = setmetatable({}, { __name = "connectparticipant.waits" })
+-- So much of the loop's time passes at most between two steps: while all is held up by a function
+-- of the caller's, nobody can say that they are there.
+local LONGEST_STEP = 0.25
+
+-- At least so often, in seconds, a wait ends to see whether it is still wanted.
+local LONGEST_WAIT = 1
+
+-- The key of a program's main coroutine, which not every Lua has a value for.
+local MAIN = "main"
 
 ---@return connectparticipant.Loop
 function loop.new(engine, driver, clock)
@@ -29,21 +41,31 @@ function loop.new(engine, driver, clock)
     driver = driver,
     clock = clock,
     closed = false,
-    -- Tasks belong to the map that runs them: when it is abandoned, nothing here keeps them.
+    time = 0,
     tasks = setmetatable({}, { __mode = "kv" }),
+    current = setmetatable({}, { __mode = "k" }),
     waiting = setmetatable({}, { __mode = "v" }),
+    alive = {},
+    sleeping = {},
   }, Loop)
 end
 
---- The task that the current coroutine is, if it is one and may yield here.
-function Loop:task()
-  local co = running()
-  local task = co and self.tasks[co]
-  if task and isyieldable and not isyieldable() then return nil end
+--- What stands for the current coroutine in `current`.
+---@return thread|string
+function loop.coroutine()
+  return guard.running() or MAIN
+end
+
+--- The task that a coroutine is, if it is one and may yield here.
+---@param co thread|string as `loop.coroutine` gives it
+---@return connectparticipant.Task|nil
+function Loop:task(co)
+  local task = self.tasks[co]
+  if task and not scheduler.can_yield() then return nil end
   return task
 end
 
---- Moves everything that can move, and wakes the tasks that waited for it.
+--- Moves everything that can move, wakes whom that concerns, and lets go of what nobody waits for.
 ---@return integer active how many exchanges are under way
 ---@return boolean moved
 function Loop:step()
@@ -59,12 +81,50 @@ function Loop:step()
     end
     id = engine:ready()
   end
+  self:pass_time()
   return active, moved
 end
 
---- What ends a pause early, where somebody else moves the engine meanwhile; nil elsewhere.
+-- Counts the loop's own time, and lets go of jobs that have been silent in it for too long.
+function Loop:pass_time()
+  local now = self.clock.now()
+  local passed = now - (self.stepped or now)
+  self.stepped = now
+  if passed <= 0 then return end
+  local time = self.time + (passed < LONGEST_STEP and passed or LONGEST_STEP)
+  self.time = time
+  if time < (self.next_look or 0) then return end
+  self.next_look = time + LONGEST_STEP
+  for job in pairs(self.alive) do
+    if job:is_reliable() and time - job.beat > LONGEST_SILENCE then job:abandon() end
+  end
+end
+
+--- The same, and the started jobs go on that can.
+function Loop:turn()
+  local active, moved = self:step()
+  local background = self.background
+  if background and not background.busy then
+    background:wake_sleepers(self.clock.now())
+    if background.last > 0 then
+      background:run_queue()
+      moved = true
+    end
+  end
+  return active, moved
+end
+
+--- What ends a wait early, where somebody else moves the engine meanwhile; nil elsewhere.
 function Loop:bell()
   return self.driver.bell and self.driver.bell()
+end
+
+-- Not longer than until a started job wants to go on.
+local function limit(self, seconds)
+  local background = self.background
+  if not background then return seconds end
+  if background:is_ready() then return 0 end
+  return math.min(seconds, background.soonest - self.clock.now())
 end
 
 --- Waits for the engine, or just sleeps when nothing is under way in it.
@@ -74,64 +134,110 @@ end
 ---@param bell? table rung by whoever moves what is waited for
 function Loop:pause(active, seconds, idle, bell)
   local driver = self.driver
+  seconds = limit(self, math.min(seconds, LONGEST_WAIT))
   if seconds <= 0 then return end
-  if active == 0 then return driver.sleep(math.min(seconds, LONGEST_SLEEP)) end
+  if bell and driver.attend(self) then return bell:wait(seconds) end
+  if active == 0 then return driver.sleep(math.min(seconds, driver.longest_sleep)) end
   if seconds > driver.longest then seconds = driver.longest end
-  if bell and driver.pump(self) then return bell:wait(seconds) end
   return driver.wait(self.engine, seconds, idle)
 end
 
-local function await_directly(self, exchange, moment)
-  local idle, id, bell = 0, exchange:id(), nil
+-- Turns until `ended()`, or the moment has come, in the coroutine that this is.
+local function turn_until(self, job, moment, ended)
+  local root, idle = job.root, 0
+  local bell
   while true do
-    local active, moved = self:step()
-    if exchange:state() ~= "run" then break end
+    local active, moved = self:turn()
+    root.beat = self.time
+    if ended() or job:problem() then break end
+    local left = moment and moment - self.clock.now() or math.huge
+    if left <= 0 then break end
+    idle = moved and 0 or idle + 1
+    if not bell then
+      bell = self:bell()
+      job.waker = bell
+      if bell then self.sleeping[bell] = true end
+    end
+    self:pause(active, left, idle, bell)
+  end
+  job.waker = nil
+  if bell then self.sleeping[bell] = nil end
+end
+
+-- The commonest wait of all, without a closure: until an exchange wants its caller.
+local function await_directly(self, job, exchange, moment)
+  local root, idle, id, bell = job.root, 0, exchange:id(), nil
+  while true do
+    local active, moved = self:turn()
+    root.beat = self.time
+    if exchange:state() ~= "run" or job:problem() then break end
     local left = moment and moment - self.clock.now() or math.huge
     if left <= 0 then break end
     idle = moved and 0 or idle + 1
     bell = bell or self:bell()
-    if bell then self.waiting[id] = bell end
+    if bell then
+      self.waiting[id], self.sleeping[bell], job.waker = bell, true, bell
+    end
     self:pause(active, left, idle, bell)
   end
-  if bell then self.waiting[id] = nil end
+  if bell then self.waiting[id], self.sleeping[bell], job.waker = nil, nil, nil end
 end
 
 --- Waits until an exchange that runs is done or wants something, or the moment has come.
----@param task? table the task to suspend; nil waits here and now, whatever coroutine this is
+---@param job connectparticipant.Job
 ---@param exchange userdata
 ---@param moment? number of the clock
-function Loop:await(task, exchange, moment)
-  if not task then return await_directly(self, exchange, moment) end
+function Loop:await(job, exchange, moment)
+  local task = job.task
+  if not task then return await_directly(self, job, exchange, moment) end
   local id = exchange:id()
   self.waiting[id] = task
-  if moment then task:sleep_until(moment) end
-  yield(loop.WAITS)
+  job.waker = task
+  task:suspend(moment)
+  job.waker = nil
   self.waiting[id] = nil
 end
 
---- Lets the time pass, while everything else goes on. Ends early when the client is closed.
----@param task? table as for `await`
----@param seconds number
-function Loop:sleep(task, seconds)
-  local now = self.clock.now
-  local moment, idle = now() + seconds, 0
-  while not self.closed and now() < moment do
-    if task then
-      task:sleep_until(moment)
-      yield(loop.WAITS)
-    else
-      local active, moved = self:step()
-      idle = moved and 0 or idle + 1
-      self:pause(active, moment - now(), idle)
-    end
+--- Waits until `ended()`, or the moment has come; whoever ends it wakes the job.
+---@param job connectparticipant.Job
+---@param moment? number of the clock
+---@param ended fun(): boolean
+function Loop:await_end(job, moment, ended)
+  local task = job.task
+  if not task then return turn_until(self, job, moment, ended) end
+  job.waker = task
+  while not ended() and not job:problem() do
+    if moment and self.clock.now() >= moment then break end
+    task:suspend(moment)
   end
+  job.waker = nil
 end
 
---- Ends everything that is under way; whoever waits finds it cancelled.
+local function never()
+  return false
+end
+
+--- Lets the time pass, while everything else goes on. Ends early when the job has to stop.
+---@param job connectparticipant.Job
+---@param seconds number
+function Loop:sleep(job, seconds)
+  if seconds > 0 then self:await_end(job, self.clock.now() + seconds, never) end
+end
+
+--- Whether somebody has to step: the pump of a host asks.
+---@return boolean
+function Loop:is_needed()
+  return not self.closed and (next(self.alive) ~= nil or next(self.waiting) ~= nil)
+end
+
+--- Ends everything that is under way; whoever waits is woken, and finds it cancelled.
 function Loop:close()
   if self.closed then return end
   self.closed = true
   self.engine:close()
+  for _, waiter in pairs(self.waiting) do waiter:wake() end
+  for bell in pairs(self.sleeping) do bell:wake() end
+  for job in pairs(self.alive) do job:closed() end
 end
 
 return loop

@@ -1,79 +1,37 @@
--- Runs many functions as coroutines over one loop: `map`. Knows who runs, who sleeps and who is
--- woken; what the functions do is their affair.
+-- `map`: a list, a function, and so many tasks that take one item after the other. Nothing that was
+-- finished is lost, however it ends.
 
-local loop = require "connectparticipant.run.loop"
+local failure = require "connectparticipant.error"
+local job_of = require "connectparticipant.run.job"
+local scheduler = require "connectparticipant.run.scheduler"
 
-local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
-local yield = coroutine.yield
-local close_coroutine = rawget(coroutine, "close") -- Lua 5.4 alone has it
-local WAITS = loop.WAITS
+local map = {}
 
--- A coroutine that takes one item after the other, and the innermost of the client's calls in it.
-local Task = {}
-Task.__index = Task
-
--- One `map`: its list, its tasks, its results.
+---@class connectparticipant.Group one `map`: its list, its tasks, its results
+---@field job connectparticipant.Job the call that this is
+---@field parent? connectparticipant.Task the task that it was called in
 local Group = {}
 Group.__index = Group
 
--- What the outermost `map` runs: its own tasks and those of every `map` inside them.
-local Root = {}
-Root.__index = Root
-
-local function new_root(the_loop)
+local function new_group(job, own, list, fn, options)
   return setmetatable({
-    loop = the_loop, queue = {}, last = 0, sleepers = {}, soonest = math.huge,
-  }, Root)
-end
-
-local function new_group(root, list, fn, concurrency)
-  return setmetatable({
-    root = root, list = list, fn = fn, count = #list, started = 0, running = 0,
-    concurrency = concurrency, tasks = {}, results = {}, errors = {},
+    job = job, scheduler = own, parent = job.task, list = list, fn = fn, count = #list, taken = 0,
+    running = 0, settled = {}, tasks = {}, results = {}, errors = {},
+    on_result = options.on_result, concurrency = options.concurrency,
   }, Group)
-end
-
---- Puts the task into the queue of those that can go on.
-function Task:wake()
-  if self.queued or self.finished then return end
-  local root = self.group.root
-  self.queued = true
-  root.last = root.last + 1
-  root.queue[root.last] = self
-  if root.bell then root.bell:wake() end
-end
-
---- Has the task woken at a moment, if nothing wakes it before.
----@param moment number
-function Task:sleep_until(moment)
-  local root = self.group.root
-  self.moment = moment
-  root.sleepers[self] = true
-  if moment < root.soonest then root.soonest = moment end
-end
-
--- Lets go of everything that the task has under way; it is never resumed.
-function Task:drop()
-  self.finished = true
-  self.group.root.sleepers[self] = nil
-  local call = self.call
-  while call do
-    call:release()
-    call = call.outer
-  end
-  if close_coroutine and status(self.co) == "suspended" then close_coroutine(self.co) end
 end
 
 -- The next item's index; nil when none is left.
 function Group:take()
-  local index = self.started + 1
+  local index = self.taken + 1
   if index > self.count then return nil end
-  self.started = index
+  self.taken = index
   return index
 end
 
 -- Keeps what the function gave for an item.
 function Group:keep(index, result, err)
+  self.settled[index] = true
   if result == nil and err ~= nil then
     self.errors[index] = err
   else
@@ -81,24 +39,52 @@ function Group:keep(index, result, err)
   end
 end
 
--- What the coroutine of a task runs.
-local function work(task)
-  local group = task.group
+-- Tells the caller of an item that has ended.
+function Group:report(task, index)
+  local on_result = self.on_result
+  if not on_result then return end
+  task.reporting = index
+  on_result(index, self.results[index], self.errors[index])
+  task.reporting = nil
+end
+
+-- What the coroutine of a task runs; `ended` is an item that another one's end has left to tell.
+local function work(group, task, ended)
   local list, fn = group.list, group.fn
+  if ended then group:report(task, ended) end
   for index in group.take, group do
+    task.index = index
     group:keep(index, fn(list[index], index))
+    task.index = nil
+    group:report(task, index)
   end
 end
 
-function Group:start()
-  for number = 1, math.min(self.concurrency, self.count) do
-    local task = setmetatable({ group = self, co = create(work) }, Task)
-    self.tasks[number] = task
-    self.root.loop.tasks[task.co] = task
-    task:wake()
+-- A task has taken its last item, or a function has raised: that ends its coroutine, and another
+-- one goes on with the rest.
+function Group:settle(task, ok, problem)
+  self.running = self.running - 1
+  self.tasks[task] = nil
+  local index = not ok and (task.index or task.reporting)
+  if index then
+    local closed = self.job.loop.closed
+    self.settled[index] = true
+    self.errors[index] = closed and failure.cancelled("the client was closed")
+      or job_of.raised(problem, task.co)
+    if not self.finished and not closed then self:spawn(task.index) end
   end
-  self.running = #self.tasks
   if self.running == 0 then self:finish() end
+end
+
+function Group:spawn(ended)
+  local task
+  task = self.scheduler:spawn(function(own) return work(self, own, ended) end,
+    function(own, ok, problem) return self:settle(own, ok, problem) end)
+  self.tasks[task] = true
+  self.running = self.running + 1
+  local job = self.job
+  job.loop.current[task.co] = job
+  return task
 end
 
 function Group:finish()
@@ -106,112 +92,112 @@ function Group:finish()
   if self.parent then self.parent:wake() end
 end
 
--- Ends what still runs; a finished group has nothing left.
+--- Ends what still runs; a finished group has nothing left.
 function Group:cancel()
   self.finished = true
-  for _, task in ipairs(self.tasks) do
-    if not task.finished then task:drop() end
-  end
+  for task in pairs(self.tasks) do task:drop() end
+  self.tasks, self.running = {}, 0
 end
 
--- The task has taken its last item, or the function has raised.
-function Group:settle(task, ok, problem)
-  task.finished = true
-  self.running = self.running - 1
-  if not ok then
-    self.failure = { value = problem }
-    self:cancel()
-  end
-  if not ok or self.running == 0 then self:finish() end
-end
-
--- Goes on after a resume: what is not ours is yielded to the host, and its answer given back.
-local function after(task, ok, what, ...)
-  if what == WAITS then return end
-  if not ok or status(task.co) == "dead" then return task.group:settle(task, ok, what) end
-  return after(task, resume(task.co, yield(what, ...)))
-end
-
--- Runs all that can go on, and all that can because of them.
-function Root:run_queue(group)
-  local queue, at = self.queue, 1
-  while at <= self.last and not group.finished do
-    local task = queue[at]
-    at = at + 1
-    task.queued = false
-    if task.moment then self.sleepers[task], task.moment = nil, nil end
-    if not task.finished then after(task, resume(task.co, task)) end
-  end
-  self.last = 0
-end
-
--- Wakes those whose time has come, and finds when the next one's does.
-function Root:wake_sleepers(now)
-  local soonest = math.huge
-  for task in pairs(self.sleepers) do
-    if task.moment <= now then
-      task:wake()
-    elseif task.moment < soonest then
-      soonest = task.moment
-    end
-  end
-  self.soonest = soonest
-end
-
--- A closed engine tells nobody of what it let go, so everybody has a look.
-function Root:wake_all(group)
-  for _, task in ipairs(group.tasks) do
-    local call = task.call
-    while call do
-      if call.group then self:wake_all(call.group) end
-      call = call.outer
+--- Has every task look whether it may go on; `cancelled` ends what it has under way.
+function Group:wake_all(cancelled)
+  for task in pairs(self.tasks) do
+    local inner = task.job
+    while inner and inner.task == task do
+      if cancelled and inner.exchange then inner.exchange:cancel() end
+      if inner.group then inner.group:wake_all(cancelled) end
+      inner = inner.outer
     end
     task:wake()
   end
+  if self.parent then self.parent:wake() end
 end
 
-function Root:run(group)
-  local the_loop, idle = self.loop, 0
-  local now = the_loop.clock.now
-  while not group.finished do
-    self:run_queue(group)
-    if group.finished then return end
-    local active, moved = the_loop:step()
-    local time = now()
-    if time >= self.soonest then self:wake_sleepers(time) end
-    local stuck = active == 0 and self.last == 0 and not next(self.sleepers)
-    if stuck or the_loop.closed then self:wake_all(group) end
-    idle = moved and 0 or idle + 1
-    if self.last == 0 then
-      self.bell = self.bell or the_loop:bell()
-      the_loop:pause(active, self.soonest - time, idle, self.bell)
+-- Why no more may be begun; nil normally.
+local function end_of(group)
+  local job = group.job
+  local problem = job:problem()
+  if problem then return problem end
+  local left = job:left()
+  if left and left <= 0 then return failure.timeout("no time was left for this item") end
+end
+
+-- The client is closed, the time is over, or the job cancelled: calls that are under way say so
+-- themselves, and what is not finished then has the same error.
+local function stop(group)
+  group.taken = group.count
+  group:wake_all(group.job:problem() ~= nil)
+  group.scheduler:run_queue()
+  group:cancel()
+end
+
+-- What was never finished has an error, too.
+local function settle_rest(group)
+  for index = 1, group.count do
+    if not group.settled[index] then
+      local err = end_of(group) or failure.cancelled "the call was ended"
+      group.settled[index], group.errors[index] = true, err
+      if group.on_result then group.on_result(index, nil, err) end
     end
   end
 end
 
-local scheduler = {}
+-- Runs the tasks in the coroutine of the call.
+local function drive(group)
+  local own, job = group.scheduler, group.job
+  local the_loop, idle = job.loop, 0
+  local now, root = the_loop.clock.now, job.root
+  while true do
+    own:run_queue()
+    if group.finished or end_of(group) then break end
+    local active, moved = the_loop:turn()
+    root.beat = the_loop.time
+    local time = now()
+    own:wake_sleepers(time)
+    idle = moved and 0 or idle + 1
+    -- An exchange that ended without a word, as those of a closed engine, must hold up nobody.
+    if active == 0 and not own:is_ready() and not next(own.sleepers) then
+      for task in pairs(group.tasks) do task:wake() end
+    end
+    if not own:is_ready() then
+      if not own.bell then
+        own.bell = the_loop:bell()
+        job.waker = own.bell
+        if own.bell then the_loop.sleeping[own.bell] = true end
+      end
+      local soonest = math.min(own.soonest, job.deadline or math.huge)
+      the_loop:pause(active, soonest - time, idle, own.bell)
+    end
+  end
+  if own.bell then the_loop.sleeping[own.bell] = nil end
+end
+
+-- Waits, in a task of another `map`, for its tasks.
+local function wait(group)
+  local job = group.job
+  while not group.finished and not end_of(group) do group.parent:suspend(job.deadline) end
+end
 
 --- Calls `fn(item, index)` for every item of the list, at most `concurrency` at a time.
 ---@param job connectparticipant.Job the job that this is, which holds what runs until it ends
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
----@param concurrency integer
+---@param options { concurrency: integer, on_result?: fun(index, result, err) }
 ---@return table results
 ---@return table|nil errors
-function scheduler.run(job, list, fn, concurrency)
+function map.run(job, list, fn, options)
   local parent = job.task
-  local root = parent and parent.group.root or new_root(job.loop)
-  local group = new_group(root, list, fn, concurrency)
-  group.parent = parent
-  job.group = group
-  group:start()
-  if parent then
-    while not group.finished do yield(WAITS) end
-  else
-    root:run(group)
+  local own = parent and parent.scheduler or scheduler.new(job.loop, job)
+  local group = new_group(job, own, list, fn, options)
+  job.patient, job.group = true, group
+  for _ = 1, math.min(group.concurrency, group.count) do group:spawn() end
+  if group.running > 0 then
+    if parent then wait(group) else drive(group) end
   end
-  if group.failure then error(group.failure.value, 0) end
+  if not group.finished then stop(group) end
+  settle_rest(group)
+  job.group = nil
   return group.results, next(group.errors) and group.errors or nil
 end
 
-return scheduler
+return map

@@ -71,7 +71,7 @@ function transcript.items(client, params)
   return function()
     while items and index >= #items do
       local err
-      items, err = job_of.run_in_iterator(client, next_page, pages)
+      items, err = job_of.run_in_iterator(client, nil, next_page, pages)
       index = 0
       if err and not on_error then error(err, 0) end
       if err then on_error(err) end
