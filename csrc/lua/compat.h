@@ -1,57 +1,20 @@
-/* What differs between the C interfaces of Lua 5.1, 5.2, 5.3, 5.4 and LuaJIT, and nothing else:
- * the rest of csrc is written once, against the names of Lua 5.3. */
+/* What differs between the C interfaces of Lua 5.1 to 5.5 and LuaJIT, and nothing else: the rest of
+ * csrc is written once, against the names of Lua 5.3. */
 #ifndef CONNECTPARTICIPANT_COMPAT_H
 #define CONNECTPARTICIPANT_COMPAT_H
 
+/* Lua opens modules with RTLD_NOW: one that another Lua was meant to load fails there, and the
+ * dynamic linker names some missing function ("undefined symbol: lua_newuserdatauv"). As weak
+ * references, what is missing is NULL, and luaopen_connectparticipant_core can say which Lua the
+ * module was built for; it lets nothing be called before it knows that all of them are there. */
+#include <luaconf.h>
+#if defined(__GNUC__) && defined(__ELF__)
+#undef LUA_API
+#define LUA_API extern __attribute__((weak))
+#endif
+
 #include <lauxlib.h>
 #include <lua.h>
-
-/* Functions that only some of the Luas have. Weak, so that a build for one Lua can be loaded by
- * another and say so, where the dynamic linker would only name a missing symbol. */
-#if LUA_VERSION_NUM < 502
-#pragma weak luaL_prepbuffer
-#pragma weak lua_call
-#pragma weak lua_getfenv
-#pragma weak lua_objlen
-#pragma weak lua_pcall
-#pragma weak lua_setfenv
-#else
-#pragma weak luaL_checkversion_
-#pragma weak luaL_prepbuffsize
-#pragma weak luaL_setfuncs
-#pragma weak luaL_testudata
-#pragma weak lua_absindex
-#pragma weak lua_callk
-#pragma weak lua_getglobal
-#pragma weak lua_pcallk
-#pragma weak lua_rawlen
-#pragma weak lua_tointegerx
-#pragma weak lua_tonumberx
-#endif
-#if LUA_VERSION_NUM < 503
-#pragma weak lua_insert
-#pragma weak lua_remove
-#pragma weak lua_replace
-#else
-#pragma weak lua_copy
-#pragma weak lua_isinteger
-#pragma weak lua_rotate
-#endif
-#if LUA_VERSION_NUM < 502
-#pragma weak lua_tointeger
-#pragma weak lua_tonumber
-#endif
-#if LUA_VERSION_NUM < 504
-#pragma weak lua_newuserdata
-#endif
-#if LUA_VERSION_NUM == 502 || LUA_VERSION_NUM == 503
-#pragma weak lua_getuservalue
-#pragma weak lua_setuservalue
-#elif LUA_VERSION_NUM == 504
-#pragma weak lua_getiuservalue
-#pragma weak lua_newuserdatauv
-#pragma weak lua_setiuservalue
-#endif
 
 #if LUA_VERSION_NUM < 502
 

@@ -89,12 +89,31 @@ static int core_lower(lua_State *L) {
   return 1;
 }
 
-/* Which Lua this process runs, told by the functions that only it has; calling a wrong one's would
- * crash. LuaJIT has the ABI of 5.1. */
+/* The object that holds an address; NULL where the dynamic linker does not know it. */
+static const void *object_of(const void *address) {
+  Dl_info info;
+  return address != NULL && dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+/* Which Lua our calls go to, told by the functions that only it has; NULL where it cannot be told.
+ * Another Lua may be in the process, as ModSecurity's beside that of ngx_lua: so a function counts
+ * only when it is in the object that lua_gettop, which all of them have, was bound to. LuaJIT has
+ * the ABI of 5.1. */
 static const char *running_lua(void) {
-  if (dlsym(RTLD_DEFAULT, "lua_newuserdatauv") != NULL) return "5.4";
-  if (dlsym(RTLD_DEFAULT, "lua_isinteger") != NULL) return "5.3";
-  if (dlsym(RTLD_DEFAULT, "lua_callk") != NULL) return "5.2";
+  static const struct {
+    const char *function, *version;
+  } known[] = {{"lua_numbertocstring", "5.5"},
+               {"lua_newuserdatauv", "5.4"},
+               {"lua_isinteger", "5.3"},
+               {"lua_callk", "5.2"}};
+  int (*gettop)(lua_State *) = lua_gettop;
+  const void *address;
+  memcpy(&address, &gettop, sizeof address);
+  const void *lua = object_of(address);
+  if (lua == NULL) return NULL;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (object_of(dlsym(RTLD_DEFAULT, known[i].function)) == lua) return known[i].version;
+  }
   return "5.1";
 }
 
@@ -102,7 +121,7 @@ static void check_lua(lua_State *L) {
   const char *running = running_lua();
   const char *built = CONNECTPARTICIPANT_LUA;
   bool jit = strcmp(built, "LuaJIT") == 0;
-  if (strcmp(jit ? "5.1" : built, running) == 0) return;
+  if (running == NULL || strcmp(jit ? "5.1" : built, running) == 0) return;
   luaL_error(L,
              "connectparticipant.core was built for %s%s, but is loaded by Lua %s: "
              "build and install it for Lua %s",

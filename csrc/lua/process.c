@@ -3,13 +3,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+extern char **environ;
 
 static int failed(lua_State *L, const char *what, int number) {
   lua_pushnil(L);
@@ -28,8 +34,9 @@ static int process_listen(lua_State *L) {
   luaL_argcheck(L, port >= 0 && port <= 65535, 2, "a port is needed");
   address.sin_port = htons((uint16_t)port);
   /* nginx expects the sockets that it inherits not to block. */
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0) return failed(L, "socket", errno);
+  fcntl(fd, F_SETFL, O_NONBLOCK);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 4096) != 0 ||
       getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
@@ -42,19 +49,60 @@ static int process_listen(lua_State *L) {
   return 2;
 }
 
-/* The strings of the list at `index`, in memory that Lua owns; they live as long as the list. */
-static char **strings(lua_State *L, int index, const char *first) {
-  size_t count = lua_rawlen(L, index), extra = first != NULL;
-  char **list = lua_newuserdata(L, (count + extra + 1) * sizeof *list);
-  if (first != NULL) list[0] = (char *)first;
+/* An array of `more` places, the strings of the list at `index`, and NULL. Lua owns the array, and
+ * the list its strings: both stay where they are as long as they are on the stack. (+1) */
+static char **push_strings(lua_State *L, int index, size_t more) {
+  size_t count = lua_rawlen(L, index);
+  char **list = lua_newuserdata(L, (count + more + 1) * sizeof *list);
   for (size_t i = 1; i <= count; i++) {
+    size_t size = 0;
     lua_rawgeti(L, index, (int)i);
-    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, index, "a list of strings is needed");
-    list[extra + i - 1] = (char *)lua_tostring(L, -1);
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+    luaL_argcheck(L, text != NULL, index, "a list of strings is needed");
+    luaL_argcheck(L, strlen(text) == size, index, "a string holds a NUL");
+    list[more + i - 1] = (char *)text;
     lua_pop(L, 1);
   }
-  list[extra + count] = NULL;
+  list[more + count] = NULL;
   return list;
+}
+
+/* How long the name of an environment's "NAME=value" is, with its `=`; 0 where there is none. */
+static size_t name_length(const char *entry) {
+  const char *equals = strchr(entry, '=');
+  return equals == NULL || equals == entry ? 0 : (size_t)(equals - entry) + 1;
+}
+
+static bool is_set(char *const *list, const char *entry) {
+  size_t length = name_length(entry);
+  for (; length > 0 && *list != NULL; list++) {
+    if (strncmp(*list, entry, length) == 0) return true;
+  }
+  return false;
+}
+
+/* The environment with what the list at `index` adds and replaces. (+1) */
+static char **push_environment(lua_State *L, int index) {
+  size_t kept = 0, count = 0;
+  while (environ[count] != NULL) count++;
+  char **all = push_strings(L, index, count), **added = all + count;
+  for (char **entry = added; *entry != NULL; entry++) {
+    luaL_argcheck(L, name_length(*entry) > 0, index, "NAME=value is needed");
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (!is_set(added, environ[i])) all[kept++] = environ[i];
+  }
+  memmove(all + kept, added, (lua_rawlen(L, index) + 1) * sizeof *all);
+  return all;
+}
+
+/* Lets this process end when `parent` does. False: that has ended already. Where the system cannot,
+ * it goes on without. */
+static bool follow(int parent) {
+#if defined(__linux__)
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+  return getppid() == parent;
 }
 
 /* core.exec(file, arguments, environment, parent) -> nil, message: becomes another program.
@@ -65,18 +113,17 @@ static int process_exec(lua_State *L) {
   lua_settop(L, 4);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
-  char **arguments = strings(L, 2, file);
-  char **environment = strings(L, 3, NULL);
+  char **arguments = push_strings(L, 2, 1), **environment = push_environment(L, 3);
   int parent = (int)luaL_optinteger(L, 4, 0);
-  for (; *environment != NULL; environment++) {
-    if (putenv(*environment) != 0) return failed(L, "putenv", errno);
-  }
-  if (parent != 0) {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) return failed(L, "the parent is gone", ESRCH);
-  }
+  arguments[0] = (char *)file;
+  if (parent != 0 && !follow(parent)) return failed(L, "the parent is gone", ESRCH);
+  /* execvp passes `environ` on. If it fails, ours is as it was, and holds nothing of Lua's. */
+  char **ours = environ;
+  environ = environment;
   execvp(file, arguments);
-  return failed(L, file, errno);
+  int number = errno;
+  environ = ours;
+  return failed(L, file, number);
 }
 
 /* core.pid() -> this process, and its parent */

@@ -2,7 +2,8 @@
 #ifndef CONNECTPARTICIPANT_VERSION_H
 #define CONNECTPARTICIPANT_VERSION_H
 
-#include <lua.h>
+#include "lua/compat.h"
+
 #include <lualib.h>
 
 #define CONNECTPARTICIPANT_VERSION "0.1.0"
@@ -17,8 +18,10 @@
 #define CONNECTPARTICIPANT_LUA "5.3"
 #elif LUA_VERSION_NUM == 504
 #define CONNECTPARTICIPANT_LUA "5.4"
+#elif LUA_VERSION_NUM == 505
+#define CONNECTPARTICIPANT_LUA "5.5"
 #else
-#error "connectparticipant is built for Lua 5.1 to 5.4 and LuaJIT"
+#error "connectparticipant is built for Lua 5.1 to 5.5 and LuaJIT"
 #endif
 
 #endif

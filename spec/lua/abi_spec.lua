@@ -29,3 +29,27 @@ describe("a build for another Lua", function()
     end
   end)
 end)
+
+describe("another Lua in the process", function()
+  -- Requires the module while a library of another Lua is there, too.
+  local function required_beside(library)
+    local preload = ("%s %s"):format(os.getenv "LD_PRELOAD" or "", library)
+    return process.run { process.lua, "-e", 'require "connectparticipant.core" print "up"',
+      env = { LD_PRELOAD = preload } }
+  end
+
+  -- As ModSecurity brings its own beside that of ngx_lua. A preloaded one comes behind the
+  -- program's in the linker's order, and none of our calls go to it.
+  it("is not taken for the one that runs", function()
+    local loaded = 0
+    for _, abi in ipairs { "5.1", "5.2", "5.3", "5.4" } do
+      local found = process.run { "sh", "-c", ("ls /usr/lib/*/liblua%s.so.0"):format(abi) }
+      if found.status == 0 and abi ~= version(process.abi) then
+        local said = required_beside(found.stdout:match "%S+")
+        assert.equal("up\n", said.stdout, abi .. ": " .. said.stderr)
+        loaded = loaded + 1
+      end
+    end
+    assert.is_true(loaded > 0)
+  end)
+end)

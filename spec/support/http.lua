@@ -55,8 +55,9 @@ function http.request(request)
   local method = request.method or (request.body and "POST" or "GET")
   local lines = { ("%s %s HTTP/1.1"):format(method, request.path or "/") }
   local given = {}
-  for name, value in pairs(request.headers or {}) do
-    if type(name) == "number" then name, value = value[1], value[2] end
+  for key, entry in pairs(request.headers or {}) do
+    local name, value = key, entry
+    if type(key) == "number" then name, value = entry[1], entry[2] end
     given[name:lower()] = true
     lines[#lines + 1] = name .. ": " .. value
   end
