@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
@@ -12,16 +13,27 @@ static void on_signal(int number) {
   caught = number;
 }
 
-/* core.catch_signals(): from now on SIGHUP, SIGINT and SIGTERM end no wait of ours but are
- * remembered, once: a second one of the kind ends the process. Those that are ignored, as nohup
+static void end_by(int number) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  signal(number, SIG_DFL);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  raise(number);
+}
+
+/* core.catch_signals(on): from now on SIGHUP, SIGINT and SIGTERM are remembered, once: a second one
+ * of the kind ends the process. With false each ends it again. Those that are ignored, as nohup
  * does with SIGHUP, stay so. */
 static int catch_signals(lua_State *L) {
   static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
-  struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-  (void)L;
+  bool on = lua_toboolean(L, 1);
   /* Without SA_RESTART, which would go on with what a signal interrupts: reading a token from a
    * terminal, say. */
+  struct sigaction before, action = {.sa_handler = SIG_DFL, .sa_flags = (int)SA_RESETHAND};
+  if (on) action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
+  if (!on && caught != 0) end_by(caught);
   caught = 0;
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
@@ -43,14 +55,9 @@ static int caught_signal(lua_State *L) {
  * shell, which stops its script at Ctrl-C, sees it. */
 static int end_by_signal(lua_State *L) {
   int number = (int)luaL_checkinteger(L, 1);
-  sigset_t set;
   luaL_argcheck(L, number == SIGHUP || number == SIGINT || number == SIGTERM, 1,
                 "SIGHUP, SIGINT or SIGTERM is needed");
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  signal(number, SIG_DFL);
-  sigprocmask(SIG_UNBLOCK, &set, NULL);
-  raise(number);
+  end_by(number);
   return 0;
 }
 

@@ -111,6 +111,19 @@ describe("connectparticipant", function()
     assert.is_nil(said.stderr:find("a-secret-token", 1, true))
   end)
 
+  it("tells a directory as one, also as a shell completes it", function()
+    for _, path in ipairs { directory, directory .. "/", directory .. "//", "/", "." } do
+      local said = command { "upload", path }
+      assert.equal(1, said.status)
+      assert.truthy(said.stderr:find(path .. " is a directory", 1, true), said.stderr)
+      said = command { "download", "id", "-o", path }
+      assert.equal(1, said.status)
+      assert.truthy(said.stderr:find("is a directory", 1, true), said.stderr)
+    end
+    assert.truthy(command { "upload", "README.md/" }.stderr:find("Not a directory", 1, true))
+    assert.truthy(command { "upload", "" }.stderr:find("the path is empty", 1, true))
+  end)
+
   it("demonstrates the whole way, and leaves nothing", function()
     local path = place:write("-starts with a dash.bin", ("\0\1\2\255"):rep(100000))
     local said = command { "demo", "--", path, env = { TMPDIR = directory } }

@@ -83,9 +83,17 @@ describe("a signal", function()
     assert.equal("", said.stderr)
   end)
 
+  it("that came before another program takes over still ends the process", function()
+    local said = process.run { process.lua, "-e", "local core = require 'connectparticipant.core' "
+      .. "core.catch_signals(true) os.execute('kill -TERM ' .. core.pid()) "
+      .. "print(core.caught_signal()) io.stdout:flush() core.catch_signals(false) print 'on'" }
+    assert.equal("15\tSIGTERM\n", said.stdout)
+    assert.equal(143, said.status)
+  end)
+
   it("that is ignored, as by nohup, is left so", function()
     local said = process.run { "sh", "-c", "trap '' HUP; exec \"$@\"", "sh", process.lua, "-e",
-      "local core = require 'connectparticipant.core' core.catch_signals() "
+      "local core = require 'connectparticipant.core' core.catch_signals(true) "
         .. "os.execute('kill -HUP ' .. core.pid()) print(core.caught_signal())" }
     assert.equal("\n", said.stdout, said.stderr)
   end)

@@ -3,8 +3,9 @@
 local interrupt = require "connectparticipant.cli.interrupt"
 local json = require "connectparticipant.cli.json"
 local options_of = require "connectparticipant.config.options"
+local unicode = require "connectparticipant.cli.unicode"
 
-local common = {}
+local common = { printable = unicode.printable }
 
 --- What the library says of a value for the option of that name: nil, or "must be …".
 function common.check(name)
@@ -76,20 +77,21 @@ function common.tell(world, value)
   return world.stdout:write(json.encode(value), "\n")
 end
 
+--- Says something to whoever runs the command, on a line of its own.
+function common.say(world, message)
+  world.stderr:write(world.has_open_line and "\n" or "", "connectparticipant: ",
+    common.printable(message), "\n")
+  world.has_open_line = false
+end
+
 --- Tells an error, and gives the exit status that goes with it.
 function common.fail(world, options, err, subject)
   if options.json then
     common.tell(world, { error = err, file = subject })
   else
-    world.stderr:write("connectparticipant: ", subject and common.printable(subject) .. ": " or "",
-      tostring(err), "\n")
+    common.say(world, (subject and subject .. ": " or "") .. tostring(err))
   end
   return 1
-end
-
---- Text from elsewhere, without what could drive a terminal.
-function common.printable(text)
-  return (tostring(text):gsub("[%z\1-\31\127]", "?"):gsub("\194[\128-\159]", "?"))
 end
 
 function common.bytes(count)

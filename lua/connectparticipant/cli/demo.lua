@@ -85,7 +85,7 @@ local function compare(world, path, trip)
   world.stdout:write(("\n  SHA-256 sent      %s\n  SHA-256 received  %s\n"):format(
     tostring(sent), tostring(received)))
   if not sent or sent ~= received then
-    world.stderr:write("connectparticipant: the files differ\n")
+    common.say(world, "the files differ")
     return 1
   end
   local peak = peak_memory()
@@ -111,7 +111,7 @@ function demo.run(world, _, operands)
   local begun = core.now()
   local running, problem = world.emulator.start { max_size = LARGEST }
   if not running then
-    world.stderr:write("connectparticipant: ", problem, "\n")
+    common.say(world, problem)
     return 1
   end
   world.stdout:write(("The emulator listens at %s (ready in %.0f ms).\n"):format(running.endpoint,

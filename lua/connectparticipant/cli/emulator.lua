@@ -1,5 +1,8 @@
 --- connectparticipant emulator
 
+local common = require "connectparticipant.cli.common"
+local core = require "connectparticipant.core"
+
 local emulator = {
   usage = "emulator [OPTIONS]",
   summary = "run a local Participant Service with its object store",
@@ -26,8 +29,9 @@ function emulator.run(world, options, operands)
   if #operands > 0 then return nil, "emulator takes no operand" end
   local name, complaint = world.emulator.check(options)
   if name then return nil, "--" .. name:gsub("_", "-") .. " " .. complaint end
-  local problem = select(2, world.emulator.run(options))
-  world.stderr:write("connectparticipant: ", tostring(problem), "\n")
+  -- nginx takes this process over, and a signal that is caught before it is there would be lost.
+  core.catch_signals(false)
+  common.say(world, tostring(select(2, world.emulator.run(options))))
   return 1
 end
 

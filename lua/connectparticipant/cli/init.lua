@@ -34,8 +34,8 @@ local function help(command)
 end
 
 local function usage_error(world, problem, name)
-  world.stderr:write("connectparticipant: ", problem, "\n",
-    ("Try: connectparticipant %s--help\n"):format(name and name .. " " or ""))
+  common.say(world, problem)
+  world.stderr:write(("Try: connectparticipant %s--help\n"):format(name and name .. " " or ""))
   return 2
 end
 
@@ -55,19 +55,19 @@ local function run_command(world, name, words)
   local command = command_of(name)
   if not command then
     local meant = core.suggest(name, COMMANDS)
-    return usage_error(world, ("there is no command '%s'%s"):format(common.printable(name),
+    return usage_error(world, ("there is no command '%s'%s"):format(name,
       meant and (" (did you mean '%s'?)"):format(meant) or ""))
   end
   local rest = {}
   for index = 2, #words do rest[index - 1] = words[index] end
   local options, operands = arguments.read(rest, command.options, command.short)
-  if not options then return usage_error(world, common.printable(operands), name) end
+  if not options then return usage_error(world, operands, name) end
   if options.help then
     world.stdout:write(help(command))
     return 0
   end
   local status, problem = command.run(world, options, operands)
-  if not status then return usage_error(world, common.printable(problem), name) end
+  if not status then return usage_error(world, problem, name) end
   return status
 end
 
@@ -86,10 +86,11 @@ local function run(world, words)
   return run_command(world, name, words)
 end
 
--- A line of its own: a terminal shows ^C, or a progress bar, before it.
 local function tell_interrupt(world, signal)
   if signal.name ~= "SIGINT" then return end
-  world.stderr:write(world.is_terminal() and "\n" or "", "connectparticipant: interrupted\n")
+  -- A terminal shows ^C before it.
+  world.has_open_line = world.is_terminal()
+  common.say(world, "interrupted")
 end
 
 --- Runs the command.
@@ -113,7 +114,7 @@ function cli.main(words, world)
     status = 1
   end
   local instead, message = world.stdout:failure()
-  if message then world.stderr:write("connectparticipant: ", message, "\n") end
+  if message then common.say(world, message) end
   return instead or status
 end
 

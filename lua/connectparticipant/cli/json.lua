@@ -2,6 +2,8 @@
 -- any locale. A byte that is not part of UTF-8 text becomes `\xHH`, as four characters of the
 -- string, so that the line is always valid JSON.
 
+local unicode = require "connectparticipant.cli.unicode"
+
 local json = {}
 
 -- The lists in AWS's answers: a table without entries does not tell that it is one.
@@ -19,40 +21,8 @@ local function escape(char)
   return ESCAPES[char] or ("\\u%04x"):format(char:byte())
 end
 
--- How UTF-8 sequences begin, and what follows: without overlong forms, surrogates, and what is
--- beyond U+10FFFF.
-local SEQUENCES = {
-  "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236][\128-\191][\128-\191]",
-  "^\237[\128-\159][\128-\191]", "^[\238\239][\128-\191][\128-\191]",
-  "^\240[\144-\191][\128-\191][\128-\191]", "^[\241-\243][\128-\191][\128-\191][\128-\191]",
-  "^\244[\128-\143][\128-\191][\128-\191]",
-}
-
-local function sequence(text, at)
-  for _, pattern in ipairs(SEQUENCES) do
-    local _, last = text:find(pattern, at)
-    if last then return last end
-  end
-end
-
--- The text with `\xHH` for each byte that is not part of UTF-8.
-local function utf8_of(text)
-  local parts, from = {}, 1
-  local at = text:find("[\128-\255]")
-  while at do
-    local last = sequence(text, at)
-    if not last then
-      parts[#parts + 1] = text:sub(from, at - 1)
-      parts[#parts + 1] = ("\\x%02X"):format(text:byte(at))
-      from, last = at + 1, at
-    end
-    at = text:find("[\128-\255]", last + 1)
-  end
-  return table.concat(parts) .. text:sub(from)
-end
-
 local function string_of(text)
-  return '"' .. utf8_of(text):gsub('[%z\1-\31"\\\127]', escape) .. '"'
+  return '"' .. unicode.escape(text):gsub('[%z\1-\31"\\\127]', escape) .. '"'
 end
 
 -- A locale may have a comma for a point.

@@ -11,10 +11,12 @@ local transcript = {
 local function describe(item)
   local who = item.DisplayName or item.ParticipantRole or "?"
   local what = item.Content or item.ContentType or item.Type or ""
-  for _, attachment in ipairs(item.Attachments or {}) do
-    what = ("attachment %s (%s, %s)"):format(attachment.AttachmentId or "?",
+  local attachments = {}
+  for index, attachment in ipairs(item.Attachments or {}) do
+    attachments[index] = ("attachment %s (%s, %s)"):format(attachment.AttachmentId or "?",
       attachment.AttachmentName or "?", attachment.Status or "?")
   end
+  if #attachments > 0 then what = table.concat(attachments, ", ") end
   return common.printable(("%s  %s: %s"):format(item.AbsoluteTime or "?", who, what))
 end
 
