@@ -79,10 +79,14 @@ static enum endpoint_result refuse(struct endpoint_problem *problem, const char 
 
 /* NULL, or why a custom endpoint cannot be used. */
 static const char *problem_of_url(const char *text, bool allow_http) {
-  CURLU *parsed = NULL;
-  const char *what = url_parse(text, LONGEST_ENDPOINT, allow_http, &parsed);
-  if (what == NULL) curl_url_cleanup(parsed);
-  return what == NULL && strchr(text, '?') != NULL ? "it must not hold a query" : what;
+  struct url url;
+  const char *what = url_parse(&url, text, LONGEST_ENDPOINT);
+  if (what != NULL) return what;
+  bool safe = url_is_safe(&url, allow_http), query = url.query;
+  url_free(&url);
+  if (query) return "it must not hold a query";
+  if (!safe) return "http is for loopback only, unless the option allow_insecure allows it";
+  return NULL;
 }
 
 static enum endpoint_result custom(const struct endpoint_rules *rules, struct buffer *out,
@@ -90,8 +94,6 @@ static enum endpoint_result custom(const struct endpoint_rules *rules, struct bu
   const char *text = rules->endpoint;
   size_t size = strlen(text);
   const char *what = problem_of_url(text, rules->allow_insecure);
-  bool is_insecure = what != NULL && !rules->allow_insecure && problem_of_url(text, true) == NULL;
-  if (is_insecure) what = "http is for loopback only, unless the option allow_insecure allows it";
   if (what != NULL) return refuse(problem, "endpoint", "the endpoint cannot be used: ", what);
   while (size > 0 && text[size - 1] == '/') size--;
   return buffer_add(out, text, size) ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;

@@ -11,6 +11,14 @@
 
 #include <curl/curl.h>
 
+const char *response_request_id(const struct answer *answer) {
+  static const char *const names[] = {"x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id",
+                                      "x-amz-requestid", NULL};
+  const char *value = NULL;
+  for (size_t i = 0; names[i] != NULL && value == NULL; i++) value = answer_header(answer, names[i]);
+  return value;
+}
+
 /* Seconds that the server asks to wait: AWS's header counts milliseconds, HTTP's seconds or names
  * a date. What cannot be read is as if it were not there. */
 static bool retry_after(const struct answer *r, double *seconds) {
@@ -159,7 +167,7 @@ static int push_service_error(lua_State *L, const struct operation *o, const str
     lua_pushnil(L);
   }
   int body = lua_gettop(L);
-  f.request_id = answer_request_id(r);
+  f.request_id = response_request_id(r);
   f.has_retry_after = retry_after(r, &f.retry_after);
   f.code = push_code(L, r);
   lua_pushvalue(L, body);
@@ -177,13 +185,13 @@ static int push_protocol_error(lua_State *L, const struct operation *o, const st
                       .operation = o->name,
                       .status = r->status,
                       .attempts = 1};
-  f.request_id = answer_request_id(r);
+  f.request_id = response_request_id(r);
   return error_return(L, &f, secrets);
 }
 
 static void add_metadata(lua_State *L, const struct answer *r) {
   lua_createtable(L, 0, 3);
-  const char *id = answer_request_id(r);
+  const char *id = response_request_id(r);
   if (id != NULL) {
     lua_pushstring(L, id);
     lua_setfield(L, -2, "RequestId");
@@ -277,7 +285,7 @@ int response_push_storage_error(lua_State *L, const char *operation, const char 
                       .step = step,
                       .status = r->status,
                       .attempts = 1,
-                      .request_id = answer_request_id(r)};
+                      .request_id = response_request_id(r)};
   f.has_retry_after = retry_after(r, &f.retry_after);
   push_xml(L, r, "Code");
   if (lua_isnil(L, -1)) lua_pushfstring(L, "%d", (int)r->status);

@@ -11,6 +11,9 @@ HIDDEN_BEGIN
 
 struct operation;
 
+/* What the service or the store calls the request, or NULL. */
+const char *response_request_id(const struct answer *answer);
+
 /* Pushes the result, or nil and an error; returns how many values. */
 int response_push_result(lua_State *L, const struct operation *operation,
                          const struct answer *response, const struct secrets *secrets);

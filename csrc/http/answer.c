@@ -4,14 +4,31 @@
 
 #include <string.h>
 
+void answer_clear(struct answer *answer) {
+  buffer_recycle(&answer->headers);
+  buffer_recycle(&answer->body);
+  *answer = (struct answer){.headers = answer->headers, .body = answer->body};
+}
+
 void answer_free(struct answer *answer) {
   buffer_free(&answer->headers);
   buffer_free(&answer->body);
 }
 
-const char *answer_header(const struct answer *r, const char *name) {
+bool answer_add_line(struct answer *answer, const char *line, size_t size) {
+  while (size > 0 && strchr("\r\n \t", line[size - 1]) != NULL) size--;
+  /* A line with a NUL in it could pass for two. */
+  if (size == 0 || memchr(line, '\0', size) != NULL) return true;
+  return buffer_add(&answer->headers, line, size) && buffer_add(&answer->headers, "", 1);
+}
+
+void answer_restart(struct answer *answer) {
+  buffer_clear(&answer->headers);
+}
+
+const char *answer_header(const struct answer *answer, const char *name) {
+  const char *line = buffer_text(&answer->headers), *end = line + answer->headers.size;
   size_t length = strlen(name);
-  const char *line = buffer_text(&r->headers), *end = line + r->headers.size;
   for (; line < end; line += strlen(line) + 1) {
     if (!ascii_starts_nocase(line, name) || line[length] != ':') continue;
     const char *value = line + length + 1;
@@ -19,16 +36,4 @@ const char *answer_header(const struct answer *r, const char *name) {
     return value;
   }
   return NULL;
-}
-
-static const char *first_header(const struct answer *r, const char *const *names) {
-  const char *value = NULL;
-  for (; *names != NULL && value == NULL; names++) value = answer_header(r, *names);
-  return value;
-}
-
-const char *answer_request_id(const struct answer *r) {
-  static const char *const names[] = {"x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id",
-                                      "x-amz-requestid", NULL};
-  return first_header(r, names);
 }

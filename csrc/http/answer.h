@@ -6,6 +6,7 @@
 #include "base/hidden.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 HIDDEN_BEGIN
 
@@ -16,13 +17,18 @@ struct answer {
   bool body_truncated; /* the body went over its cap, and what is here is only its beginning */
 };
 
+/* Forgets what it was, keeps the memory. */
+void answer_clear(struct answer *answer);
 void answer_free(struct answer *answer);
+
+/* Keeps a header line without the blanks at its end. False: out of memory. */
+bool answer_add_line(struct answer *answer, const char *line, size_t size);
+
+/* Forgets the lines: those of another response follow. */
+void answer_restart(struct answer *answer);
 
 /* The value of a header, or NULL; names are compared without case. */
 const char *answer_header(const struct answer *answer, const char *name);
-
-/* What the service or the store calls the request, or NULL. */
-const char *answer_request_id(const struct answer *answer);
 
 HIDDEN_END
 

@@ -1,25 +1,44 @@
-/* The options of easy handles: what every exchange of ours demands of libcurl. See exchange.h. */
-#include "http/url.h"
-#include "http/engine.h"
-#include "base/ascii.h"
+/* The options of easy handles; see easy.h. */
+#include "http/easy.h"
+#include "http/exchange.h"
+#include "http/pollset.h"
 
+#include <dlfcn.h>
 #include <limits.h>
-#include <stdlib.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
 #define EXPECT_FROM (1024L * 1024L)
 
+/* What libcurl tells of itself; asked for once, for it costs more than all else of a request. */
+static const curl_version_info_data *about;
+
+static void initialise(void) {
+  static int here; /* an address of this library */
+  Dl_info self;
+  curl_global_init(CURL_GLOBAL_ALL);
+  about = curl_version_info(CURLVERSION_NOW);
+  if (dladdr(&here, &self) != 0 && self.dli_fname != NULL)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+void easy_global_init(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, initialise);
+}
+
 /* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
 static const char *default_bundle(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
-  return engine_curl()->cainfo;
+  return about->cainfo;
 #else
   return NULL;
 #endif
 }
 
-bool exchange_prepare_easy(CURL *easy, struct engine *engine) {
+static bool prepare(CURL *easy, struct pollset *set) {
   bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
   safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
@@ -42,10 +61,10 @@ bool exchange_prepare_easy(CURL *easy, struct engine *engine) {
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 500L);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, engine_poll_socket);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, engine);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, engine_poll_unsocket);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pollset_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, set);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pollset_unsocket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, set);
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, exchange_on_read);
   curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, exchange_on_seek);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, exchange_on_header);
@@ -60,16 +79,11 @@ bool exchange_prepare_easy(CURL *easy, struct engine *engine) {
   return safe;
 }
 
-static bool is_loopback(const char *url) {
-  const char *host = strstr(url, "://");
-  char name[64];
-  if (host == NULL) return false;
-  host += 3;
-  size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
-  if (size >= sizeof name) return false;
-  memcpy(name, host, size);
-  name[size] = '\0';
-  return url_is_loopback(name);
+CURL *easy_new(struct pollset *set) {
+  CURL *easy = curl_easy_init();
+  if (easy == NULL || prepare(easy, set)) return easy;
+  curl_easy_cleanup(easy);
+  return NULL;
 }
 
 /* With an explicit bundle and no directory, libcurl parses the bundle once a CURLM and not once a
@@ -84,14 +98,16 @@ static bool apply_tls(const struct exchange *x) {
 
 /* libcurl takes the parsed one, and would make itself a text of it if it were given none. What it
  * could not parse it will complain of. */
-static bool apply_url(const struct exchange *x, CURLU *parsed) {
-  return curl_easy_setopt(x->easy, CURLOPT_CURLU, parsed) == CURLE_OK &&
+static bool apply_url(const struct exchange *x, const struct url *url) {
+  return curl_easy_setopt(x->easy, CURLOPT_CURLU, url->handle) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
 }
 
-static bool apply_proxy(const struct exchange *x) {
+/* What is on this machine is not for a proxy on another, whoever named that: it would get the
+ * token in clear text, and could not reach the service. */
+static bool apply_proxy(const struct exchange *x, const struct url *url) {
   const char *proxy = x->transport.proxy;
-  const char *none = proxy != NULL ? "" : is_loopback(x->request.url) ? "*" : NULL;
+  const char *none = url->loopback ? "*" : proxy != NULL ? "" : NULL;
   return curl_easy_setopt(x->easy, CURLOPT_PROXY, proxy) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
@@ -102,7 +118,7 @@ static bool apply_proxy(const struct exchange *x) {
 static void apply_expect(struct exchange *x) {
   static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
-  if (x->size >= EXPECT_FROM) return;
+  if (x->upload.size >= EXPECT_FROM) return;
   if (line->data != NULL) {
     while (line->next != NULL) line++;
     line->next = line + 1;
@@ -114,15 +130,18 @@ static void apply_expect(struct exchange *x) {
 static void apply_method(struct exchange *x) {
   CURL *easy = x->easy;
   if (strcmp(x->request.method, "POST") == 0) {
-    if (engine_curl()->version_num < 0x074500) apply_expect(x);
+    if (about->version_num < 0x074500) apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
   } else if (strcmp(x->request.method, "PUT") == 0) {
     apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->size);
-    /* A source that cannot be rewound must not meet a kept connection that is dead. */
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, x->upload == UPLOAD_FED ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->upload.size);
+    /* A source that cannot be rewound must not meet a kept connection that is dead. Its own is not
+     * kept: if only such uploads went there, nobody would ever use it again. */
+    long alone = x->upload.kind == UPLOAD_FED;
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone);
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     if (x->is_transfer) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024L);
@@ -134,12 +153,12 @@ static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000) + 1 : INT_MAX;
 }
 
-bool exchange_apply(struct exchange *x, CURLU *url) {
+bool easy_apply(struct exchange *x, const struct url *url) {
   CURL *easy = x->easy;
   x->error[0] = '\0';
   apply_method(x);
-  bool good = apply_url(x, url) && apply_proxy(x);
-  if (ascii_starts_nocase(x->request.url, "https:")) good = good && apply_tls(x);
+  bool good = apply_url(x, url) && apply_proxy(x, url);
+  if (url->https) good = good && apply_tls(x);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->lines->data == NULL ? NULL : x->lines);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
@@ -152,7 +171,7 @@ bool exchange_apply(struct exchange *x, CURLU *url) {
   return good;
 }
 
-bool exchange_leave_easy(const struct exchange *x) {
+bool easy_leave(const struct exchange *x) {
   curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, NULL);
   /* The next may have no bundle of its own, and then libcurl's default must still be in place. */
   bool restorable = x->transport.ca_file == NULL || default_bundle() != NULL;

@@ -4,9 +4,11 @@
 #include "base/forks.h"
 #include "base/sigpipe.h"
 #include "base/text.h"
+#include "http/easy.h"
+#include "http/exchange.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Seconds; an exchange that may be silent for longer is looked at all the same. */
@@ -16,151 +18,123 @@
  * cache, and a host that steps once a millisecond is still not held up, however many stream. */
 #define SLICE 0.0005
 
-/* What libcurl hands over at once of a body that arrives; of one that leaves, it takes more. */
-enum { WHOLE_ROUND = 16 * 1024 };
-
-static const curl_version_info_data *about_curl;
-
-static void initialise(void) {
-  static int here; /* an address of this library */
-  Dl_info self;
-  curl_global_init(CURL_GLOBAL_ALL);
-  about_curl = curl_version_info(CURLVERSION_NOW);
-  if (dladdr(&here, &self) != 0 && self.dli_fname != NULL)
-    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+static struct exchange *member_at(struct list *at) {
+  return LIST_MEMBER(at, struct exchange, member);
 }
 
-void engine_global_init(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, initialise);
-}
-
-const curl_version_info_data *engine_curl(void) {
-  engine_global_init();
-  return about_curl;
-}
-
-void engine_moved(struct engine *engine) {
-  if (engine != NULL) engine->moved = true;
-}
-
-void engine_moved_body(struct engine *engine, size_t size) {
-  engine_moved(engine);
-  if (engine != NULL && size >= WHOLE_ROUND) engine->streams = true;
-}
-
-void engine_note_ready(struct engine *engine, const struct exchange *x) {
-  if (engine != NULL) buffer_add(&engine->ready, (const char *)&x->id, sizeof x->id);
+struct engine *engine_new(void) {
+  struct engine *engine = calloc(1, sizeof *engine);
+  if (engine == NULL) return NULL;
+  list_begin(&engine->members);
+  activity_begin(&engine->activity);
+  return engine;
 }
 
 double engine_next_ready(struct engine *engine) {
-  double id = 0;
-  if (engine->ready_at + sizeof id > engine->ready.size) {
-    buffer_clear(&engine->ready);
-    engine->ready_at = 0;
-    return 0;
-  }
-  memcpy(&id, engine->ready.data + engine->ready_at, sizeof id);
-  engine->ready_at += sizeof id;
-  return id;
+  struct list *first = list_take(&engine->activity.ready);
+  return first == NULL ? 0 : LIST_MEMBER(first, struct exchange, ready)->id;
 }
 
 static void unlink_exchange(struct engine *engine, struct exchange *x) {
-  engine_note_ready(engine, x);
-  *x->where = x->next;
-  if (x->next != NULL) x->next->where = x->where;
-  x->engine = NULL;
-  x->next = NULL;
-  x->where = NULL;
+  list_remove(&x->member);
+  list_remove(&x->resumed);
+  list_add(&engine->activity.ready, &x->ready);
+  engine->activity.moved = true;
   engine->active--;
-  engine->moved = true;
-}
-
-static void forget_easy(struct exchange *x) {
-  curl_url_cleanup(x->url);
-  x->url = NULL;
+  x->activity = NULL;
   x->easy = NULL;
+  url_free(&x->url);
 }
 
 /* A forked child shares its parent's sockets: it must neither use nor close what libcurl holds. */
 static void abandon(struct engine *engine) {
   engine->multi = NULL;
   engine->idles = 0;
-  engine_poll_close(engine);
-  while (engine->first != NULL) {
-    struct exchange *x = engine->first;
+  engine->next_look = 0;
+  pollset_close(&engine->set);
+  while (!list_is_empty(&engine->members)) {
+    struct exchange *x = member_at(engine->members.next);
     fault_set(&x->fault, "transport", "FORKED", "the process was forked during the exchange");
-    forget_easy(x);
     x->done = true;
     unlink_exchange(engine, x);
   }
 }
 
-bool engine_is_ours(struct engine *engine) {
-  if (engine->multi == NULL) return false;
-  if (engine->owner == forks_count()) return true;
-  abandon(engine);
-  return false;
+/* Has to come before libcurl's handles are touched: what was inherited by a fork is abandoned. */
+static void leave_parent(struct engine *engine) {
+  bool inherited = engine->owner != forks_count();
+  if (inherited && (engine->multi != NULL || engine->set.open)) abandon(engine);
+  engine->owner = forks_count();
 }
 
-static bool is_ready(struct engine *engine) {
-  if (engine->closed) return false;
-  if (engine_is_ours(engine)) return true;
-  engine_global_init();
-  if (!engine_poll_open(engine)) return false;
+/* Makes what the first exchange needs. */
+static bool open_multi(struct engine *engine) {
+  leave_parent(engine);
+  if (engine->closed || engine->multi != NULL) return !engine->closed;
+  easy_global_init();
+  if (!pollset_open(&engine->set)) return false;
   engine->multi = curl_multi_init();
   if (engine->multi == NULL) return false;
-  engine_poll_attach(engine);
+  pollset_attach(&engine->set, engine->multi);
   /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
   curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 1024L);
   curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
   return true;
 }
 
-static CURL *take_easy(struct engine *engine, const struct exchange *x) {
-  if (!x->is_transfer && engine->idles > 0) return engine->idle[--engine->idles];
-  CURL *easy = curl_easy_init();
-  if (easy != NULL && !exchange_prepare_easy(easy, engine)) {
-    curl_easy_cleanup(easy);
-    easy = NULL;
-  }
-  return easy;
-}
-
 /* Only operations' handles are kept. Those of transfers gain nothing: as long as nothing else comes
  * and goes around its upload buffer, malloc gives that back to the system each time. */
-static void give_easy(struct engine *engine, struct exchange *x) {
-  if (exchange_leave_easy(x) && engine->idles < ENGINE_IDLE) {
+static void put_away(struct engine *engine, const struct exchange *x) {
+  if (easy_leave(x) && engine->idles < ENGINE_IDLE) {
     engine->idle[engine->idles++] = x->easy;
   } else {
     curl_easy_cleanup(x->easy);
   }
-  forget_easy(x);
+}
+
+static CURL *take_easy(struct engine *engine, const struct exchange *x) {
+  bool kept = !x->is_transfer && engine->idles > 0;
+  return kept ? engine->idle[--engine->idles] : easy_new(&engine->set);
+}
+
+/* A presigned URL was parsed when it was checked, and that of a GET has a parameter in its path:
+ * both serve once. */
+static const struct url *find_url(struct engine *engine, struct exchange *x) {
+  const struct url *known = NULL;
+  if (x->url.handle != NULL) return &x->url;
+  if (strcmp(x->request.method, "POST") == 0) known = urls_find(&engine->urls, x->request.url);
+  if (known != NULL) return known;
+  const char *problem = url_parse(&x->url, x->request.url, strlen(x->request.url));
+  if (problem != NULL)
+    fault_set(&x->fault, "configuration", "InvalidConfiguration", "the URL cannot be used: %s",
+              problem);
+  return problem == NULL ? &x->url : NULL;
+}
+
+static bool begin(struct engine *engine, struct exchange *x) {
+  const struct url *url = open_multi(engine) ? find_url(engine, x) : NULL;
+  x->easy = url == NULL ? NULL : take_easy(engine, x);
+  if (x->easy == NULL) return false;
+  return easy_apply(x, url) && curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
 }
 
 bool engine_add(struct engine *engine, struct exchange *x) {
-  bool ready = is_ready(engine);
-  x->easy = ready ? take_easy(engine, x) : NULL;
-  bool added = x->easy != NULL && exchange_apply(x, engine_url(engine, x)) &&
-               curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
-  if (!added) {
+  if (!begin(engine, x)) {
     curl_easy_cleanup(x->easy);
-    forget_easy(x);
+    x->easy = NULL;
+    url_free(&x->url);
     x->done = true;
     fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
     return false;
   }
-  x->engine = engine;
+  x->activity = &engine->activity;
   x->id = ++engine->last_id;
-  x->begun = x->moved = clock_now();
-  x->next = engine->first;
-  x->where = &engine->first;
-  if (x->next != NULL) x->next->where = &x->next;
-  engine->first = x;
+  x->moved = clock_now();
+  list_add(&engine->members, &x->member);
   engine->active++;
-  engine->moved = true; /* nobody may wait before the first step */
+  engine->activity.moved = true; /* nobody may wait before the first step */
   double stall = x->transport.stall_timeout;
-  double look = x->begun + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
+  double look = x->moved + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
   if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
   return true;
 }
@@ -179,34 +153,54 @@ static void end(struct engine *engine, struct exchange *x, CURLcode code) {
   curl_multi_remove_handle(engine->multi, x->easy);
   exchange_finish(x, code);
   if (code != CURLE_OK) clear_tls_errors();
-  give_easy(engine, x);
+  put_away(engine, x);
   sigpipe_restore(&guard);
   unlink_exchange(engine, x);
 }
 
+static void destroy(struct engine *engine) {
+  engine_close(engine);
+  while (list_take(&engine->activity.ready) != NULL) continue;
+  free(engine);
+}
+
 void engine_remove(struct engine *engine, struct exchange *x) {
-  if (engine_is_ours(engine) && x->easy != NULL) end(engine, x, CURLE_ABORTED_BY_CALLBACK);
+  leave_parent(engine);
+  if (x->activity != NULL) end(engine, x, CURLE_ABORTED_BY_CALLBACK);
+  if (engine->orphan && engine->active == 0) destroy(engine);
+}
+
+void engine_free(struct engine *engine) {
+  leave_parent(engine);
+  engine->orphan = true;
+  if (engine->active == 0) destroy(engine);
 }
 
 static void end_all(struct engine *engine, const char *kind, const char *code,
                     const char *message) {
-  while (engine->first != NULL) {
-    fault_set(&engine->first->fault, kind, code, "%s", message);
-    end(engine, engine->first, CURLE_ABORTED_BY_CALLBACK);
+  while (!list_is_empty(&engine->members)) {
+    struct exchange *x = member_at(engine->members.next);
+    fault_set(&x->fault, kind, code, "%s", message);
+    end(engine, x, CURLE_ABORTED_BY_CALLBACK);
   }
 }
 
-/* Ends what is stalled, or has a fault that libcurl does not know of. */
-static void look_after(struct engine *engine, double now) {
-  double soonest = LONGEST_LOOK;
-  struct exchange *next = NULL;
-  for (struct exchange *x = engine->first; x != NULL; x = next) {
-    next = x->next;
+/* Ends what is stalled. Time in which nobody stepped the engine is not held against transfers that
+ * wait for their caller: it may be another's callback that took it. */
+static void look_for_stalls(struct engine *engine, double now) {
+  double soonest = LONGEST_LOOK, late = now - engine->next_look;
+  struct list *next = NULL;
+  for (struct list *at = engine->members.next; at != &engine->members; at = next) {
+    struct exchange *x = member_at(at);
     double limit = x->transport.stall_timeout;
+    bool paused = x->upload.paused || x->download.paused;
+    next = at->next;
+    if (paused) x->moved += late;
     if (exchange_is_stalled(x, now)) {
       char shown[TEXT_SECONDS];
-      fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT",
-                "nothing moved for %s s (stall_timeout)", text_seconds(shown, limit));
+      fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT", "%s for %s s (stall_timeout)",
+                paused ? "its caller neither fed nor drained it" : "nothing moved",
+                text_seconds(shown, limit));
       x->fault.retryable = true;
       end(engine, x, CURLE_OPERATION_TIMEDOUT);
     } else if (limit < soonest) {
@@ -216,17 +210,19 @@ static void look_after(struct engine *engine, double now) {
   engine->next_look = now + soonest / 4;
 }
 
-static void perform(struct engine *engine) {
+/* Lets those go on that were paused, as long as the step has time for them. */
+static void go_on(struct engine *engine) {
+  struct list *first;
+  while ((first = list_take(&engine->activity.resumed)) != NULL) {
+    struct exchange *x = LIST_MEMBER(first, struct exchange, resumed);
+    CURLcode code = exchange_go_on(x);
+    if (code != CURLE_OK) end(engine, x, code);
+    if (activity_is_over(&engine->activity)) break;
+  }
+}
+
+static void read_messages(struct engine *engine) {
   int left;
-  struct sigpipe guard;
-  engine->streams = false;
-  sigpipe_block(&guard);
-  CURLMcode code = engine_poll_step(engine);
-  sigpipe_restore(&guard);
-  /* It cannot go on, and would say so for ever. */
-  if (code != CURLM_OK)
-    end_all(engine, "transport", code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR",
-            curl_multi_strerror(code));
   CURLMsg *message;
   while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
     struct exchange *x = NULL;
@@ -235,43 +231,80 @@ static void perform(struct engine *engine) {
   }
 }
 
+static void close_multi(struct engine *engine) {
+  struct sigpipe guard;
+  sigpipe_block(&guard);
+  while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
+  curl_multi_cleanup(engine->multi);
+  sigpipe_restore(&guard);
+  engine->multi = NULL;
+}
+
+static void perform(struct engine *engine, bool first) {
+  struct sigpipe guard;
+  engine->activity.streams = false;
+  sigpipe_block(&guard);
+  if (first) go_on(engine);
+  CURLMcode code = pollset_step(&engine->set, engine->multi, &engine->activity);
+  sigpipe_restore(&guard);
+  read_messages(engine);
+  if (code == CURLM_OK) return;
+  /* This CURLM cannot go on, and would say so for ever; the next exchange gets another. */
+  end_all(engine, "transport", code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR",
+          curl_multi_strerror(code));
+  close_multi(engine);
+}
+
 int engine_step(struct engine *engine, bool *moved) {
+  struct activity *activity = &engine->activity;
+  leave_parent(engine);
   /* Also with nothing under way: a kept connection that has ended must not be heard for ever. */
-  if (engine_is_ours(engine)) {
-    perform(engine);
-    double now = clock_now(), until = now + SLICE;
-    while (engine->streams && now < until) {
-      perform(engine);
-      now = clock_now();
-    }
-    if (now >= engine->next_look) look_after(engine, now);
+  if (engine->multi != NULL) {
+    activity->until = clock_now() + SLICE;
+    perform(engine, true);
+    while (activity->streams && engine->multi != NULL && !activity_is_over(activity))
+      perform(engine, false);
+    double now = clock_now();
+    if (engine->active > 0 && now >= engine->next_look) look_for_stalls(engine, now);
   }
-  if (moved != NULL) *moved = engine->moved;
-  engine->moved = false;
+  if (moved != NULL) *moved = activity->moved;
+  activity->moved = false;
   return engine->active;
 }
 
+static bool is_pending(const struct engine *engine) {
+  return activity_is_pending(&engine->activity) || pollset_is_pending(&engine->set);
+}
+
 void engine_wait(struct engine *engine, double seconds) {
-  if (!engine_is_ours(engine) || engine->active == 0 || engine->moved) return;
+  leave_parent(engine);
+  if (engine->active == 0 || is_pending(engine)) return;
   double look = engine->next_look - clock_now();
   if (look < seconds) seconds = look;
-  if (!(seconds > 0)) return;
-  engine_poll_wait(engine, seconds);
+  if (seconds > 0) pollset_wait(&engine->set, seconds);
+}
+
+int engine_pollfd(struct engine *engine) {
+  leave_parent(engine);
+  if (engine->closed || !pollset_open(&engine->set)) return -1;
+  return engine->set.epoll;
+}
+
+double engine_timeout(struct engine *engine) {
+  leave_parent(engine);
+  if (engine->active == 0) return -1;
+  if (is_pending(engine)) return 0;
+  double moment = engine->next_look;
+  if (engine->set.due > 0 && engine->set.due < moment) moment = engine->set.due;
+  double seconds = moment - clock_now();
+  return seconds > 0 ? seconds : 0;
 }
 
 void engine_close(struct engine *engine) {
+  leave_parent(engine);
   engine->closed = true;
-  if (engine_is_ours(engine)) {
-    struct sigpipe guard;
-    end_all(engine, "cancelled", "Cancelled", "the client was closed");
-    sigpipe_block(&guard);
-    while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
-    curl_multi_cleanup(engine->multi);
-    sigpipe_restore(&guard);
-  }
-  engine->multi = NULL;
-  engine_poll_close(engine);
-  engine_urls_free(engine);
-  buffer_free(&engine->ready);
-  engine->ready_at = 0;
+  end_all(engine, "cancelled", "Cancelled", "the client was closed");
+  if (engine->multi != NULL) close_multi(engine);
+  pollset_close(&engine->set);
+  urls_free(&engine->urls);
 }

@@ -1,19 +1,31 @@
 /* One HTTP exchange; see exchange.h. */
 #include "http/exchange.h"
-#include "http/codes.h"
-#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "http/engine.h"
-#include "base/sigpipe.h"
+#include "http/codes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* How much of a download may wait for a slow reader, beyond what libcurl itself holds. */
-enum { DRAIN_ROOM = 256 * 1024, LONGEST_HEADERS = 256 * 1024 };
+enum { LONGEST_HEADERS = 256 * 1024 };
+
+void exchange_clear(struct exchange *x) {
+  list_remove(&x->ready);
+  list_remove(&x->resumed);
+  url_free(&x->url);
+  upload_clear(&x->upload);
+  download_clear(&x->download);
+  answer_clear(&x->answer);
+  *x = (struct exchange){
+      .done = true,
+      .lines = x->lines,
+      .room = x->room,
+      .upload = x->upload,
+      .download = x->download,
+      .answer = x->answer,
+  };
+}
 
 /* libcurl only reads a header list, so one array serves as all its nodes. */
 static bool make_lines(struct exchange *x) {
@@ -33,250 +45,157 @@ static bool make_lines(struct exchange *x) {
   return true;
 }
 
-void exchange_clear(struct exchange *x) {
-  curl_url_cleanup(x->url);
-  buffer_recycle(&x->fed);
-  buffer_recycle(&x->drained);
-  buffer_recycle(&x->response.headers);
-  buffer_recycle(&x->response.body);
-  *x = (struct exchange){
-      .done = true,
-      .lines = x->lines,
-      .room = x->room,
-      .fed = x->fed,
-      .drained = x->drained,
-      .response = {.headers = x->response.headers, .body = x->response.body},
-  };
-}
-
 bool exchange_begin(struct exchange *x, const struct http_request *request,
                     const struct transport *transport, double timeout) {
-  x->done = false;
   x->request = *request;
   x->transport = *transport;
   x->timeout = timeout;
   /* Answers of the service hold tokens and presigned URLs, and refusals echo both; a file that is
    * fetched into memory is not ours to wipe, and would be slow to grow. */
-  bool file = request->secrets.token == NULL && strcmp(request->method, "GET") == 0;
-  x->response.headers.secret = true;
-  x->response.body.secret = !file;
+  x->answer.headers.secret = true;
+  x->answer.body.secret = x->download.kind != DOWNLOAD_MEMORY;
+  x->download.success_limit = request->success_limit;
+  x->download.error_limit = request->error_limit;
   if (request->body != NULL) {
-    x->upload = UPLOAD_MEMORY;
-    x->size = (off_t)request->body_size;
+    x->upload.kind = UPLOAD_MEMORY;
+    x->upload.bytes = request->body;
+    x->upload.size = (off_t)request->body_size;
   }
-  return make_lines(x);
+  if (!make_lines(x)) return false;
+  x->done = false;
+  return true;
 }
 
-static off_t waiting(const struct exchange *x) {
-  off_t waits = (off_t)(x->fed.size - x->fed_at);
-  /* The last byte waits until the end is confirmed: before, more could follow. */
-  if (!x->fed_end && x->fed_total == x->size && waits > 0) waits--;
-  return waits;
+/* Its caller has something to do. */
+static void note_ready(struct exchange *x) {
+  list_add(&x->activity->ready, &x->ready);
 }
 
-static size_t read_fed(struct exchange *x, char *out, size_t room) {
-  off_t waits = waiting(x);
-  size_t size = (off_t)room < waits ? room : (size_t)waits;
-  if (size == 0 && x->at < x->size) {
-    x->send_paused = true;
-    engine_note_ready(x->engine, x);
-    return CURL_READFUNC_PAUSE;
-  }
-  memcpy(out, x->fed.data + x->fed_at, size);
-  x->fed_at += size;
-  return size;
+/* libcurl may go on with it, at the next step: outside of its own callbacks. */
+static void resume(struct exchange *x) {
+  if (x->activity != NULL) list_add(&x->activity->resumed, &x->resumed);
 }
 
-/* libcurl's CURLOPT_READFUNCTION */
 size_t exchange_on_read(char *out, size_t one, size_t count, void *user) {
   struct exchange *x = user;
-  size_t room = one * count, size = 0;
-  off_t left = x->size - x->at;
-  if (left <= 0) return 0;
-  if ((off_t)room > left) room = (size_t)left;
-  if (x->upload == UPLOAD_MEMORY) {
-    memcpy(out, x->request.body + x->at, room);
-    size = room;
-  } else if (x->upload == UPLOAD_FILE) {
-    ssize_t got = source_read(x->source, out, room, x->at, &x->fault);
-    if (got < 0) return CURL_READFUNC_ABORT;
-    size = (size_t)got;
+  size_t size = upload_read(&x->upload, out, one * count, &x->fault);
+  if (size == CURL_READFUNC_ABORT) return size;
+  if (size == CURL_READFUNC_PAUSE) {
+    note_ready(x);
   } else {
-    size = read_fed(x, out, room);
-    if (size == CURL_READFUNC_PAUSE) return size;
+    activity_moved_body(x->activity, size);
   }
-  x->at += (off_t)size;
-  engine_moved_body(x->engine, size);
   return size;
 }
 
-/* libcurl's CURLOPT_SEEKFUNCTION: it rewinds when a kept connection turns out to be dead. */
+/* libcurl rewinds when a kept connection turns out to be dead. */
 int exchange_on_seek(void *user, curl_off_t offset, int origin) {
   struct exchange *x = user;
-  if (origin != SEEK_SET || offset < 0 || offset > x->size) return CURL_SEEKFUNC_FAIL;
-  if (x->upload == UPLOAD_FED && offset != x->at) return CURL_SEEKFUNC_FAIL;
-  x->at = offset;
-  return CURL_SEEKFUNC_OK;
+  bool done = origin == SEEK_SET && upload_seek(&x->upload, offset);
+  return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-/* libcurl stops sending when the answer is an error, but 7.88 does not end a transfer whose sending
- * is paused. */
-static void resume_refused(struct exchange *x) {
+static long status_of(const struct exchange *x) {
   long status = 0;
-  if (!x->send_paused) return;
   curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 400) return;
-  x->send_paused = false;
-  curl_easy_pause(x->easy, x->receive_paused ? CURLPAUSE_RECV : 0);
+  return status < 200 ? 0 : status; /* 100 Continue answers nothing */
 }
 
-/* libcurl's CURLOPT_HEADERFUNCTION: keeps the lines of the last response only. */
+/* The headers of an answer are all there. */
+static bool end_headers(struct exchange *x) {
+  long status = status_of(x);
+  if (status == 0 || x->download.judged) return true;
+  x->answer.status = status;
+  if (!download_judge(&x->download, &x->answer, &x->fault)) return false;
+  /* libcurl stops sending when the answer is an error, but 7.88 does not end a transfer whose
+   * sending is paused. */
+  if (x->upload.paused && status >= 400) {
+    x->upload.paused = false;
+    resume(x);
+  }
+  return true;
+}
+
+/* Keeps the lines of the last response only. */
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   struct exchange *x = user;
-  size_t size = one * count, length = size;
-  engine_moved(x->engine);
+  size_t size = one * count;
+  x->activity->moved = true;
   x->heard += size;
   if (x->heard > LONGEST_HEADERS) {
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "the answer's headers are too large");
     return 0;
   }
+  bool good = true;
   if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-    buffer_clear(&x->response.headers);
-    return size;
-  }
-  while (length > 0 && strchr("\r\n \t", data[length - 1]) != NULL) length--;
-  if (length == 0) resume_refused(x);
-  if (length == 0 || memchr(data, '\0', length) != NULL) return size;
-  bool kept =
-      buffer_add(&x->response.headers, data, length) && buffer_add(&x->response.headers, "", 1);
-  return kept ? size : 0;
-}
-
-/* Whether a 206 begins with the byte that was asked for. */
-static bool is_range_from(const struct exchange *x, off_t offset) {
-  const char *range = answer_header(&x->response, "content-range");
-  return range != NULL && ascii_starts_nocase(range, "bytes ") &&
-         strtoll(range + 6, NULL, 10) == (long long)offset;
-}
-
-/* Decides, once its headers are known, what an answer's body is: the file, or only words. */
-static bool begin_body(struct exchange *x) {
-  long status = 0;
-  curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-  x->body_begun = true;
-  x->response.status = status;
-  if (strcmp(x->request.method, "GET") != 0 || (status != 200 && status != 206)) return true;
-  x->body_wanted = x->download != DOWNLOAD_MEMORY;
-  if (status == 206 && !is_range_from(x, x->offset)) {
-    fault_set(&x->fault, "protocol", "WrongRange", "the store sent another range than asked for");
-    return false;
-  }
-  x->from = status == 206 ? x->offset : 0;
-  if (x->offset == 0 || status == 206) return true;
-  if (x->download == DOWNLOAD_FILE) return sink_restart(x->sink, &x->fault);
-  if (x->download == DOWNLOAD_MEMORY) return true;
-  fault_set(&x->fault, "protocol", "RangeIgnored",
-            "the store cannot resume, and what has been written cannot be taken back");
-  return false;
-}
-
-/* Keeps an answer that is no file, up to its cap; then there is enough to go on with. */
-static bool keep(struct exchange *x, const char *data, size_t size) {
-  bool success = x->response.status >= 200 && x->response.status <= 299;
-  size_t limit = success ? x->request.success_limit : x->request.error_limit;
-  size_t room = limit - x->response.body.size;
-  if (size <= room) return buffer_add(&x->response.body, data, size);
-  buffer_add(&x->response.body, data, room);
-  x->response.body_truncated = x->enough = true;
-  return false;
-}
-
-/* libcurl's CURLOPT_WRITEFUNCTION */
-size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
-  struct exchange *x = user;
-  size_t size = one * count;
-  if (!x->body_begun && !begin_body(x)) return 0;
-  if (x->body_wanted && x->download == DOWNLOAD_DRAINED && x->drained.size >= DRAIN_ROOM) {
-    x->receive_paused = true;
-    return CURL_WRITEFUNC_PAUSE;
-  }
-  engine_moved_body(x->engine, size);
-  bool good;
-  bool first = x->drained.size == 0;
-  if (!x->body_wanted) {
-    good = keep(x, data, size);
-  } else if (x->download == DOWNLOAD_FILE) {
-    good = sink_write(x->sink, data, size, &x->fault);
+    answer_restart(&x->answer);
+    x->download.judged = false;
+  } else if (size > 0 && (data[0] == '\r' || data[0] == '\n')) {
+    good = end_headers(x);
   } else {
-    good = buffer_add(&x->drained, data, size);
-    if (first) engine_note_ready(x->engine, x);
+    good = answer_add_line(&x->answer, data, size);
   }
-  if (good) x->received += (off_t)size;
   return good ? size : 0;
 }
 
-enum exchange_state exchange_state(const struct exchange *x) {
-  if (x->download == DOWNLOAD_DRAINED && x->drained.size > 0 && x->fault.kind == NULL)
-    return EXCHANGE_HAVE_DATA;
-  if (x->done) return EXCHANGE_DONE;
-  if (x->upload == UPLOAD_FED && x->send_paused && !x->fed_end && waiting(x) == 0)
-    return EXCHANGE_NEED_DATA;
-  return EXCHANGE_RUN;
+size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
+  struct exchange *x = user;
+  size_t size = one * count;
+  bool empty = x->download.drained.size == 0;
+  if (!x->download.judged && !end_headers(x)) return 0;
+  /* libcurl reads from a fast peer up to a hundred times before it comes back. */
+  if (x->activity->streams && activity_is_over(x->activity)) {
+    resume(x);
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  size_t took = download_write(&x->download, &x->answer, data, size, &x->fault);
+  if (took != CURL_WRITEFUNC_PAUSE) activity_moved_body(x->activity, size);
+  if (empty && x->download.drained.size > 0) note_ready(x);
+  return took;
 }
 
-/* libcurl may call exchange_on_write from here, with what it kept back. */
-static void resume(struct exchange *x) {
-  int still = (x->send_paused ? CURLPAUSE_SEND : 0) | (x->receive_paused ? CURLPAUSE_RECV : 0);
-  if (x->engine == NULL || !engine_is_ours(x->engine)) return;
-  x->moved = clock_now();
-  struct sigpipe guard;
-  sigpipe_block(&guard);
-  CURLcode code = curl_easy_pause(x->easy, still);
-  sigpipe_restore(&guard);
-  if (code == CURLE_OK) return;
-  fault_set(&x->fault, "transport", curl_codes_name(code), "%s", curl_easy_strerror(code));
-  engine_remove(x->engine, x);
+enum exchange_state exchange_state(const struct exchange *x) {
+  if (x->download.drained.size > 0 && x->fault.kind == NULL) return EXCHANGE_HAVE_DATA;
+  if (x->done) return EXCHANGE_DONE;
+  return upload_needs_data(&x->upload) ? EXCHANGE_NEED_DATA : EXCHANGE_RUN;
+}
+
+CURLcode exchange_go_on(struct exchange *x) {
+  int still = (x->upload.paused ? CURLPAUSE_SEND : 0) | (x->download.paused ? CURLPAUSE_RECV : 0);
+  return curl_easy_pause(x->easy, still);
+}
+
+static void go_on_sending(struct exchange *x) {
+  if (!upload_can_go_on(&x->upload)) return;
+  x->upload.paused = false;
+  resume(x);
 }
 
 bool exchange_feed(struct exchange *x, const char *data, size_t size) {
   if (x->done) return x->fault.kind == NULL;
-  if (x->fed_end || x->fed_total + (off_t)size > x->size) {
-    fault_set(&x->fault, "source", "SourceTooLong", "there are more than the %lld bytes announced",
-              (long long)x->size);
-    return false;
-  }
-  if (x->fed_at == x->fed.size) {
-    buffer_clear(&x->fed);
-    x->fed_at = 0;
-  }
-  if (!buffer_add(&x->fed, data, size)) return false;
-  x->fed_total += (off_t)size;
-  if (!x->send_paused || waiting(x) == 0) return true;
-  x->send_paused = false;
-  resume(x);
+  x->moved = clock_now();
+  if (!upload_feed(&x->upload, data, size, &x->fault)) return false;
+  go_on_sending(x);
   return true;
 }
 
 void exchange_feed_end(struct exchange *x) {
   if (x->done) return;
-  x->fed_end = true;
-  if (x->fed_total < x->size) {
-    fault_set(&x->fault, "source", "SourceTooShort", "only %lld of the %lld bytes announced came",
-              (long long)x->fed_total, (long long)x->size);
-    return;
-  }
-  x->send_paused = false;
-  resume(x);
+  x->moved = clock_now();
+  upload_feed_end(&x->upload, &x->fault);
+  go_on_sending(x);
 }
 
 const struct buffer *exchange_drain(const struct exchange *x) {
-  return &x->drained;
+  return &x->download.drained;
 }
 
 void exchange_drained(struct exchange *x) {
-  buffer_clear(&x->drained);
-  if (!x->receive_paused) return;
-  x->receive_paused = false;
+  buffer_clear(&x->download.drained);
+  if (x->done) return;
+  x->moved = clock_now();
+  if (!x->download.paused) return;
+  x->download.paused = false;
   resume(x);
 }
 
@@ -297,9 +216,8 @@ static double seconds_of(CURL *easy, CURLINFO what) {
  * one that was to replace another. */
 static void explain_timeout(struct exchange *x) {
   char shown[TEXT_SECONDS];
-  curl_off_t pretransfer = 0;
-  curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
-  bool connecting = pretransfer == 0 && x->seconds + 0.001 >= x->transport.connect_timeout;
+  bool connected = seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+  bool connecting = !connected && x->seconds + 0.001 >= x->transport.connect_timeout;
   if (x->timeout <= 0 || (connecting && x->transport.connect_timeout <= x->timeout)) {
     snprintf(x->error, sizeof x->error, "no connection within %s s (connect_timeout)",
              text_seconds(shown, x->transport.connect_timeout));
@@ -309,45 +227,67 @@ static void explain_timeout(struct exchange *x) {
   }
 }
 
+/* libcurl has its own limits for headers: a line over 100 KB is CURLE_TOO_LARGE, before 8.6 the
+ * same as no memory, and after the request nothing else needs memory before the body. */
+static void explain_large(struct exchange *x, CURLcode code) {
+  bool large = code == CURLE_OUT_OF_MEMORY;
+#if LIBCURL_VERSION_NUM >= 0x080600
+  large = large || code == CURLE_TOO_LARGE;
+#endif
+  if (large && !x->download.judged && seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
+    fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large");
+}
+
+/* What a good end still has to prove. */
+static void check_end(struct exchange *x) {
+  const struct upload *u = &x->upload;
+  bool success = x->answer.status >= 200 && x->answer.status <= 299;
+  bool cut = strcmp(x->request.method, "PUT") == 0 && (u->at < u->size || x->sent < u->size);
+  if (success && cut) {
+    fault_set(&x->fault, "transport", "SEND_ERROR", "the store answered before it had all bytes");
+    x->fault.retryable = true;
+  }
+  if (!x->download.judged) end_headers(x);
+  download_finish(&x->download, &x->fault);
+}
+
 void exchange_finish(struct exchange *x, CURLcode code) {
   long connections = 0;
   x->done = true;
   x->code = code;
-  curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->response.status);
-  if (x->response.status < 200) x->response.status = 0; /* 100 Continue answers nothing */
+  x->answer.status = status_of(x);
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
-  x->reused = connections == 0;
+  x->reused = connections == 0 && seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
   x->sent = exchange_sent(x);
   x->seconds = seconds_of(x->easy, CURLINFO_TOTAL_TIME_T);
   x->connect_seconds = seconds_of(x->easy, CURLINFO_APPCONNECT_TIME_T);
   if (x->connect_seconds == 0) x->connect_seconds = seconds_of(x->easy, CURLINFO_CONNECT_TIME_T);
+  if (code == CURLE_OK) check_end(x);
   if (code == CURLE_OPERATION_TIMEDOUT) explain_timeout(x);
-  bool success = x->response.status >= 200 && x->response.status <= 299;
-  bool cut = strcmp(x->request.method, "PUT") == 0 && (x->at < x->size || x->sent < x->size);
-  if (code == CURLE_OK && success && cut) {
-    fault_set(&x->fault, "transport", "SEND_ERROR", "the store answered before it had all bytes");
-    x->fault.retryable = true;
+  explain_large(x, code);
+  /* Nobody will read what a failed one has kept. */
+  if (x->fault.kind != NULL || (code != CURLE_OK && !x->download.enough)) {
+    buffer_free(&x->answer.body);
   }
-  if (code == CURLE_OK && !x->body_begun) begin_body(x); /* an answer may have no bytes */
 }
 
 bool exchange_is_stalled(struct exchange *x, double now) {
-  curl_off_t down = 0, pretransfer = 0;
-  /* Who waits for its own side, or for the connection, has another clock. */
-  curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
+  curl_off_t down = 0;
   curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
-  off_t seen = exchange_sent(x) + down + (off_t)x->response.headers.size;
-  bool ours = x->send_paused || x->receive_paused || pretransfer == 0;
-  if (ours || seen != x->seen) x->moved = now;
+  off_t seen = exchange_sent(x) + down + (off_t)x->heard;
+  if (seen != x->seen) x->moved = now;
   x->seen = seen;
-  return now - x->moved >= x->transport.stall_timeout;
+  double limit = x->transport.stall_timeout;
+  /* libcurl bounds the time to connect, but 7.88 not that of a connection that replaces one which
+   * turned out to be dead. */
+  if (seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) <= 0) limit += x->transport.connect_timeout;
+  return now - x->moved >= limit;
 }
 
-void exchange_cancel(struct exchange *x) {
-  if (x->done && x->drained.size == 0) return;
+void exchange_give_up(struct exchange *x) {
+  if (x->done && x->download.drained.size == 0) return;
   fault_set(&x->fault, "cancelled", "Cancelled", "the exchange was cancelled");
-  buffer_clear(&x->drained);
-  if (x->engine != NULL) engine_remove(x->engine, x);
+  buffer_clear(&x->download.drained);
 }
 
 bool exchange_failure(const struct exchange *x, struct failure *f) {
@@ -357,26 +297,27 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
     f->code = x->fault.code;
     f->message = x->fault.message;
     f->retryable = x->fault.retryable;
-    if (strcmp(f->kind, "protocol") == 0) f->status = x->response.status;
+    if (strcmp(f->kind, "protocol") == 0) f->status = x->answer.status;
     return true;
   }
-  if (x->code == CURLE_OK || x->enough) return false;
+  if (x->code == CURLE_OK || x->download.enough) return false;
   bool garbage = x->code == CURLE_UNSUPPORTED_PROTOCOL || x->code == CURLE_WEIRD_SERVER_REPLY;
   f->kind = x->code == CURLE_OPERATION_TIMEDOUT ? "timeout" : garbage ? "protocol" : "transport";
   f->code = curl_codes_name(x->code);
   /* What was fed is gone. */
-  f->retryable = curl_codes_retryable(x->code) && x->fed_total == 0;
+  f->retryable = curl_codes_retryable(x->code) && x->upload.fed_total == 0;
   f->message = x->error[0] != '\0' ? x->error : curl_easy_strerror(x->code);
   return true;
 }
 
 void exchange_free(struct exchange *x) {
-  curl_url_cleanup(x->url);
-  x->url = NULL;
+  list_remove(&x->ready);
+  list_remove(&x->resumed);
+  url_free(&x->url);
   free(x->lines);
   x->lines = NULL;
   x->room = 0;
-  buffer_free(&x->fed);
-  buffer_free(&x->drained);
-  answer_free(&x->response);
+  upload_free(&x->upload);
+  download_free(&x->download);
+  answer_free(&x->answer);
 }

@@ -1,21 +1,21 @@
-/* One HTTP exchange on one easy handle: what is sent, what comes back, and what goes wrong on the
- * way. Knows nothing of AWS, and nothing of Lua: its callbacks touch buffers and files only. */
+/* One HTTP exchange on one easy handle: what its upload and its download share, time, and how it
+ * ended. Knows nothing of AWS, of Lua, or of the engine that moves it: what the engine has to know
+ * it writes into the activity that it is handed. Its callbacks touch buffers and files only. */
 #ifndef CONNECTPARTICIPANT_EXCHANGE_H
 #define CONNECTPARTICIPANT_EXCHANGE_H
 
-#include "base/buffer.h"
 #include "base/failure.h"
 #include "base/hidden.h"
 #include "base/secrets.h"
-#include "base/sink.h"
-#include "base/source.h"
+#include "http/activity.h"
 #include "http/answer.h"
+#include "http/download.h"
+#include "http/upload.h"
+#include "http/url.h"
 
 #include <curl/curl.h>
 
 HIDDEN_BEGIN
-
-struct engine;
 
 struct transport {
   const char *ca_file;                   /* NULL: libcurl's default bundle */
@@ -38,15 +38,12 @@ struct http_request {
 
 enum exchange_state { EXCHANGE_RUN, EXCHANGE_NEED_DATA, EXCHANGE_HAVE_DATA, EXCHANGE_DONE };
 
-enum upload { UPLOAD_NONE, UPLOAD_MEMORY, UPLOAD_FILE, UPLOAD_FED };
-enum download { DOWNLOAD_MEMORY, DOWNLOAD_FILE, DOWNLOAD_DRAINED };
-
 struct exchange {
-  struct engine *engine;          /* NULL: in none */
-  double id;                      /* its number in the engine, from 1 on */
-  struct exchange *next, **where; /* the engine's list */
-  CURL *easy;                     /* NULL: done, or abandoned after a fork */
-  CURLU *url;                     /* as parsed for it alone; NULL: the engine knows it */
+  struct activity *activity;          /* of the engine that it is in; NULL: in none */
+  struct list member, ready, resumed; /* in the engine's list, and in the activity's */
+  double id;                          /* its number in the engine, from 1 on */
+  CURL *easy;                         /* NULL: done, or abandoned after a fork */
+  struct url url;                     /* parsed for it alone; no handle: the engine knows it */
   bool done;
   CURLcode code;
   struct fault fault; /* ours; it wins over the code, which then only follows from it */
@@ -59,28 +56,16 @@ struct exchange {
   size_t room;    /* for so many lines */
   double timeout; /* seconds; 0: none */
 
-  enum upload upload;
-  struct source *source;
-  off_t size, at;    /* of the upload: its bytes, and how many libcurl has taken */
-  struct buffer fed; /* bytes that libcurl has not yet taken */
-  size_t fed_at;     /* where they begin in the buffer */
-  off_t fed_total;
-  bool fed_end;
-  bool send_paused;
-
-  enum download download;
-  struct sink *sink;
-  off_t offset; /* the first byte asked for */
-  off_t from;   /* the first byte that the answer began with */
-  bool body_begun, body_wanted, enough, receive_paused;
+  struct upload upload;
+  struct download download;
+  struct answer answer;
   size_t heard; /* bytes of all headers, those of interim answers too */
-  struct buffer drained;
-  off_t received;
-  struct answer response;
 
-  double begun, moved, seconds, connect_seconds;
-  off_t sent, seen; /* `seen`: all bytes at the last look for a stall */
-  bool reused;
+  double moved; /* when a byte last came or went, or the caller last fed or drained */
+  off_t seen;   /* all bytes at the last look for a stall */
+  double seconds, connect_seconds;
+  off_t sent;
+  bool reused; /* it went over a connection that had been kept */
 };
 
 /* Forgets what it did, keeps the memory; it must be done. */
@@ -91,18 +76,14 @@ void exchange_clear(struct exchange *x);
 bool exchange_begin(struct exchange *x, const struct http_request *request,
                     const struct transport *transport, double timeout);
 
-/* Sets the options that never change on a new easy handle, and those of this exchange on its own.
- * False when libcurl refuses one that safety rests on. */
-bool exchange_prepare_easy(CURL *easy, struct engine *engine);
-bool exchange_apply(struct exchange *x, CURLU *url);
-/* Whether its easy handle, of which it takes leave, can serve another operation. */
-bool exchange_leave_easy(const struct exchange *x);
-
 /* libcurl's callbacks; the exchange is their user data. */
 size_t exchange_on_read(char *out, size_t one, size_t count, void *user);
 int exchange_on_seek(void *user, curl_off_t offset, int origin);
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user);
 size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
+
+/* Lets libcurl go on with one that was resumed. */
+CURLcode exchange_go_on(struct exchange *x);
 
 /* Libcurl is through with it; reads what it says about the transfer. */
 void exchange_finish(struct exchange *x, CURLcode code);
@@ -118,11 +99,12 @@ void exchange_drained(struct exchange *x);
 
 off_t exchange_sent(const struct exchange *x);
 
-/* Fails the exchange when its peer has moved nothing for too long. */
+/* Whether nothing has moved for too long, on the peer's side or on the caller's. */
 bool exchange_is_stalled(struct exchange *x, double now);
 
-/* Ends it, unless it is done and all its bytes have been taken. */
-void exchange_cancel(struct exchange *x);
+/* Whatever it came to, its caller wants no more of it: it has failed as cancelled, unless it is
+ * done and its bytes have been taken. */
+void exchange_give_up(struct exchange *x);
 
 /* What went wrong, or false when an HTTP answer is there to be read. */
 bool exchange_failure(const struct exchange *x, struct failure *failure);

@@ -1,58 +1,159 @@
-/* Where a request goes; see url.h. */
+/* Where a request goes; see url.h. The authority is read here, strictly, and libcurl has to agree:
+ * its own parser forgives more or less from version to version ("http:/host", "https:///host",
+ * "127.1"), and what it forgives would go to another host than it seems. */
 #include "http/url.h"
 #include "base/ascii.h"
 #include "base/text.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
-bool url_is_loopback(const char *host) {
-  if (ascii_equal_nocase(host, "localhost") || strcmp(host, "[::1]") == 0) return true;
-  unsigned dots = 0;
-  if (strncmp(host, "127.", 4) != 0) return false;
-  for (const char *c = host; *c != '\0'; c++) {
-    if (*c == '.') dots++;
-    if (*c != '.' && !ascii_is_digit(*c)) return false;
-  }
-  return dots == 3;
+/* Goes behind the scheme and its slashes. */
+static const char *read_scheme(struct url *url, const char **text) {
+  char scheme[9] = {0};
+  size_t size = strcspn(*text, ":");
+  bool whole = size < sizeof scheme && strncmp(*text + size, "://", 3) == 0;
+  if (whole) memcpy(scheme, *text, size);
+  url->https = ascii_equal_nocase(scheme, "https");
+  if (!url->https && !ascii_equal_nocase(scheme, "http"))
+    return "it must begin with https:// and a host";
+  *text += size + 3;
+  return NULL;
 }
 
-static const char *problem_of_parts(CURLU *url, bool allow_http) {
-  char *scheme = NULL, *host = NULL, *user = NULL, *fragment = NULL;
-  const char *problem = NULL;
-  curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
-  curl_url_get(url, CURLUPART_HOST, &host, 0);
-  curl_url_get(url, CURLUPART_USER, &user, 0);
-  curl_url_get(url, CURLUPART_FRAGMENT, &fragment, 0);
-  bool https = scheme != NULL && strcmp(scheme, "https") == 0;
-  bool http = scheme != NULL && strcmp(scheme, "http") == 0;
-  if (host == NULL || (!https && !http)) {
-    problem = "it must be an https URL";
-  } else if (user != NULL) {
-    problem = "it must not hold a user name";
-  } else if (fragment != NULL) {
-    problem = "it must not hold a fragment";
-  } else if (http && !allow_http && !url_is_loopback(host)) {
-    problem = "http: is allowed to loopback only";
+/* What follows the host: nothing, or a colon and a port. */
+static const char *read_port(struct url *url, const char *text, const char *end) {
+  url->port = url->https ? 443 : 80;
+  if (text == end) return NULL;
+  int port = 0;
+  bool good = *text == ':' && end - text >= 2 && end - text <= 6;
+  for (text++; good && text < end; text++) {
+    good = ascii_is_digit(*text);
+    port = port * 10 + (*text - '0');
   }
-  curl_free(scheme);
-  curl_free(host);
-  curl_free(user);
-  curl_free(fragment);
-  return problem;
+  if (!good || port < 1 || port > 65535) return "its port must be a number from 1 to 65535";
+  url->port = port;
+  return NULL;
 }
 
-const char *url_parse(const char *text, size_t longest, bool allow_http, CURLU **parsed) {
+/* Whether resolvers could take a name for an IPv4 address: its last part is a number, in any of
+ * the notations that they know. */
+static bool is_numeric(const char *name) {
+  const char *dot = strrchr(name, '.'), *last = dot == NULL ? name : dot + 1;
+  if (last[0] == '0' && (last[1] == 'x' || last[1] == 'X')) return true;
+  return *last != '\0' && last[strspn(last, "0123456789")] == '\0';
+}
+
+static const char *read_address(struct url *url) {
+  struct in_addr address;
+  if (inet_pton(AF_INET, url->host, &address) != 1)
+    return "its host is a number, but no IPv4 address of four decimal parts from 0 to 255";
+  url->loopback = ntohl(address.s_addr) >> 24 == 127;
+  return NULL;
+}
+
+static const char *read_name(struct url *url) {
+  const char *name = url->host;
+  if (name[0] == '\0') return "it names no host";
+  if (name[0] == '.' || strstr(name, "..") != NULL) return "its host has an empty label";
+  for (const char *c = name; *c != '\0'; c++) {
+    if (!ascii_is_alnum(*c) && strchr("-._", *c) == NULL)
+      return "its host may hold letters, digits, '-', '.' and '_' only";
+  }
+  if (is_numeric(name)) return read_address(url);
+  size_t size = strlen(name);
+  if (name[size - 1] == '.') {
+    char rest[URL_LONGEST_HOST + 1] = {0};
+    memcpy(rest, name, size - 1);
+    if (is_numeric(rest)) return "its host is an IPv4 address with a dot behind";
+  }
+  /* "localhost." is a name like others: some resolvers ask the network for it. */
+  url->loopback = ascii_equal_nocase(name, "localhost");
+  return NULL;
+}
+
+static const char *read_ipv6(struct url *url, const char *text, const char *end) {
+  struct in6_addr address;
+  char inner[URL_LONGEST_HOST + 1] = {0};
+  memcpy(inner, text + 1, (size_t)(end - text - 2));
+  if (inet_pton(AF_INET6, inner, &address) != 1) return "its host is no valid IPv6 address";
+  url->loopback = memcmp(&address, &in6addr_loopback, sizeof address) == 0;
+  return NULL;
+}
+
+static const char *read_host(struct url *url, const char *text, const char *end) {
+  size_t size = (size_t)(end - text);
+  if (size > URL_LONGEST_HOST) return "its host is too long";
+  memcpy(url->host, text, size);
+  url->host[size] = '\0';
+  return text[0] == '[' ? read_ipv6(url, text, end) : read_name(url);
+}
+
+static const char *read_authority(struct url *url, const char *text) {
+  const char *end = text + strcspn(text, "/?#"), *host_end;
+  if (memchr(text, '@', (size_t)(end - text)) != NULL)
+    return "it must not hold a user name or a password";
+  if (text[0] == '[') {
+    host_end = memchr(text, ']', (size_t)(end - text));
+    if (host_end == NULL) return "its host is no valid IPv6 address";
+    host_end++;
+  } else {
+    host_end = memchr(text, ':', (size_t)(end - text));
+    if (host_end == NULL) host_end = end;
+  }
+  const char *problem = read_host(url, text, host_end);
+  return problem != NULL ? problem : read_port(url, host_end, end);
+}
+
+/* Whether one of libcurl's parts is what was read here; NULL: it must be absent. */
+static bool agrees(const struct url *url, CURLUPart part, const char *expected) {
+  char *found = NULL;
+  CURLUcode code = curl_url_get(url->handle, part, &found, CURLU_DEFAULT_PORT);
+  if (code == CURLUE_OUT_OF_MEMORY) return false;
+  bool same =
+      expected == NULL ? found == NULL : found != NULL && ascii_equal_nocase(found, expected);
+  curl_free(found);
+  return same;
+}
+
+static const char *parse(struct url *url, const char *text) {
+  const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
+  char digits[12], *at = digits + sizeof digits - 1;
+  int port = url->port;
+  for (*at = '\0'; port > 0; port /= 10) *--at = (char)('0' + port % 10);
+  url->handle = curl_url();
+  if (url->handle == NULL) return "there is not enough memory";
+  if (curl_url_set(url->handle, CURLUPART_URL, text, flags) != CURLUE_OK) return "it is not a URL";
+  /* libcurl may write an IPv6 address in another way. */
+  bool same = url->host[0] == '[' || agrees(url, CURLUPART_HOST, url->host);
+  same = same && agrees(url, CURLUPART_SCHEME, url->https ? "https" : "http") &&
+         agrees(url, CURLUPART_PORT, at) && agrees(url, CURLUPART_USER, NULL) &&
+         agrees(url, CURLUPART_PASSWORD, NULL);
+  return same ? NULL : "it can be read in two ways";
+}
+
+const char *url_parse(struct url *url, const char *text, size_t longest) {
   size_t size = strlen(text);
+  const char *rest = text;
+  *url = (struct url){0};
   if (size > longest) return "it is too long";
   bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
   if (!clean || strchr(text, ' ') != NULL) return "it holds what no URL may hold";
-  CURLU *url = curl_url();
-  if (url == NULL) return "there is not enough memory";
-  const char *problem = "it is not a URL";
-  const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
-  if (curl_url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK)
-    problem = problem_of_parts(url, allow_http);
-  if (problem == NULL) *parsed = url;
-  if (problem != NULL) curl_url_cleanup(url);
+  const char *problem = read_scheme(url, &rest);
+  if (problem == NULL) problem = read_authority(url, rest);
+  if (problem == NULL && strchr(rest, '#') != NULL) problem = "it must not hold a fragment";
+  if (problem == NULL) problem = parse(url, text);
+  url->query = strchr(rest, '?') != NULL;
+  if (problem != NULL) url_free(url);
   return problem;
+}
+
+bool url_is_safe(const struct url *url, bool allow_http) {
+  return url->https || url->loopback || allow_http;
+}
+
+void url_free(struct url *url) {
+  curl_url_cleanup(url->handle);
+  url->handle = NULL;
 }

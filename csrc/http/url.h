@@ -1,5 +1,5 @@
-/* Where a request goes: the one reader of URLs, which decides what is https, what is loopback, and
- * what nothing may be sent to. */
+/* Where a request goes: the one reader of URLs. What it says about one (https? loopback?) is what
+ * everybody else goes by; nobody looks at the text again. */
 #ifndef CONNECTPARTICIPANT_URL_H
 #define CONNECTPARTICIPANT_URL_H
 
@@ -11,13 +11,24 @@
 
 HIDDEN_BEGIN
 
-/* NULL, or why nothing may be sent to this URL: it must be https, or http to loopback (with
- * `allow_http`, to anywhere), and hold no user name. What may be sent to is the caller's in
- * `parsed`, to free. */
-const char *url_parse(const char *text, size_t longest, bool allow_http, CURLU **parsed);
+enum { URL_LONGEST_HOST = 255 };
 
-/* `localhost`, 127.0.0.0/8 or [::1], as they stand in a URL. */
-bool url_is_loopback(const char *host);
+struct url {
+  CURLU *handle; /* NULL: there is none */
+  bool https;    /* or else http */
+  bool loopback; /* `localhost`, 127.0.0.0/8 as four decimal numbers, or ::1 */
+  bool query;
+  int port; /* as written, or the scheme's own */
+  char host[URL_LONGEST_HOST + 1];
+};
+
+/* NULL and what the URL says, to be freed; or what is wrong with it. */
+const char *url_parse(struct url *url, const char *text, size_t longest);
+
+/* Whether a token may be sent there: without TLS, only to loopback, unless `allow_http`. */
+bool url_is_safe(const struct url *url, bool allow_http);
+
+void url_free(struct url *url);
 
 HIDDEN_END
 

@@ -61,6 +61,7 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int 
 
 static inline void *compat_newuserdata(lua_State *L, size_t size, int values) {
   void *data = lua_newuserdata(L, size);
+  if (values == 0) return data;
   lua_createtable(L, values, 0);
   lua_setuservalue(L, -2);
   return data;

@@ -1,34 +1,41 @@
-/* Engines for Lua; see core_engine.h. */
+/* Engines for Lua; see engine.h. */
 #include "lua/engine.h"
+#include "http/engine.h"
 #include "lua/module.h"
 #include "lua/transfer.h"
-#include "http/engine.h"
-
-#include <string.h>
 
 #define ENGINE_TYPE "connectparticipant.engine"
 
+/* The userdata. The engine outlives it as long as an exchange is under way. */
+struct box {
+  struct engine *engine; /* NULL: collected */
+};
+
+/* NULL after `__gc`, which a finalizer that comes later may still meet. */
 static struct engine *engine_at(lua_State *L, int index) {
-  return luaL_checkudata(L, index, ENGINE_TYPE);
+  return ((const struct box *)luaL_checkudata(L, index, ENGINE_TYPE))->engine;
 }
 
 struct engine *core_engine_open_at(lua_State *L, int index) {
   struct engine *engine = engine_at(L, index);
-  if (engine->closed) luaL_error(L, "the engine is closed");
+  if (engine == NULL || engine->closed) luaL_error(L, "the engine is closed");
   return engine;
 }
 
 static int new_engine(lua_State *L) {
-  struct engine *engine = lua_newuserdata(L, sizeof *engine);
-  memset(engine, 0, sizeof *engine);
+  struct box *box = lua_newuserdata(L, sizeof *box);
+  box->engine = NULL;
   luaL_getmetatable(L, ENGINE_TYPE);
   lua_setmetatable(L, -2);
+  box->engine = engine_new();
+  if (box->engine == NULL) return luaL_error(L, "out of memory");
   return 1;
 }
 
 static int lua_engine_step(lua_State *L) {
+  struct engine *engine = engine_at(L, 1);
   bool moved = false;
-  int active = engine_step(engine_at(L, 1), &moved);
+  int active = engine == NULL ? 0 : engine_step(engine, &moved);
   lua_pushinteger(L, active);
   lua_pushboolean(L, moved);
   return 2;
@@ -37,21 +44,25 @@ static int lua_engine_step(lua_State *L) {
 /* engine:ready() -> the id of an exchange that is done or waits to be fed or drained; nil when all
  * have been told. */
 static int lua_engine_ready(lua_State *L) {
-  double id = engine_next_ready(engine_at(L, 1));
+  struct engine *engine = engine_at(L, 1);
+  double id = engine == NULL ? 0 : engine_next_ready(engine);
   if (id <= 0) return 0;
   lua_pushnumber(L, id);
   return 1;
 }
 
 static int lua_engine_wait(lua_State *L) {
-  engine_wait(engine_at(L, 1), (double)luaL_checknumber(L, 2));
+  struct engine *engine = engine_at(L, 1);
+  double seconds = (double)luaL_checknumber(L, 2);
+  if (engine != NULL) engine_wait(engine, seconds);
   return 0;
 }
 
-/* engine:pollfd(), engine:events(), engine:timeout(): what cqueues and its like poll an object by
- */
+/* engine:pollfd(), engine:events(), engine:timeout(): what cqueues and its like poll an object
+ * by */
 static int lua_engine_pollfd(lua_State *L) {
-  int fd = engine_pollfd(engine_at(L, 1));
+  struct engine *engine = engine_at(L, 1);
+  int fd = engine == NULL ? -1 : engine_pollfd(engine);
   if (fd < 0) return luaL_error(L, "the engine is closed, or no descriptor is left");
   lua_pushinteger(L, fd);
   return 1;
@@ -64,20 +75,29 @@ static int lua_engine_events(lua_State *L) {
 }
 
 static int lua_engine_timeout(lua_State *L) {
-  double seconds = engine_timeout(engine_at(L, 1));
+  struct engine *engine = engine_at(L, 1);
+  double seconds = engine == NULL ? -1 : engine_timeout(engine);
   if (seconds < 0) return 0;
   lua_pushnumber(L, seconds);
   return 1;
 }
 
 static int lua_engine_close(lua_State *L) {
-  engine_close(engine_at(L, 1));
+  struct engine *engine = engine_at(L, 1);
+  if (engine != NULL) engine_close(engine);
+  return 0;
+}
+
+static int lua_engine_gc(lua_State *L) {
+  struct box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  if (box->engine != NULL) engine_free(box->engine);
+  box->engine = NULL;
   return 0;
 }
 
 static int lua_engine_tostring(lua_State *L) {
   const struct engine *engine = engine_at(L, 1);
-  if (engine->closed) {
+  if (engine == NULL || engine->closed) {
     lua_pushliteral(L, ENGINE_TYPE " (closed)");
   } else {
     lua_pushfstring(L, ENGINE_TYPE ": %d under way", engine->active);
@@ -90,7 +110,7 @@ void core_engine_open(lua_State *L) {
       {"step", lua_engine_step},     {"ready", lua_engine_ready},   {"wait", lua_engine_wait},
       {"pollfd", lua_engine_pollfd}, {"events", lua_engine_events}, {"timeout", lua_engine_timeout},
       {"close", lua_engine_close},   {"transfer", core_transfer},   {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", lua_engine_close},
+  static const luaL_Reg metamethods[] = {{"__gc", lua_engine_gc},
                                          {"__close", lua_engine_close},
                                          {"__tostring", lua_engine_tostring},
                                          {NULL, NULL}};

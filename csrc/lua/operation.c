@@ -46,7 +46,7 @@ static int violation(lua_State *L, const struct request *r) {
 static int push_request(lua_State *L, const struct operation *operation, int params,
                         int settings_index) {
   struct settings *settings = settings_check(L, settings_index);
-  struct handle *h = core_exchange_new(L);
+  struct handle *h = core_exchange_new(L, 0);
   struct request_writer w;
   core_exchange_set_settings(h, settings);
   h->operation = operation->name;
@@ -68,8 +68,6 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
   if (r->operation == NULL) luaL_error(L, "the exchange has no request to send");
   if (!h->x.done) luaL_error(L, "the exchange is under way");
   const struct settings *settings = h->settings;
-  lua_pushvalue(L, engine_index);
-  compat_setvalue(L, index, ANCHOR_ENGINE);
   if (!request_set_attempt(r, attempt, max_attempts)) return luaL_error(L, "out of memory");
   struct http_request http = {
       .method = r->operation->verb,
@@ -83,6 +81,8 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
   };
   if (!(timeout > 0)) timeout = settings->timeout;
   exchange_clear(&h->x);
+  h->told = false;
+  h->engine = engine;
   if (!exchange_begin(&h->x, &http, &settings->transport, timeout))
     return luaL_error(L, "out of memory");
   return engine_add(engine, &h->x) ? 0 : core_exchange_failure(L, h);

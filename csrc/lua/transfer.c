@@ -1,12 +1,12 @@
-/* Transfers for Lua; see core_transfer.h. */
+/* Transfers for Lua; see transfer.h. */
 #include "lua/transfer.h"
 #include "lua/engine.h"
 #include "lua/exchange.h"
 #include "lua/fields.h"
 #include "lua/files.h"
-#include "http/url.h"
 #include "http/engine.h"
 #include "lua/settings.h"
+#include "aws/model.h"
 #include "base/ascii.h"
 #include "base/text.h"
 
@@ -48,10 +48,24 @@ static const struct field known[] = {
     [STEP] = {"step", LUA_TSTRING},       [FIELDS] = {NULL, 0},
 };
 
-/* The string of a field, or NULL, for as long as the exchange on top of the stack lives. */
-static const char *kept_text(const struct fields *given, int which, enum anchor what) {
-  core_exchange_keep(given->L, fields_index(given, which), what);
-  return fields_text(given, which, NULL);
+/* Has the exchange on top of the stack keep the body that it reads, or the sink that it writes. */
+static void keep_alive(const struct fields *given, int which) {
+  lua_pushvalue(given->L, fields_index(given, which));
+  compat_setvalue(given->L, -2, 1);
+}
+
+/* Whose step this is; what errors say of it outlives every string of Lua. */
+static void read_names(const struct fields *given, struct handle *h) {
+  static const char *const steps[] = {"start", "put", "complete", "get", NULL};
+  const char *operation = fields_text(given, OPERATION, NULL);
+  const char *step = fields_text(given, STEP, NULL);
+  const struct operation *known_operation = operation == NULL ? NULL : model_operation(operation);
+  size_t i = 0;
+  if (known_operation != NULL) h->operation = known_operation->name;
+  while (step != NULL && steps[i] != NULL && strcmp(steps[i], step) != 0) i++;
+  if (step != NULL) h->step = steps[i];
+  if ((operation != NULL && h->operation == NULL) || (step != NULL && h->step == NULL))
+    luaL_error(given->L, "a transfer has an operation of the service, and one of its steps");
 }
 
 static void refuse_url(struct fault *fault, const char *problem) {
@@ -59,21 +73,23 @@ static void refuse_url(struct fault *fault, const char *problem) {
 }
 
 /* The URL must be as safe as the endpoint that handed it out. */
-static const char *read_url(const struct fields *given, struct handle *h,
-                            const struct transport *transport) {
+static void read_url(const struct fields *given, struct handle *h) {
+  const struct transport *transport = &h->settings->transport;
+  struct url *url = &h->x.url;
   size_t size;
-  const char *url = fields_text(given, URL, &size);
-  if (url == NULL || strlen(url) != size) {
-    refuse_url(&h->x.fault, url != NULL ? "it holds what no URL may hold" : "it is no text");
-    return "";
+  const char *text = fields_text(given, URL, &size);
+  if (text == NULL || strlen(text) != size) {
+    refuse_url(&h->x.fault, text != NULL ? "it holds what no URL may hold" : "it is no text");
+    return;
   }
-  url = kept_text(given, URL, ANCHOR_URL);
-  bool allow_http = transport->allow_insecure && !transport->https;
-  const char *problem = url_parse(url, LONGEST_URL, allow_http, &h->x.url);
-  if (problem == NULL && transport->https && strncmp(url, "https:", 6) != 0)
+  h->url.secret = true;
+  if (!buffer_add(&h->url, text, size)) luaL_error(given->L, "out of memory");
+  const char *problem = url_parse(url, text, LONGEST_URL);
+  if (problem == NULL && transport->https && !url->https)
     problem = "it must be https, as the endpoint is";
+  if (problem == NULL && !url_is_safe(url, transport->allow_insecure))
+    problem = "http: is allowed to loopback only";
   if (problem != NULL) refuse_url(&h->x.fault, problem);
-  return url;
 }
 
 static const char *read_method(const struct fields *given) {
@@ -119,14 +135,17 @@ static void add_header(lua_State *L, struct handle *h) {
   } else if (is_ours(name)) {
     fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s cannot be included", name);
   } else if (ascii_equal_nocase(name, "Content-Length")) {
-    if (!is_length(value, h->x.size))
+    if (!is_length(value, h->x.upload.size))
       fault_set(fault, "protocol", "ContentLengthMismatch",
-                "the store expects %.40s bytes, but there are %lld", value, (long long)h->x.size);
+                "the store expects %.40s bytes, but there are %lld", value,
+                (long long)h->x.upload.size);
   } else {
+    /* libcurl takes "Name:" with nothing but blanks behind it as "do not send", and "Name;" as an
+     * empty value. */
+    bool empty = strspn(value, " \t") == value_size;
     buffer_add_text(&h->headers, name);
-    /* libcurl takes "Name:" as "do not send", and "Name;" as an empty value. */
-    buffer_add_text(&h->headers, value_size > 0 ? ": " : ";");
-    buffer_add(&h->headers, value, value_size + 1);
+    buffer_add_text(&h->headers, empty ? ";" : ": ");
+    buffer_add(&h->headers, empty ? "" : value, empty ? 1 : value_size + 1);
   }
 }
 
@@ -156,15 +175,10 @@ static void read_headers(const struct fields *given, struct handle *h, const cha
     fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are no map");
   }
   add_agent(h, agent);
-  const char *etag = fields_text(given, ETAG, NULL);
-  if (h->x.offset > 0) {
-    buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.offset);
+  if (download_wants_part(&h->x.download)) {
+    buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.download.offset);
     buffer_add(&h->headers, "", 1);
-  }
-  if (etag != NULL && !text_is_header_value(etag, strlen(etag))) {
-    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the ETag holds a control character");
-  } else if (etag != NULL) {
-    buffer_format(&h->headers, "If-Match: %s", etag);
+    buffer_format(&h->headers, "If-Match: %s", h->x.download.etag);
     buffer_add(&h->headers, "", 1);
   }
   buffer_add(&h->headers, "", 1);
@@ -174,34 +188,55 @@ static void read_headers(const struct fields *given, struct handle *h, const cha
 static void read_source(const struct fields *given, struct handle *h) {
   size_t size;
   const char *body = fields_text(given, SOURCE, &size);
-  core_exchange_keep(given->L, fields_index(given, SOURCE), ANCHOR_BODY);
+  struct upload *upload = &h->x.upload;
+  keep_alive(given, SOURCE);
   if (body != NULL) {
     h->x.request.body = body;
     h->x.request.body_size = size;
-    h->x.upload = UPLOAD_MEMORY;
-    h->x.size = (off_t)size;
+    upload->kind = UPLOAD_MEMORY;
+    upload->size = (off_t)size;
   } else if (fields_has(given, SOURCE)) {
-    h->x.source = core_file_source(given->L, fields_index(given, SOURCE));
-    h->x.upload = UPLOAD_FILE;
-    h->x.size = h->x.source->size;
+    upload->source = core_file_source(given->L, fields_index(given, SOURCE));
+    upload->kind = UPLOAD_FILE;
+    upload->size = upload->source->size;
   } else {
-    h->x.upload = UPLOAD_FED;
-    h->x.size = (off_t)fields_whole(given, SIZE, 1, 0);
+    upload->kind = UPLOAD_FED;
+    upload->size = (off_t)fields_whole(given, SIZE, 1, 0);
   }
+}
+
+/* The ETag of the bytes before the offset, by which a part is known to be one of the same object.
+ * It came from the store, so that it is the store's fault if it cannot be sent. */
+static void read_etag(const struct fields *given, struct handle *h) {
+  size_t size;
+  const char *etag = fields_text(given, ETAG, &size);
+  if (etag == NULL) return;
+  if (!text_is_header_value(etag, size))
+    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the ETag holds a control character");
+  if (!buffer_add(&h->etag, etag, size)) luaL_error(given->L, "out of memory");
+  h->x.download.etag = h->etag.data;
 }
 
 /* Where a GET's bytes go. */
 static void read_sink(const struct fields *given, struct handle *h) {
   const char *name = fields_text(given, SINK, NULL);
-  h->x.offset = (off_t)fields_whole(given, OFFSET, 0, 0);
+  struct download *download = &h->x.download;
+  download->kind = DOWNLOAD_MEMORY;
+  download->offset = (off_t)fields_whole(given, OFFSET, 0, 0);
+  if (fields_has(given, SIZE)) download->size = (off_t)fields_whole(given, SIZE, 0, 0);
   h->x.request.success_limit = (size_t)fields_whole(given, LIMIT, 0, MEMORY_LIMIT);
-  core_exchange_keep(given->L, fields_index(given, SINK), ANCHOR_BODY);
+  keep_alive(given, SINK);
+  read_etag(given, h);
   if (name != NULL && strcmp(name, "drain") == 0) {
-    h->x.download = DOWNLOAD_DRAINED;
+    download->kind = DOWNLOAD_DRAINED;
   } else if (fields_has(given, SINK)) {
-    h->x.download = DOWNLOAD_FILE;
-    h->x.sink = core_file_sink(given->L, fields_index(given, SINK));
+    download->kind = DOWNLOAD_FILE;
+    download->sink = core_file_sink(given->L, fields_index(given, SINK));
   }
+  /* Without proof of what the store would go on with, nothing can be added to what was handed out.
+   */
+  if (download->kind == DOWNLOAD_DRAINED && download->offset > 0 && !download_wants_part(download))
+    download_refuse_whole(&h->x.fault);
 }
 
 /* What is left of a deadline; without one, 0. None left is a fault. */
@@ -213,11 +248,10 @@ static double read_timeout(const struct fields *given, struct handle *h) {
 }
 
 /* Hands what the fields describe to the engine. */
-static int begin(lua_State *L, struct engine *engine, struct handle *h,
-                 const struct transport *transport, double timeout) {
+static int begin(lua_State *L, struct engine *engine, struct handle *h, double timeout) {
   struct http_request request = h->x.request;
   request.headers = buffer_text(&h->headers);
-  if (h->headers.failed || !exchange_begin(&h->x, &request, transport, timeout))
+  if (h->headers.failed || !exchange_begin(&h->x, &request, &h->settings->transport, timeout))
     return luaL_error(L, "out of memory");
   h->x.is_transfer = true;
   return engine_add(engine, &h->x) ? 1 : core_exchange_failure(L, h);
@@ -229,18 +263,18 @@ int core_transfer(lua_State *L) {
   struct fields given = fields_read(L, 2, "field", known);
   if (!fields_has(&given, SETTINGS)) return luaL_error(L, "a transfer needs settings");
   struct settings *settings = settings_check(L, fields_index(&given, SETTINGS));
-  struct handle *h = core_exchange_new(L);
-  core_exchange_keep(L, 1, ANCHOR_ENGINE);
+  struct handle *h = core_exchange_new(L, 1);
   core_exchange_set_settings(h, settings);
-  h->operation = kept_text(&given, OPERATION, ANCHOR_OPERATION);
-  h->step = kept_text(&given, STEP, ANCHOR_STEP);
+  h->engine = engine;
+  read_names(&given, h);
   h->x.request = (struct http_request){.method = read_method(&given),
                                        .headers = "",
                                        .error_limit = ANSWER_LIMIT,
                                        .success_limit = ANSWER_LIMIT};
-  const char *url = read_url(&given, h, &settings->transport);
-  h->x.request.url = url;
-  h->x.request.secrets = (struct secrets){.url = url, .proxy = settings->transport.proxy};
+  read_url(&given, h);
+  h->x.request.url = buffer_text(&h->url);
+  h->x.request.secrets =
+      (struct secrets){.url = h->x.request.url, .proxy = settings->transport.proxy};
   double timeout = read_timeout(&given, h);
   if (strcmp(h->x.request.method, "PUT") == 0) {
     read_source(&given, h);
@@ -249,5 +283,5 @@ int core_transfer(lua_State *L) {
   }
   read_headers(&given, h, buffer_text(&settings->user_agent));
   if (h->x.fault.kind != NULL) return core_exchange_failure(L, h);
-  return begin(L, engine, h, &settings->transport, timeout);
+  return begin(L, engine, h, timeout);
 }

@@ -1,4 +1,4 @@
--- Exchanges that serve again: an operation's, sent more than once, and those that were released.
+-- Exchanges that are sent more than once, and what is left of those that were released.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 
@@ -53,14 +53,14 @@ describe("an exchange of an operation", function()
     exchange:cancel()
   end)
 
-  it("takes nothing along when it serves again", function()
+  it("leaves nothing behind for the next one", function()
     server:script { { body = '{"Id":"first"}' }, { status = 400, body = '{"message":"no"}' } }
     local first = event("token-one", { Content = "secret words" })
     local token = assert(first:client_token())
     assert.equal("first", assert(finish(first:send(engine))).Id)
     first:release()
     local again = event("token-two", { ClientToken = "mine" })
-    assert.equal(first, again)
+    assert.not_equal(first, again)
     assert.equal("mine", again:client_token())
     local _, err = finish(again:send(engine))
     assert.equal(400, err.status)
@@ -83,6 +83,51 @@ describe("an exchange of an operation", function()
         "the exchange was released")
     end
     exchange:cancel()
+  end)
+
+  it("that was released cannot end its successor", function()
+    server:script { {}, { hang = "request" } }
+    local first = event("token-one")
+    assert(finish(first:send(engine)))
+    first:release()
+    local second = assert(event("token-two"):send(engine))
+    engine:step()
+    first:cancel()
+    assert.has_error(function() first:release() end, "the exchange was released")
+    collectgarbage()
+    assert.equal("run", second:state())
+    second:cancel()
+  end)
+
+  it("may be finalised more than once, and used after that, and so may its engine", function()
+    server:script { { hang = "request" } }
+    local exchange = assert(event("token-one"):send(engine))
+    engine:step()
+    local finalise = debug.getmetatable(exchange).__gc
+    finalise(exchange)
+    finalise(exchange)
+    assert.has_error(function() exchange:state() end, "the exchange was released")
+    assert.equal(0, (engine:step()))
+    local own = core.engine()
+    local left = assert(event("token-two"):send(own))
+    finalise = debug.getmetatable(own).__gc
+    finalise(own)
+    finalise(own)
+    assert.equal(0, (own:step()))
+    assert.is_nil(own:ready())
+    own:close()
+    assert.has_error(function() event("token-three"):send(own) end, "the engine is closed")
+    left:cancel()
+    assert.equal("done", left:state())
+  end)
+
+  it("has its result told once, and then no longer holds it", function()
+    server:script { { body = '{"Id":"i"}' }, { status = 400, body = '{"message":"no"}' } }
+    for _ = 1, 2 do
+      local exchange = event("token-one"):send(engine)
+      finish(exchange)
+      assert.has_error(function() exchange:result() end, "the exchange's result was taken already")
+    end
   end)
 
   it("lets go of what it kept alive when it is released", function()

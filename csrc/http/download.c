@@ -1,0 +1,147 @@
+/* The body of an answer; see download.h. */
+#include "http/download.h"
+#include "base/ascii.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+/* How much of an object may wait for a slow caller, beyond what libcurl itself holds. */
+enum { DRAIN_ROOM = 256 * 1024 };
+
+void download_clear(struct download *d) {
+  buffer_recycle(&d->drained);
+  *d = (struct download){.drained = d->drained, .size = SIZE_UNKNOWN, .most = SIZE_UNKNOWN};
+}
+
+void download_free(struct download *d) {
+  buffer_free(&d->drained);
+}
+
+bool download_wants_part(const struct download *d) {
+  return d->offset > 0 && d->etag != NULL && d->etag[0] == '"';
+}
+
+/* Reads a whole number up to `stop`, and goes behind that; SIZE_UNKNOWN where it is none. */
+static off_t read_number(const char **at, char stop) {
+  const char *digit = *at;
+  long long number = 0;
+  for (; *digit >= '0' && *digit <= '9' && number < (1LL << 53); digit++)
+    number = number * 10 + (*digit - '0');
+  if (digit == *at || *digit != stop) return SIZE_UNKNOWN;
+  *at = digit + 1;
+  return (off_t)number;
+}
+
+/* Content-Range: bytes FIRST-LAST/TOTAL, or `*` for the total, which is then SIZE_UNKNOWN. */
+static bool read_range(const char *text, off_t *first, off_t *last, off_t *total) {
+  if (text == NULL || !ascii_starts_nocase(text, "bytes ")) return false;
+  text += 6;
+  *first = read_number(&text, '-');
+  *last = read_number(&text, '/');
+  bool unknown = strcmp(text, "*") == 0;
+  *total = unknown ? SIZE_UNKNOWN : read_number(&text, '\0');
+  bool good = *first >= 0 && *last >= *first && (unknown || *total > *last);
+  return good;
+}
+
+static bool wrong_size(struct fault *fault, off_t found, off_t promised) {
+  fault_set(fault, "protocol", "SizeMismatch", "the store has %lld bytes, not the %lld promised",
+            (long long)found, (long long)promised);
+  return false;
+}
+
+/* A part has to be the one that was asked for, to the end, and of the object that it continues. */
+static bool judge_part(struct download *d, const struct answer *answer, struct fault *fault) {
+  off_t first = 0, last = 0, total = 0;
+  const char *etag = answer_header(answer, "etag");
+  if (!read_range(answer_header(answer, "content-range"), &first, &last, &total) ||
+      first != d->offset || (total >= 0 && last != total - 1)) {
+    fault_set(fault, "protocol", "WrongRange", "the store sent another range than asked for");
+    return false;
+  }
+  off_t size = total >= 0 ? total : last + 1;
+  if (d->size >= 0 && size != d->size) return wrong_size(fault, size, d->size);
+  if (d->offset > 0 && (etag == NULL || strcmp(etag, d->etag) != 0)) {
+    fault_set(fault, "protocol", "ObjectChanged",
+              "the store does not prove that it goes on with the same object (by its ETag)");
+    return false;
+  }
+  d->from = first;
+  d->most = last + 1 - first;
+  return true;
+}
+
+void download_refuse_whole(struct fault *fault) {
+  fault_set(fault, "protocol", "RangeIgnored",
+            "the store cannot resume, and what has been written cannot be taken back");
+}
+
+/* The whole object: what is there already has to be taken back. */
+static bool judge_whole(struct download *d, struct fault *fault) {
+  if (d->offset == 0 || d->kind == DOWNLOAD_MEMORY) return true;
+  if (d->kind == DOWNLOAD_FILE) return sink_restart(d->sink, fault);
+  download_refuse_whole(fault);
+  return false;
+}
+
+/* A length that is known beforehand must be right; where there is none, the bytes are counted. */
+static bool judge_length(const struct download *d, const struct answer *answer,
+                         struct fault *fault) {
+  const char *text = answer_header(answer, "content-length");
+  if (text == NULL || d->most < 0 || answer_header(answer, "transfer-encoding") != NULL)
+    return true;
+  off_t length = read_number(&text, '\0');
+  return length == d->most || wrong_size(fault, d->from + length, d->from + d->most);
+}
+
+bool download_judge(struct download *d, const struct answer *answer, struct fault *fault) {
+  bool whole = answer->status == 200, part = answer->status == 206;
+  d->judged = true;
+  d->wanted = d->kind != DOWNLOAD_ANSWER && (whole || part);
+  if (!d->wanted) return true;
+  if (part) return judge_part(d, answer, fault) && judge_length(d, answer, fault);
+  /* A file is not cut before its successor is known to be right. */
+  d->from = 0;
+  d->most = d->size;
+  return judge_length(d, answer, fault) && judge_whole(d, fault);
+}
+
+/* Keeps words, or an object in memory, up to a limit; then there is enough to go on with. */
+static bool keep(struct download *d, struct answer *answer, const char *data, size_t size) {
+  bool success = answer->status >= 200 && answer->status <= 299;
+  size_t limit = success ? d->success_limit : d->error_limit;
+  size_t room = limit - answer->body.size;
+  if (size <= room) return buffer_add(&answer->body, data, size);
+  answer->body_truncated = d->enough = true;
+  /* Half a result is none; half an error still says what went wrong. */
+  if (success) buffer_free(&answer->body);
+  if (!success) buffer_add(&answer->body, data, room);
+  return false;
+}
+
+size_t download_write(struct download *d, struct answer *answer, const char *data, size_t size,
+                      struct fault *fault) {
+  bool good;
+  if (d->wanted && d->most >= 0 && (off_t)size > d->most - d->received) {
+    fault_set(fault, "protocol", "SizeMismatch", "the store sends more than the %lld bytes due",
+              (long long)d->most);
+    return 0;
+  }
+  if (!d->wanted || d->kind == DOWNLOAD_MEMORY) {
+    good = keep(d, answer, data, size);
+  } else if (d->kind == DOWNLOAD_FILE) {
+    good = sink_write(d->sink, data, size, fault);
+  } else if (d->drained.size >= DRAIN_ROOM) {
+    d->paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  } else {
+    good = buffer_add(&d->drained, data, size);
+  }
+  if (good) d->received += (off_t)size;
+  return good ? size : 0;
+}
+
+bool download_finish(const struct download *d, struct fault *fault) {
+  if (!d->wanted || d->most < 0 || d->received == d->most) return true;
+  return wrong_size(fault, d->from + d->received, d->from + d->most);
+}
