@@ -9,6 +9,7 @@ local driver = require "connectparticipant.driver"
 local failure = require "connectparticipant.error"
 local loop = require "connectparticipant.run.loop"
 local map_of = require "connectparticipant.run.map"
+local started = require "connectparticipant.run.started"
 local operation = require "connectparticipant.service.operation"
 local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
@@ -247,7 +248,7 @@ for index = 1, #STARTABLE do STARTABLE[STARTABLE[index]] = true end
 --- elsewhere, while anything of this client is waited for.
 ---@param method string "upload_attachment", or another method that takes a table
 ---@param params table
----@return connectparticipant.Job job `wait`, `cancel`, `progress`, `is_done`
+---@return connectparticipant.Started job `wait`, `cancel`, `progress`, `is_done`
 function Client:start(method, params)
   check(self, "start", params)
   if type(method) ~= "string" or STARTABLE[method] ~= true then
@@ -256,7 +257,7 @@ function Client:start(method, params)
       type(method) == "string" and ("'%s'"):format(method) or type(method),
       meant and (" (did you mean '%s'?)"):format(meant) or ""), 2)
   end
-  return job.start(self, method, params)
+  return started.new(self, method, params)
 end
 
 return Client

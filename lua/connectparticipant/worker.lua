@@ -37,26 +37,37 @@ local function client_for(options)
   return client
 end
 
--- Errors cross to the other side as plain tables; a string was raised by a wrong call.
+-- Errors cross to the other side as plain tables.
 local function plain(err)
-  if type(err) ~= "table" then
-    err = core.new_error {
-      kind = "validation", code = "ParamValidationError", message = tostring(err),
-    }
-  end
   local copy = {}
   for name, value in pairs(err) do copy[name] = value end
+  -- What a function raised may be anything, and only plain values cross.
+  if copy.cause ~= nil then copy.cause = tostring(copy.cause) end
   return copy
+end
+
+local function failed(kind, code, message)
+  return nil, plain(core.new_error { kind = kind, code = code, message = tostring(message) })
+end
+
+local function plain_list(errors)
+  if not errors then return nil end
+  local list = {}
+  for index, err in pairs(errors) do list[index] = plain(err) end
+  return list
 end
 
 local function job(method)
   return function(params, options)
-    local ok, result, err = pcall(function()
-      local client = client_for(options or {})
-      return client[method](client, params)
-    end)
-    if not ok then return nil, plain(result) end
-    if method == "upload_attachments" then return { results = result, errors = err } end
+    local made, client = pcall(client_for, options or {})
+    if not made then return failed("configuration", "InvalidConfiguration", client) end
+    if type(params) ~= "table" then
+      return failed("validation", "ParamValidationError",
+        ("%s needs a table, not a %s"):format(method, type(params)))
+    end
+    local ok, result, err = pcall(client[method], client, params)
+    if not ok then return failed("raised", "Raised", result) end
+    if method == "upload_attachments" then return result, plain_list(err) end
     if result == nil then return nil, plain(err) end
     return result
   end
@@ -65,24 +76,31 @@ end
 for _, operation in ipairs(core.operations()) do
   worker[operation.method] = job(operation.method)
 end
-worker.upload_attachment = job "upload_attachment"
-worker.download_attachment = job "download_attachment"
-worker.wait_for_attachment = job "wait_for_attachment"
---- Uploads a list; gives one table `{ results, errors }`, both indexed as the list.
-worker.upload_attachments = job "upload_attachments"
+for _, method in ipairs { "upload_attachment", "upload_attachments", "download_attachment",
+  "wait_for_attachment" } do
+  worker[method] = job(method)
+end
 
---- Runs a job in a thread of nginx's pool, and gives its error its metatable back.
+-- Gives the errors of another thread their metatable back.
+local function revive(method, result, err)
+  if err == nil then return result end
+  if method ~= "upload_attachments" or result == nil then return result, core.new_error(err) end
+  local errors = {}
+  for index, one in pairs(err) do errors[index] = core.new_error(one) end
+  return result, errors
+end
+
+--- Runs a job in a thread of nginx's pool; gives what the client's method gives.
 ---@param pool string the name of nginx's `thread_pool`
 ---@param method string a client method's name
 ---@param params table plain values only
 ---@param options? table options of `connectparticipant.new`, plain values only
 ---@return table|nil result
----@return connectparticipant.Error|nil err `throttled` when every Lua VM of the pool is busy
+---@return connectparticipant.Error|table|nil err `throttled` when every Lua VM of the pool is busy
 function worker.run(pool, method, params, options)
   local ok, result, err = ngx.run_worker_thread(pool, "connectparticipant.worker", method, params,
     options or {})
-  if ok and err == nil then return result end
-  if ok then return nil, core.new_error(err) end
+  if ok then return revive(method, result, err) end
   local busy = result == "no available Lua vm"
   return nil, core.new_error {
     kind = "configuration", code = busy and "ThreadPoolExhausted" or "ThreadPoolError",

@@ -151,10 +151,20 @@ describe("in nginx", function()
         ngx.say(tostring(ok), " ", tostring(plain), " ", problem.kind)
         attachment, err = worker.run("nopool", "upload_attachment", {}, options)
         ngx.say(tostring(attachment), " ", err.kind)
+        local results, errors = worker.run("jobs", "upload_attachments", {
+          { ConnectionToken = ngx.var.arg_token, body = "hello", AttachmentName = "a.txt" },
+          { ConnectionToken = ngx.var.arg_token, body = "", AttachmentName = "b.txt" } }, options)
+        ngx.say(results[1].AttachmentSizeInBytes, " ", tostring(results[2]), " ", errors[2].kind,
+          " ", tostring(errors[2]):match("^%w+"))
+        results, errors = worker.run("jobs", "upload_attachments", { path = "x" }, options)
+        ngx.say(tostring(results), " ", errors.kind)
+        attachment, err = worker.run("jobs", "get_transcript", {}, { regin = "us-west-2" })
+        ngx.say(tostring(attachment), " ", err.kind)
       } }
     ]]
     local answer = server:get("/thread?token=" .. token).body
     assert.equal("5\nnil validation StartAttachmentUpload\ntrue nil validation\n"
+      .. "nil configuration\n5 nil validation StartAttachmentUpload\nnil raised\n"
       .. "nil configuration\n", answer)
     assert.equal("", server:stop())
   end)

@@ -4,7 +4,6 @@
 local failure = require "connectparticipant.error"
 local guard = require "connectparticipant.run.guard"
 local loop_of = require "connectparticipant.run.loop"
-local scheduler = require "connectparticipant.run.scheduler"
 
 ---@class connectparticipant.Job
 ---@field client table
@@ -22,6 +21,8 @@ local scheduler = require "connectparticipant.run.scheduler"
 ---@field total? number bytes of its transfer
 ---@field exchange? userdata what is under way
 ---@field group? table the tasks of a `map`
+---@field driven? boolean whether it goes on only while somebody waits for something
+---@field left_behind? fun(err) told when nobody waits for it any more
 ---@field private held? table[] what to let go of at the end
 ---@field private stopped? string why it must not go on
 ---@field private beat number of a root: when somebody last waited for it, of the loop's time
@@ -29,7 +30,6 @@ local scheduler = require "connectparticipant.run.scheduler"
 ---@field private watch? table of a root: what says that its coroutine lives, where a host can
 local Job = {}
 Job.__index = Job
-Job.__name = "connectparticipant.job"
 
 -- A patient job without a `timeout` gives up here: every wait has a bound.
 local PATIENCE = 300
@@ -135,6 +135,26 @@ function Job:hold(object, method)
   self.held[#self.held + 1] = { object = object, method = method }
 end
 
+--- Has it stop, with all that it is made of.
+---@param reason string
+function Job:cancel(reason)
+  self.stopped = self.stopped or reason
+  -- A function of the caller's cannot be ended from here, but nobody has to wait for it.
+  if self.calling > 0 then return self:abandon() end
+  local inner = self
+  while inner do
+    if inner.exchange then inner.exchange:cancel() end
+    if inner.group then inner.group:wake_all(true) end
+    if inner.waker then inner.waker:wake() end
+    inner = inner.inner
+  end
+end
+
+--- The client was closed: a job that waits for somebody to run it ends here.
+function Job:closed()
+  if self.driven then self:abandon() end
+end
+
 --- Lets go of everything; harmless for what is already through.
 function Job:release()
   local exchange, group, held = self.exchange, self.group, self.held
@@ -163,7 +183,7 @@ function Job:abandon()
     if innermost == self then break end
     innermost = innermost.outer
   end
-  if self.started then self:conclude(nil, self:problem()) end
+  if self.left_behind then self.left_behind(self:problem()) end
 end
 
 -- What guard.call asks of its scope.
@@ -174,10 +194,6 @@ end
 
 function Job:__close()
   if not self.has_returned then self:abandon() end
-end
-
-function Job:__tostring()
-  return (self.done or self.ended) and "connectparticipant.job (done)" or "connectparticipant.job"
 end
 
 local function earlier(a, b)
@@ -278,141 +294,24 @@ function job.raised(cause, co)
   return err
 end
 
--- Ends a started job; whoever waits for it is woken.
-function Job:conclude(result, err)
-  if self.done then return end
-  self.done, self.result, self.err = true, result, err
-  self.loop.alive[self] = nil
-  for waiter in pairs(self.waiters) do
-    if waiter.waker then waiter.waker:wake() end
-  end
-end
-
---- The client was closed: a job that waits for somebody to run it ends here.
-function Job:closed()
-  if not self.driven then return end
-  self:abandon()
-end
-
--- Runs in the started job's own coroutine.
-local function run_started(self, method, params)
-  self.key = loop_of.coroutine()
-  begin(self)
-  return finish(self, guard.call(self, function()
-    return self.client[method](self.client, params)
-  end))
-end
-
-local function in_background(self, method, params)
-  local the_loop = self.loop
-  the_loop.background = the_loop.background or scheduler.new(the_loop)
-  self.driven = true
-  self.task = the_loop.background:spawn(function()
-    self:conclude(run_started(self, method, params))
-  end, function(task, ok, problem)
-    if not ok then self:conclude(nil, job.raised(problem, task.co)) end
-  end)
-end
-
-local function in_light_thread(self, method, params)
-  self.loop.driver.spawn(function()
-    local ok, result, err = pcall(run_started, self, method, params)
-    if ok then return self:conclude(result, err) end
-    self:conclude(nil, job.raised(result))
-  end)
-end
-
---- Begins a call without waiting for it. In nginx it runs in a light thread of the request;
---- elsewhere it goes on while anything of its client is waited for.
+--- Makes a job that is not begun yet: one that is started, and awaited later.
 ---@param client table
----@param method string of the client
----@param params table
 ---@return connectparticipant.Job
-function job.start(client, method, params)
+function job.new(client)
   local self = new(client, nil, nil, nil)
   local outer = client.loop.current[loop_of.coroutine()]
   self.deadline = earlier(self.deadline, outer and outer.deadline)
-  self.started, self.waiters = true, setmetatable({}, { __mode = "k" })
   client.loop.alive[self] = true
-  if client.loop.driver.spawn then
-    in_light_thread(self, method, params)
-  else
-    in_background(self, method, params)
-  end
   return self
 end
 
--- Who waits for a started job.
-local Waiter = {}
-Waiter.__index = Waiter
-
-function Waiter:problem()
-  return self.loop.closed or self.outer and self.outer:problem()
-end
-
-local function new_waiter(the_loop)
-  local key = loop_of.coroutine()
-  local outer = the_loop.current[key]
-  return setmetatable({
-    loop = the_loop, task = the_loop:task(key), outer = outer, root = outer and outer.root or {},
-  }, Waiter)
-end
-
---- Waits for a started job.
----@param seconds? number at most this long; until it is done without
----@return boolean done
----@return any result what the method gives
----@return any err
-function Job:wait(seconds)
-  local the_loop = self.loop
-  if not self.done and not the_loop.closed then
-    local waiter = new_waiter(the_loop)
-    local deadline = earlier(seconds and self.clock.now() + seconds,
-      waiter.outer and waiter.outer.deadline)
-    self.waiters[waiter] = true
-    the_loop:await_end(waiter, deadline, function() return self.done end)
-    self.waiters[waiter] = nil
-  end
-  if not self.done and the_loop.closed then self:conclude(nil, self:problem()) end
-  if self.done then return true, self.result, self.err end
-  return false
-end
-
--- Wakes whoever waits in this job, and in those inside it.
-local function wake_all(self)
-  local innermost = self
-  while innermost do
-    if innermost.exchange then innermost.exchange:cancel() end
-    if innermost.group then innermost.group:wake_all(true) end
-    if innermost.waker then innermost.waker:wake() end
-    innermost = innermost.inner
-  end
-end
-
---- Cancels a started job; harmless when it is done.
-function Job:cancel()
-  if self.done then return end
-  self.stopped = self.stopped or "the job was cancelled"
-  -- A function of the caller's cannot be ended from here, but nobody has to wait for it.
-  if self.calling > 0 then return self:abandon() end
-  wake_all(self)
-end
-
---- How far its transfer is; nothing where it has none yet.
----@return number|nil moved bytes
----@return number|nil total bytes
-function Job:progress()
-  local moved, total, at = nil, nil, self
-  while at do
-    if at.total then moved, total = at.moved, at.total end
-    at = at.inner
-  end
-  return moved, total
-end
-
----@return boolean
-function Job:is_done()
-  return self.done == true
+--- Runs it in the coroutine that this is.
+---@param self connectparticipant.Job
+---@param body fun(): any, any
+function job.run_new(self, body)
+  self.key = loop_of.coroutine()
+  begin(self)
+  return finish(self, guard.call(self, body))
 end
 
 return job
