@@ -135,6 +135,17 @@ describe("a download that breaks off", function()
     end, whole)
   end)
 
+  it("begins again where the store ignored a range, and broke off once more", function()
+    into_each(RESTARTABLE, function()
+      return { faults.got(SIZE), broken '"one"', broken '"two"',
+        with_etag('"one"', { size = SIZE, range = true }) }
+    end, function(...)
+      whole(...)
+      local headers = lab.server:seen().requests[4].headers
+      assert.is_nil(headers.range or headers["if-match"])
+    end)
+  end)
+
   it("before its first byte begins anew, without a condition", function()
     into_each(ALL, function()
       return { faults.got(SIZE), with_etag('"one"', { size = SIZE, reset = "headers" }),
