@@ -111,6 +111,31 @@ describe("connectparticipant", function()
     assert.is_nil(said.stderr:find("a-secret-token", 1, true))
   end)
 
+  it("tells each file as soon as it and those before it are through", function()
+    service:fault { operation = "StartAttachmentUpload", count = 1, status = 403,
+      code = "AccessDeniedException", delay = 0.2 }
+    local paths = { "upload", "--json", "--concurrency", "3" }
+    for index = 1, 3 do paths[index + 4] = place:write("file" .. index .. ".txt", "x") end
+    local said, failed = command(paths), 0
+    assert.equal(1, said.status)
+    local index = 0
+    for line in said.stdout:gmatch "[^\n]+" do
+      index = index + 1
+      local told = cjson.decode(line)
+      assert.equal(paths[index + 4], told.file)
+      if told.error then failed = failed + 1 end
+    end
+    assert.equal(3, index)
+    assert.equal(1, failed)
+  end)
+
+  it("tells of every file why nothing could begin", function()
+    local said = command { "upload", "a", "b", env = { CONNECT_CONNECTION_TOKEN = token,
+      HOME = directory, AWS_ENDPOINT_URL = "", AWS_REGION = "" } }
+    assert.equal(1, said.status)
+    assert.truthy(said.stderr:find("a: .*no region: set AWS_REGION.*b: .*no region"), said.stderr)
+  end)
+
   it("tells a directory as one, also as a shell completes it", function()
     for _, path in ipairs { directory, directory .. "/", directory .. "//", "/", "." } do
       local said = command { "upload", path }

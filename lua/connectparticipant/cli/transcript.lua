@@ -28,7 +28,7 @@ function transcript.run(world, options, operands)
   local items = client:transcript {
     ConnectionToken = token, ScanDirection = "FORWARD", SortOrder = "ASCENDING", MaxResults = 100,
     StartPosition = { AbsoluteTime = "1970-01-01T00:00:00.000Z" },
-    on_error = function(err) failed = err end,
+    timeout = options.timeout, on_error = function(err) failed = err end,
   }
   for item in items do
     local written

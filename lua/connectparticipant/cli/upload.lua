@@ -25,13 +25,39 @@ local function problem_of(options, files)
   end
 end
 
-local function tell(world, options, file, attachment)
+-- Tells how a file ended, and gives the status that goes with it.
+local function tell(world, options, file, attachment, err)
+  if not attachment then return common.fail(world, options, err, file) end
   if options.json then
     attachment.file = file
     common.tell(world, attachment)
   else
     world.stdout:write(("%s  %s\n"):format(attachment.AttachmentId, common.printable(file)))
   end
+  return 0
+end
+
+-- Uploads all, and tells them in their order, each as soon as it and those before it have ended:
+-- what was done is told whatever happens to the rest.
+local function upload_all(world, options, files, client, list)
+  local ended, next_one, status = {}, 1, 0
+  local function on_result(index, attachment, err)
+    ended[index] = { attachment = attachment, err = err }
+    while ended[next_one] do
+      local one = ended[next_one]
+      status = math.max(status, tell(world, options, files[next_one], one.attachment, one.err))
+      next_one = next_one + 1
+    end
+    world.stdout:flush()
+  end
+  local results, errors = client:upload_attachments(list, {
+    concurrency = options.concurrency, on_result = on_result,
+  })
+  -- Where nothing could even begin, nothing was told.
+  for index = 1, #files do
+    if not ended[index] then on_result(index, results[index], errors and errors[index]) end
+  end
+  return status
 end
 
 function upload.run(world, options, files)
@@ -49,16 +75,8 @@ function upload.run(world, options, files)
     }
   end
   local client = common.client(world, options)
-  local results, errors = client:upload_attachments(list, { concurrency = options.concurrency })
+  local status = upload_all(world, options, files, client, list)
   client:close()
-  local status = 0
-  for index, file in ipairs(files) do
-    if results[index] then
-      tell(world, options, file, results[index])
-    else
-      status = common.fail(world, options, errors[index], file)
-    end
-  end
   return status
 end
 
