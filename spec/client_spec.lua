@@ -165,7 +165,7 @@ describe("a client", function()
     end)
 
     it("repeats when the connection ends without an answer", function()
-      service:script { message = { { close = true } } }
+      service:script { message = { { answer = false } } }
       assert(message(new()))
       assert.equal("transport", events[1].kind)
       assert.equal("GOT_NOTHING", events[1].code)

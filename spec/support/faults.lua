@@ -1,40 +1,11 @@
--- Starts the server that misbehaves, and tells it how; see spec/support/fault_server.lua.
+-- Answers of a service and its store, in order, for a server that misbehaves as it is told; see
+-- spec.support.server.
 local cjson = require "cjson"
-local core = require "connectparticipant.core"
-local http = require "spec.support.http"
-local process = require "spec.support.process"
+local server = require "spec.support.server"
 
-local faults = {}
-faults.__index = faults
+local faults = { start = server.start }
 
-function faults.start()
-  local code = ([[require("connectparticipant.core").exec(%q, { "spec/support/fault_server.lua" },
-    {}, %d)]]):format(process.lua, (core.pid()))
-  local self = setmetatable({}, faults)
-  self.pipe = io.popen(("echo $$; exec %s -e %s"):format(process.quote(process.lua),
-    process.quote(code)))
-  self.pid = self.pipe:read "*l"
-  self.port = tonumber(self.pipe:read "*l")
-  self.url = "http://127.0.0.1:" .. self.port
-  return self
-end
-
--- Forgets what was, and takes a list of behaviours.
-function faults:script(list)
-  http.request { port = self.port, path = "/control/script", body = cjson.encode(list) }
-end
-
--- What has arrived since: requests, connections, and how many behaviours are left.
-function faults:seen()
-  return cjson.decode(http.request { port = self.port, path = "/control/seen" }.body)
-end
-
-function faults:stop()
-  os.execute("kill " .. self.pid)
-  self.pipe:close()
-end
-
--- Behaviours of a service that goes well.
+-- Steps of a service that goes well.
 
 function faults.started(changes)
   local metadata = {

@@ -1,0 +1,81 @@
+-- Certificates for the server's TLS, made when they are asked for: one CA, and what a client must
+-- accept or refuse.
+local altname = require "openssl.x509.altname"
+local context = require "openssl.ssl.context"
+local extension = require "openssl.x509.extension"
+local name = require "openssl.x509.name"
+local pkey = require "openssl.pkey"
+local x509 = require "openssl.x509"
+
+local certificates = {}
+
+local DAY = 86400
+local serial = 0
+
+local function named(text)
+  local made = name.new()
+  made:add("CN", text)
+  return made
+end
+
+local function authority(text)
+  local key = pkey.new { type = "EC", curve = "prime256v1" }
+  local certificate = x509.new()
+  certificate:setVersion(3)
+  certificate:setSerial(1)
+  certificate:setSubject(named(text))
+  certificate:setIssuer(named(text))
+  certificate:setLifetime(os.time() - DAY, os.time() + 30 * DAY)
+  certificate:setPublicKey(key)
+  certificate:setBasicConstraints { CA = true }
+  certificate:setBasicConstraintsCritical(true)
+  certificate:addExtension(extension.new("keyUsage", "critical,keyCertSign"))
+  certificate:sign(key)
+  return { key = key, certificate = certificate, name = text }
+end
+
+local known = {}
+
+local function authority_of(kind)
+  local text = kind == "stranger" and "A stranger" or "The specs' CA"
+  known[text] = known[text] or authority(text)
+  return known[text]
+end
+
+-- The CA that signs all but the stranger's certificate.
+function certificates.ca()
+  return tostring(authority_of "good".certificate)
+end
+
+local function names_of(kind)
+  local names = altname.new()
+  if kind == "other" then
+    names:add("DNS", "other.example.com")
+  else
+    names:add("DNS", "localhost")
+    names:add("IP", "127.0.0.1")
+  end
+  return names
+end
+
+-- A context with a certificate: "good", "other" (for another host), "expired", or "stranger".
+function certificates.context(kind)
+  local issuer, key = authority_of(kind), pkey.new { type = "EC", curve = "prime256v1" }
+  local certificate = x509.new()
+  serial = serial + 1
+  certificate:setVersion(3)
+  certificate:setSerial(1 + serial)
+  certificate:setSubject(named(kind == "other" and "other.example.com" or "localhost"))
+  certificate:setIssuer(named(issuer.name))
+  local ends = kind == "expired" and os.time() - DAY / 2 or os.time() + 30 * DAY
+  certificate:setLifetime(os.time() - DAY, ends)
+  certificate:setPublicKey(key)
+  certificate:setSubjectAlt(names_of(kind))
+  certificate:sign(issuer.key)
+  local made = context.new("TLS", true)
+  made:setCertificate(certificate)
+  made:setPrivateKey(key)
+  return made
+end
+
+return certificates
