@@ -10,7 +10,7 @@ local socket = require "cqueues.socket"
 
 local loop = cqueues.new()
 local never = condition.new()
-local current, all, count, served_by = nil, {}, 0, {}
+local current, all, count, number, served_by = nil, {}, 0, 0, {}
 
 local function begin(given)
   current, count, all = script.new(given), 0, {}
@@ -97,11 +97,7 @@ local function serve(connection)
   connection:close()
 end
 
-local function handle(accepted, origin, tls)
-  count = count + 1
-  local connection = connections.new(accepted, count, origin)
-  connection.counters.tls = tls ~= nil
-  all[#all + 1] = connection
+local function handle(accepted, connection, tls)
   served_by[coroutine.running()] = connection
   if not tls or accepted:starttls(tls, 10) then serve(connection) else connection:close() end
   served_by[coroutine.running()] = nil
@@ -115,7 +111,13 @@ function listen(tls)
   loop:wrap(function()
     while true do
       local accepted = listener:accept { nodelay = true }
-      if accepted then loop:wrap(function() handle(accepted, origin, tls) end) end
+      if accepted then
+        count, number = count + 1, number + 1
+        local connection = connections.new(accepted, number, origin)
+        connection.counters.tls = tls ~= nil
+        all[#all + 1] = connection
+        loop:wrap(function() handle(accepted, connection, tls) end)
+      end
     end
   end)
   return port

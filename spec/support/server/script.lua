@@ -1,6 +1,7 @@
 -- One request and what the script says of it: which step is its, what is done, and how it is
 -- answered. The steps are described in spec.support.server.
 local answer = require "spec.support.server.answer"
+local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
 local proxy = require "spec.support.server.proxy"
 local service = require "spec.support.server.service"
@@ -135,15 +136,41 @@ local function carry_out(self, connection, request, step, whole)
   return respond(self, connection, request, step, whole)
 end
 
+-- Gives the requests that have come together their steps, in the order of their connections: the
+-- loop wakes what is ready in an order of its own.
+local function give_steps(self, batch)
+  table.sort(batch, function(one, other) return one.connection < other.connection end)
+  for _, request in ipairs(batch) do
+    self.requests[#self.requests + 1] = request
+    request.index = #self.requests
+    batch.steps[request], batch.whole[request] = self:step(request.route)
+  end
+end
+
+-- The step of a request, and whether it is all of the answer.
+local function next_step(self, request)
+  local batch = self.batch
+  if batch then
+    batch[#batch + 1] = request
+    batch.given:wait()
+  else
+    batch = { request, given = condition.new(), steps = {}, whole = {} }
+    self.batch = batch
+    cqueues.sleep(0)
+    self.batch = nil
+    give_steps(self, batch)
+    batch.given:signal()
+  end
+  return batch.steps[request], batch.whole[request]
+end
+
 -- Serves a request whose head has been read; tells how the connection goes on.
 function Script:serve(connection, request)
   request.route, request.origin = service.route(request), connection.origin
   request.connection = connection.counters.number
-  self.requests[#self.requests + 1] = request
-  request.index = #self.requests
+  local step, whole = next_step(self, request)
   self.open = self.open + 1
   self.most = math.max(self.most, self.open)
-  local step, whole = self:step(request.route)
   local verdict = carry_out(self, connection, request, fill(step, connection.origin), whole)
   self.open = self.open - 1
   return verdict
