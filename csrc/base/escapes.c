@@ -61,8 +61,10 @@ static size_t read_reference(const char *text, size_t size, size_t known, bool l
   size_t length = 1 + read_number(text + 1, size - 1, &number);
   bool ended = length < size && text[length] == ';';
   if (length == 1 || (!ended && !lenient)) return 0;
-  *made = text_encode(number, out);
-  return *made == 0 ? 0 : length + ended;
+  size_t bytes = text_encode(number, out);
+  if (bytes == 0) return 0;
+  *made = bytes;
+  return length + ended;
 }
 
 size_t escapes_read_xml(const char *text, size_t size, char out[ESCAPE_BYTES], size_t *made) {
@@ -78,8 +80,9 @@ static size_t read_backslash(const char *text, size_t size, char out[ESCAPE_BYTE
   uint32_t number;
   size_t digits = text[0] == 'u' ? 4 : text[0] == 'x' ? 2 : 0;
   if (digits > 0 && read_hex(text + 1, size - 1, digits, &number) == digits) {
-    *made = text_encode(number, out);
-    return *made == 0 ? 0 : digits + 1;
+    size_t bytes = text_encode(number, out);
+    if (bytes > 0) *made = bytes;
+    return bytes == 0 ? 0 : digits + 1;
   }
   const char *letter = strchr(letters, text[0]);
   if (letter == NULL && strchr("\\/\"'", text[0]) == NULL) return 0;

@@ -14,8 +14,8 @@ HIDDEN_BEGIN
 enum { ESCAPE_BYTES = 4 }; /* of one character in UTF-8 */
 
 /* Reads the XML reference that the text begins with, one of the five names or a number, and returns
- * how long it is; its character goes to `out`. 0 where there is none, or of no Unicode character.
- */
+ * how long it is; its character goes to `out`. 0 where there is none, or it names no Unicode
+ * character: then nothing is written. */
 size_t escapes_read_xml(const char *text, size_t size, char out[ESCAPE_BYTES], size_t *made);
 
 struct span {

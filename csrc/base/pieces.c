@@ -27,6 +27,7 @@ struct index {
   size_t size;
   size_t from, end;          /* the part that the words below are of */
   size_t inner, outer;       /* how long a run must be to be hidden */
+  int shift;                 /* leaves as many bits of a hash as there are slots for */
   uint16_t slots[SLOTS];     /* of a word's hash: its number, from 1 on */
   uint16_t following[WORDS]; /* the next with the same hash */
 };
@@ -37,8 +38,9 @@ static uint64_t load(const char *bytes) {
   return word;
 }
 
-static size_t slot_of(uint64_t word) {
-  return (size_t)((word * 0x9e3779b97f4a7c15U) >> 53); /* Fibonacci hashing: the upper 11 bits */
+/* Fibonacci hashing, whose upper bits are the good ones. */
+static size_t slot_of(const struct index *index, uint64_t word) {
+  return (size_t)((word * 0x9e3779b97f4a7c15U) >> index->shift);
 }
 
 static size_t place_of(const struct index *index, size_t number) {
@@ -47,9 +49,12 @@ static size_t place_of(const struct index *index, size_t number) {
 }
 
 static void build(struct index *index) {
-  memset(index->slots, 0, sizeof index->slots);
-  for (size_t number = (index->end - index->from + WORD - 1) / WORD; number > 0; number--) {
-    uint16_t *slot = &index->slots[slot_of(load(index->secret + place_of(index, number)))];
+  size_t words = (index->end - index->from + WORD - 1) / WORD, slots = SLOTS;
+  index->shift = 64 - 11;
+  for (; slots > 4 * words; slots /= 2) index->shift++;
+  memset(index->slots, 0, slots * sizeof *index->slots);
+  for (size_t number = words; number > 0; number--) {
+    uint16_t *slot = &index->slots[slot_of(index, load(index->secret + place_of(index, number)))];
     index->following[number - 1] = *slot;
     *slot = (uint16_t)number;
   }
@@ -83,7 +88,7 @@ static size_t hide_run(const struct haystack *h, const struct index *index, size
 static void hide_runs(const struct haystack *h, const struct index *index) {
   for (size_t at = 0; at + WORD <= h->size;) {
     uint64_t word = load(h->text + at);
-    size_t number = index->slots[slot_of(word)], end = at;
+    size_t number = index->slots[slot_of(index, word)], end = at;
     for (int tries = 0; number > 0 && tries < MOST_SAME; number = index->following[number - 1]) {
       size_t place = place_of(index, number);
       if (load(index->secret + place) != word) continue;
@@ -117,7 +122,11 @@ static void hide_edges(const struct haystack *h, const char *secret, size_t size
 
 static void hide_pieces(const struct haystack *h, const char *secret, size_t size, size_t inner,
                         size_t outer) {
-  struct index index = {.secret = secret, .size = size, .inner = inner, .outer = outer};
+  struct index index; /* not cleared: most of its room serves long secrets only */
+  index.secret = secret;
+  index.size = size;
+  index.inner = inner;
+  index.outer = outer;
   for (size_t at = 0; at < size; at += TURN) {
     index.end = size - at < TURN ? size : at + TURN;
     index.from = index.end - at < WORD ? index.end - WORD : at;

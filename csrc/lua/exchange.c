@@ -5,6 +5,7 @@
 #include "lua/error.h"
 #include "lua/module.h"
 #include "lua/operation.h"
+#include "lua/result.h"
 #include "lua/settings.h"
 
 #include <stdlib.h>
@@ -149,7 +150,7 @@ static int push_transfer(lua_State *L, const struct handle *h) {
   long status = x->answer.status;
   bool put = strcmp(x->request.method, "PUT") == 0;
   if (status != 200 && (put ? status != 201 && status != 204 : status != 206))
-    return response_push_storage_error(L, h->operation, h->step, &x->answer, &x->request.secrets);
+    return result_push_storage_error(L, h->operation, h->step, &x->answer, &x->request.secrets);
   if (x->answer.body_truncated && !put) {
     struct failure f = {.kind = "protocol",
                         .code = "ResponseTooLarge",
@@ -183,9 +184,8 @@ int core_exchange_result(lua_State *L, int index) {
   if (!h->x.done) return luaL_error(L, "the exchange is not done");
   if (exchange_failure(&h->x, &f)) return core_exchange_failure(L, h);
   if (h->told) return luaL_error(L, "the exchange's result was taken already");
-  int count = operation == NULL
-                  ? push_transfer(L, h)
-                  : response_push_result(L, operation, &h->x.answer, &h->x.request.secrets);
+  int count = operation == NULL ? push_transfer(L, h)
+                                : result_push(L, operation, &h->x.answer, &h->x.request.secrets);
   /* The collector does not see how large it is, and may come late. */
   buffer_free(&h->x.answer.body);
   h->told = true;

@@ -8,7 +8,7 @@
 #include "aws/model.h"
 #include "aws/request.h"
 #include "lua/params.h"
-#include "aws/response.h"
+#include "lua/result.h"
 #include "lua/settings.h"
 #include "base/suggest.h"
 
@@ -180,7 +180,7 @@ static int read_response(lua_State *L) {
       lua_pop(L, 1);
     }
   }
-  return response_push_result(L, operation, response, NULL);
+  return result_push(L, operation, response, NULL);
 }
 
 /* Pushes the engine that all calls of one Lua state share, and with it their connections. (+1) */

@@ -125,13 +125,57 @@ describe("a service error", function()
     end
   end)
 
-  it("says what helps where users always stumble", function()
-    local denied = failed(403, { ["x-amzn-errortype"] = "AccessDeniedException" }, "{}")
-    assert.truthy(denied.message:find("ConnectionToken", 1, true))
+  it("keeps the service's own words, and says beside them what helps", function()
+    local denied = failed(403, { ["x-amzn-errortype"] = "AccessDeniedException" },
+      '{"Message":"Access denied"}')
+    assert.equal("Access denied", denied.message)
+    assert.truthy(denied.hint:find("ConnectionToken", 1, true))
+    assert.equal("GetAttachment: AccessDeniedException: Access denied (" .. denied.hint
+      .. ") [status 403]", tostring(denied))
     denied = failed(403, {}, "{}", "CreateParticipantConnection")
-    assert.truthy(denied.message:find("ParticipantToken", 1, true))
-    local quota = failed(402, { ["x-amzn-errortype"] = "ServiceQuotaExceededException" }, "{}")
-    assert.truthy(quota.message:find("attachments", 1, true))
+    assert.truthy(denied.hint:find("ParticipantToken", 1, true))
+    assert.equal("the server answered 403 without a message", denied.message)
+    local quota = failed(402, {}, '{"message":"Quota exceeded"}')
+    assert.equal("Quota exceeded", quota.message)
+    assert.truthy(quota.hint:find("attachments", 1, true))
+    assert.truthy(failed(429, {}, '{"message":"Rate exceeded"}').hint:find("pace", 1, true))
+    assert.truthy(failed(413, {}, "").hint:find("larger", 1, true))
+    assert.is_nil(failed(400, {}, '{"message":"no"}').hint)
+    assert.is_nil(failed(500, {}, '{"message":"no"}').hint)
+  end)
+
+  it("is found under code in any case, __type, and message in any case", function()
+    for _, key in ipairs { "code", "Code", "CODE", "cOdE" } do
+      assert.equal("Foo", failed(400, {}, ('{"%s":"Foo","__type":"Bar"}'):format(key)).code)
+    end
+    for _, key in ipairs { "message", "Message", "MESSAGE", "errorMessage" } do
+      assert.equal("no", failed(400, {}, ('{"%s":"no"}'):format(key)).message)
+    end
+    assert.equal("a", failed(400, {}, '{"Code":"b","code":"a","CODE":"c"}').code)
+    assert.equal("a", failed(400, {}, '{"Message":"b","message":"a","errorMessage":"c"}').message)
+    assert.equal("400", failed(400, {}, '{"error":{"code":"Nested"},"x":{"__type":"y"}}').code)
+    assert.equal("400", failed(400, {}, '[{"code":"Listed"}]').code)
+  end)
+
+  it("has a number for a code as text, if it is a whole one", function()
+    for json, code in pairs { ["42"] = "42", ["403"] = "403", ["-1"] = "-1", ["0"] = "0",
+      ["-0"] = "0", ["1e3"] = "1000", ["9007199254740992"] = "9007199254740992",
+      ["4294967296"] = "4294967296", ["1.5"] = "T", ["1e300"] = "T", ["-1e300"] = "T",
+      ["true"] = "T", ["null"] = "T", ["{}"] = "T", ["[1]"] = "T", ['""'] = "T", ['","'] = "T",
+      ['"a#"'] = "T" } do
+      assert.equal(code, failed(400, {}, ('{"code":%s,"__type":"T"}'):format(json)).code, json)
+    end
+    assert.equal("400", failed(400, {}, '{"code":1e999}').code)
+    assert.equal("400", failed(400, {}, '{"code":NaN}').code)
+  end)
+
+  it("tells of a page only that it is one", function()
+    for _, body in ipairs { "<html>x", "\n <!DOCTYPE html><p>", "\239\187\191<HTML>", "<head>",
+      "<!-- x -->" } do
+      assert.equal("the server answered 502 with an HTML page", failed(502, {}, body).message)
+    end
+    assert.equal("upstream gone", failed(502, {}, "upstream gone").message)
+    assert.equal("the server answered 502 without a message", failed(502, {}, "\0text").message)
   end)
 
   it("knows what may be repeated and what throttles", function()
@@ -155,13 +199,55 @@ describe("a service error", function()
   end)
 
   it("says how long the server asks to wait", function()
-    assert.equal(1.5, failed(429, { ["x-amz-retry-after"] = "1500" }, "").retry_after)
-    assert.equal(7, failed(503, { ["Retry-After"] = "7" }, "").retry_after)
-    local past = "Wed, 21 Oct 2015 07:28:00 GMT"
-    assert.equal(0, failed(503, { ["Retry-After"] = past }, "").retry_after)
-    assert.is_nil(failed(503, { ["x-amz-retry-after"] = "-5" }, "").retry_after)
-    assert.is_nil(failed(503, { ["x-amz-retry-after"] = "soon" }, "").retry_after)
-    assert.is_nil(failed(503, { ["Retry-After"] = "soon" }, "").retry_after)
+    local function after(value) return failed(503, { ["Retry-After"] = value }, "").retry_after end
+    local function aws(value)
+      return failed(429, { ["x-amz-retry-after"] = value }, "").retry_after
+    end
+    assert.equal(1.5, aws "1500")
+    assert.equal(0, aws "0")
+    assert.equal(7, after "7")
+    for _, value in ipairs { "-5", "soon", "1e9", "1.5", "0x10", "", "5 s", "+5" } do
+      assert.is_nil(aws(value))
+      assert.is_nil(after(value))
+    end
+    for _, value in ipairs { "99999999999999999999999999", "18446744073709551616", "2147483649" } do
+      assert.equal(2 ^ 31, after(value))
+    end
+    assert.equal(2147483.649, aws "2147483649")
+    assert.equal(2 ^ 31, aws "99999999999999999999999999")
+    local both = failed(429, { ["x-amz-retry-after"] = "250", ["Retry-After"] = "9" }, "")
+    assert.equal(0.25, both.retry_after)
+    both = failed(429, { ["x-amz-retry-after"] = "-1", ["Retry-After"] = "9" }, "")
+    assert.equal(9, both.retry_after)
+  end)
+
+  it("reads the three dates of HTTP, and no others", function()
+    local function after(value) return failed(503, { ["Retry-After"] = value }, "").retry_after end
+    for _, past in ipairs { "Wed, 21 Oct 2015 07:28:00 GMT", "Wednesday, 21-Oct-15 07:28:00 GMT",
+      "Wed Oct 21 07:28:00 2015", "Sun Nov  6 08:49:37 1994" } do
+      assert.equal(0, after(past), past)
+    end
+    local now = os.time()
+    for _, form in ipairs { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT",
+      "!%a %b %d %H:%M:%S %Y" } do
+      for _, ahead in ipairs { 3600, 86400 * 200, 86400 * 365 * 4 } do
+        local seconds = after(os.date(form, now + ahead))
+        assert.is_true(seconds <= ahead and seconds > ahead - 60, os.date(form, now + ahead))
+      end
+    end
+    for _, broken in ipairs { "Wed, 21 Oct 2015", "Wed, 21 Foo 2015 07:28:00 GMT",
+      "Wed, 21 Oct 2015 25:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT", "Oct", ",",
+      "Wed, 21 Oct 2015 07:28:00 PST", "Wed, 21 Oct 99999999999999999999 07:28:00 GMT",
+      "Wed, 21 Oct 1815 07:28:00 GMT", "2015-10-21T07:28:00Z" } do
+      assert.is_nil(after(broken), broken)
+    end
+  end)
+
+  it("shows no token that a header echoes, however long", function()
+    local err = failed(400, { ["x-amzn-requestid"] = "X-Amz-Bearer: abc" .. ("d"):rep(200000),
+      ["x-amzn-errortype"] = ("E"):rep(200000) }, ("m"):rep(60000))
+    assert.equal("X-Amz-Bearer: [redacted]", err.request_id)
+    assert.is_true(#err.code <= 260 and #err.message <= 2051)
   end)
 
   it("never shows the query of a presigned URL", function()

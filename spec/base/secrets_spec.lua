@@ -89,6 +89,13 @@ describe("a token", function()
     end
   end)
 
+  it("is found beside escapes of no character, which stay", function()
+    for _, broken in ipairs { "&#xD800;", "&#0;", "&nbsp;", "\\ud83d", "\\u0000", "%zz", "\\q" } do
+      assert.equal(broken .. " [redacted] &#43;", cleaned(broken .. " " .. TOKEN .. " &#43;"))
+      assert.equal("[redacted]", cleaned((TOKEN:gsub("%W", FORMS.JSON))))
+    end
+  end)
+
   it("is found in wrapped lines", function()
     for _, ending in ipairs { "\n", "\r\n", "\\n", "\r\n  ", "%0A", "&#10;" } do
       local text = cleaned("got:" .. ending .. TOKEN:gsub(("."):rep(64), "%0" .. ending))
