@@ -91,12 +91,12 @@ function Client:prepare()
   if check then may, problem = check() end
   if not may then return failure.configuration(problem, "CannotYield") end
   if self.settings then return nil end
-  local resolved
-  resolved, problem = config.resolve(self.options)
-  if not resolved then return failure.configuration(problem) end
+  local resolved, option
+  resolved, problem, option = config.resolve(self.options)
+  if not resolved then return failure.configuration(problem, nil, option) end
   local settings, err = settings_of(resolved)
   if not settings then
-    return failure.configuration(config.explain(resolved, err), err.code)
+    return failure.configuration(config.explain(resolved, err), err.code, err.option)
   end
   local shared_dict = self.options.pace and self.options.pace.shared_dict
   if shared_dict then

@@ -9,7 +9,7 @@ local function make(kind, code, message, where)
   return core.new_error {
     kind = kind, code = code, message = message, operation = where.operation, step = where.step,
     status = where.status, attachment_id = where.attachment_id, token = where.token,
-    url = where.url, retryable = where.retryable,
+    url = where.url, retryable = where.retryable, option = where.option,
   }
 end
 
@@ -24,8 +24,9 @@ end
 
 ---@param message string
 ---@param code? string
-function failure.configuration(message, code)
-  return make("configuration", code or "InvalidConfiguration", message)
+---@param option? string the one that is wrong
+function failure.configuration(message, code, option)
+  return make("configuration", code or "InvalidConfiguration", message, { option = option })
 end
 
 --- What follows takes `where`: operation, step, attachment_id, and the secrets to keep out.

@@ -12,11 +12,12 @@ local MOST_CLIENTS = 8
 -- The one state kept on purpose: a thread's client, and with it its connections, from job to job.
 local clients, order = {}, {}
 
--- The same options in any order are the same key.
+-- The same options in any order are the same key; each job brings tables of its own.
 local function key_of(options)
   local parts = {}
   for name, value in pairs(options) do
-    parts[#parts + 1] = ("%s=%s:%s"):format(tostring(name), type(value), tostring(value))
+    local text = type(value) == "table" and key_of(value) or tostring(value)
+    parts[#parts + 1] = ("%s=%s:%d:%s"):format(tostring(name), type(value), #text, text)
   end
   table.sort(parts)
   return table.concat(parts, "\n")

@@ -27,8 +27,9 @@ local function resolved(options, variables, text)
 end
 
 local function refused(options, variables, text, ...)
-  local result, problem = config.resolve(options, world(variables, { [FILE] = text }))
+  local result, problem, option = config.resolve(options, world(variables, { [FILE] = text }))
   assert.is_nil(result)
+  assert.equal("string", type(option))
   for _, part in ipairs { ... } do
     assert.truthy(problem:find(part, 1, true), problem)
   end
@@ -196,8 +197,8 @@ describe("a setting's origin", function()
     assert.equal("AWS_ENDPOINT_URL: is wrong", explained("endpoint", {},
       { AWS_ENDPOINT_URL = "http://b" }))
     assert.equal(FILE .. ", line 2, endpoint_url: is wrong", explained("endpoint", {}, HOME, text))
-    assert.equal(FILE .. ", line 3, use_fips_endpoint: is wrong",
-      explained("use_fips", {}, HOME, text))
+    assert.equal(FILE .. ", line 3, use_fips_endpoint: is wrong (the endpoint is from "
+      .. FILE .. ", line 2, endpoint_url)", explained("use_fips", {}, HOME, text))
     assert.equal("AWS_CA_BUNDLE: is wrong", explained("ca_file", {}, { AWS_CA_BUNDLE = "/none" }))
     assert.equal("AWS_REGION: is wrong", explained("use_fips", {}, { AWS_REGION = "fips-a-b-1" }))
     assert.equal("is wrong", explained("connect_timeout", {}, {}))

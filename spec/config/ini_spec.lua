@@ -136,6 +136,28 @@ describe("a shared file", function()
     assert.is_nil(file.problem:find("hidden", 1, true))
   end)
 
+  it("may be anything without an error being raised", function()
+    local words = { "[", "]", "[profile ", "profile", "default", "services", "\"", "'", "=", " = ",
+      "#", " ;", "\n", "\r", "\r\n", "\n  ", "\t", "\0", "k", "region", "\255", "\\" }
+    local seed = 11
+    local function random(most)
+      seed = (seed * 16807) % 2147483647
+      return seed % most
+    end
+    for number = 1, 3000 do
+      local parts = {}
+      for index = 1, random(40) do parts[index] = words[random(#words) + 1] end
+      local kind = number % 2 == 0 and "config" or "credentials"
+      local file = ini.parse(table.concat(parts), kind, ALL)
+      for _, section in pairs(file.profiles) do
+        for key, value in pairs(section.values) do
+          assert.equal("string", type(value))
+          assert.equal("number", type(section.lines[key]))
+        end
+      end
+    end
+  end)
+
   it("takes time as its length does, whatever it holds", function()
     local blanks, many = (" "):rep(200000), 100000
     local texts = {

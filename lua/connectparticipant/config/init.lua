@@ -145,13 +145,13 @@ local function nothing() end
 local function settle_all(resolved, options, world, profile)
   for _, name in ipairs(OPTIONS_ONLY) do settle(resolved, options, name, nothing) end
   local problem = settle(resolved, options, "endpoint", endpoint, world, profile)
-  if problem then return problem end
+  if problem then return problem, "endpoint" end
   problem = settle(resolved, options, "region", lookup, REGION, world, profile)
   -- An endpoint needs no region, and so a wrong one does no harm.
-  if problem and not resolved.endpoint then return problem end
+  if problem and not resolved.endpoint then return problem, "region" end
   for _, setting in ipairs(SETTINGS) do
     problem = settle(resolved, options, setting[1], lookup, setting, world, profile)
-    if problem then return problem end
+    if problem then return problem, setting[1] end
   end
 end
 
@@ -164,12 +164,14 @@ end
 ---@param world? { getenv: function, read: function }
 ---@return connectparticipant.Resolved|nil
 ---@return string|nil problem names the variable, or the file, line and key
+---@return string|nil option that a wrong value was for
 function config.resolve(options, world)
   world = world or WORLD
   local profile, resolved = profiles.new(options, world), { origins = {} }
   local problem = needs_profile(options, world, profile) and profile:problem()
-    or settle_all(resolved, options, world, profile)
-  if problem then return nil, problem end
+  local option = problem and "profile"
+  if not problem then problem, option = settle_all(resolved, options, world, profile) end
+  if problem then return nil, problem, option end
   for name, value in pairs(DEFAULTS) do
     if resolved[name] == nil then resolved[name] = value end
   end
@@ -183,7 +185,12 @@ end
 ---@param err connectparticipant.Error core's, of which `option` names the setting
 ---@return string
 function config.explain(resolved, err)
-  local origin = err.option and resolved.origins[err.option]
+  local origins = resolved.origins
+  local origin = err.option and origins[err.option]
+  local conflict = err.option == "use_fips" or err.option == "use_dualstack"
+  if origin and conflict and origins.endpoint then
+    return ("%s: %s (the endpoint is from %s)"):format(origin, err.message, origins.endpoint)
+  end
   if origin then return ("%s: %s"):format(origin, err.message) end
   if not resolved.region and not resolved.endpoint and resolved.notes then
     return ("%s (%s)"):format(err.message, resolved.notes)

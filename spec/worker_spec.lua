@@ -1,0 +1,30 @@
+-- The worker's functions, called where they may block; nginx_spec has them in threads.
+local participant = require "connectparticipant"
+local worker = require "connectparticipant.worker"
+
+describe("a worker's client", function()
+  local new, made = participant.new, nil
+  before_each(function()
+    made = 0
+    participant.new = function(options)
+      made = made + 1
+      return new(options)
+    end
+  end)
+  after_each(function() participant.new = new end)
+
+  local function call(options)
+    options.endpoint, options.max_attempts = "http://127.0.0.1:1", 1
+    local _, err = worker.get_transcript({ ConnectionToken = "t" }, options)
+    assert.equal("COULDNT_CONNECT", err.code)
+  end
+
+  it("serves every job with the same options, tables among them", function()
+    call { app_id = "a", pace = { instance = "b" } }
+    call { pace = { instance = "b" }, app_id = "a" }
+    assert.equal(1, made)
+    call { app_id = "a", pace = { instance = "c" } }
+    call { app_id = "a", pace = {} }
+    assert.equal(3, made)
+  end)
+end)
