@@ -36,7 +36,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint soak conformance bench bench-nginx install clean help
+.PHONY: build demo test lint types soak conformance bench bench-nginx install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -63,7 +63,11 @@ test: ## build for every Lua (or for LUA) and run all specs (or SPEC) on it
 
 lint: ## check formatting, warnings and style of everything
 	@sh spec/support/packages.sh lint
+	@$(MAKE) --no-print-directory -s build
 	@sh spec/support/lint.sh $(ABIS)
+
+types: build ## write the annotations of what the model knows
+	@$(LUA_PROGRAM) spec/support/types.lua
 
 soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
 	@sh spec/support/packages.sh test

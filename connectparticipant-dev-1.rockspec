@@ -69,6 +69,7 @@ build = {
         "csrc/lua/fields.c",
         "csrc/lua/files.c",
         "csrc/lua/json.c",
+        "csrc/lua/model.c",
         "csrc/lua/module.c",
         "csrc/lua/operation.c",
         "csrc/lua/params.c",

@@ -8,6 +8,7 @@
 #include "lua/operation.h"
 #include "lua/error.h"
 #include "lua/json.h"
+#include "lua/model.h"
 #include "lua/process.h"
 #include "base/ascii.h"
 #include "base/random.h"
@@ -155,6 +156,7 @@ int luaopen_connectparticipant_core(lua_State *L) {
   core_file_open(L);
   core_request_open(L);
   process_open(L);
+  lua_model_open(L);
   command_open(L);
   lua_pushliteral(L, CONNECTPARTICIPANT_VERSION);
   lua_setfield(L, -2, "_VERSION");

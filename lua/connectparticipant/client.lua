@@ -18,20 +18,7 @@ local wait = require "connectparticipant.attachment.wait"
 local transcript = require "connectparticipant.service.transcript"
 local upload = require "connectparticipant.attachment.upload"
 
----@alias connectparticipant.Method fun(self, params: table): table|nil, table|nil
-
----@class connectparticipant.Client
----@field start_attachment_upload connectparticipant.Method
----@field complete_attachment_upload connectparticipant.Method
----@field get_attachment connectparticipant.Method
----@field create_participant_connection connectparticipant.Method
----@field disconnect_participant connectparticipant.Method
----@field send_message connectparticipant.Method
----@field send_event connectparticipant.Method
----@field get_transcript connectparticipant.Method
----@field describe_view connectparticipant.Method
----@field get_authentication_url connectparticipant.Method
----@field cancel_participant_authentication connectparticipant.Method
+-- The eleven operations are methods, too: see connectparticipant.Client in types.lua.
 local Client = {}
 Client.__index = Client
 Client.__name = "connectparticipant.client"
@@ -134,8 +121,8 @@ end
 -- stands) and `read` (a function giving the next chunk, "" for none yet, nil at the end; with
 -- `AttachmentSizeInBytes`); and may take `AttachmentName`, `ContentType`, `ClientToken`,
 -- `on_progress(sent, total)`, where only `false` cancels, and `wait` for the scan's end.
----@param params table
----@return table|nil attachment AttachmentId, AttachmentName, ContentType, AttachmentSizeInBytes
+---@param params connectparticipant.UploadAttachmentParams
+---@return connectparticipant.UploadedAttachment|nil attachment
 ---@return connectparticipant.Error|nil err `step` tells where it failed
 function Client:upload_attachment(params)
   check(self, "upload_attachment", params)
@@ -146,8 +133,8 @@ end
 -- `write(chunk)`, or a string. Takes `ConnectionToken` and `AttachmentId`; may take
 -- `UrlExpiryInSeconds` and `on_progress(received, total)`, where only `false` cancels.
 -- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetAttachment.html
----@param params table
----@return table|nil attachment AttachmentSizeInBytes, ContentType, and `path` or `body`
+---@param params connectparticipant.DownloadAttachmentParams
+---@return connectparticipant.DownloadedAttachment|nil attachment
 ---@return connectparticipant.Error|nil err
 function Client:download_attachment(params)
   check(self, "download_attachment", params)
@@ -155,8 +142,8 @@ function Client:download_attachment(params)
 end
 
 --- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected.
----@param params { ConnectionToken: string, AttachmentId: string, timeout?: number } in seconds; 240
----@return table|nil attachment as the transcript has it
+---@param params connectparticipant.WaitForAttachmentParams
+---@return connectparticipant.AttachmentsItem|nil attachment as the transcript has it
 ---@return connectparticipant.Error|nil err
 function Client:wait_for_attachment(params)
   check(self, "wait_for_attachment", params)
@@ -165,8 +152,8 @@ end
 
 --- Iterates over the items of all pages of a transcript. An error ends the iteration, and is raised
 -- unless `on_error(err)` is among the parameters.
----@param params table those of `get_transcript`, and `on_error`
----@return fun(): table|nil
+---@param params connectparticipant.GetTranscriptParams and `on_error`
+---@return fun(): connectparticipant.TranscriptItem|nil
 function Client:transcript(params)
   check(self, "transcript", params)
   return transcript.items(self, params)
@@ -248,7 +235,7 @@ for index = 1, #STARTABLE do STARTABLE[STARTABLE[index]] = true end
 --- elsewhere, while anything of this client is waited for.
 ---@param method string "upload_attachment", or another method that takes a table
 ---@param params table
----@return connectparticipant.Started job `wait`, `cancel`, `progress`, `is_done`
+---@return connectparticipant.StartedJob job
 function Client:start(method, params)
   check(self, "start", params)
   if type(method) ~= "string" or STARTABLE[method] ~= true then

@@ -6,44 +6,21 @@ local Client = require "connectparticipant.client"
 local core = require "connectparticipant.core"
 local guard = require "connectparticipant.run.guard"
 
----@alias connectparticipant.Function fun(params: table): table|nil, connectparticipant.Error|nil
-
----@class connectparticipant
----@field start_attachment_upload connectparticipant.Function
----@field complete_attachment_upload connectparticipant.Function
----@field get_attachment connectparticipant.Function
----@field create_participant_connection connectparticipant.Function
----@field disconnect_participant connectparticipant.Function
----@field send_message connectparticipant.Function
----@field send_event connectparticipant.Function
----@field get_transcript connectparticipant.Function
----@field describe_view connectparticipant.Function
----@field get_authentication_url connectparticipant.Function
----@field cancel_participant_authentication connectparticipant.Function
----@field upload_attachment connectparticipant.Function
----@field upload_attachments fun(list: table[], options?: table): table, table|nil
----@field download_attachment connectparticipant.Function
----@field wait_for_attachment connectparticipant.Function
----@field transcript fun(params: table): fun(): table|nil
----@field map fun(list: any[], fn: function, options?: table): table, table|nil
+---@class connectparticipant: connectparticipant.Module
+---@field upload_attachment fun(params: connectparticipant.UploadAttachmentParams):
+--- connectparticipant.UploadedAttachment|nil, connectparticipant.Error|nil
+---@field upload_attachments fun(list: connectparticipant.UploadAttachmentParams[],
+--- options?: connectparticipant.MapOptions): table, table|nil
+---@field download_attachment fun(params: connectparticipant.DownloadAttachmentParams):
+--- connectparticipant.DownloadedAttachment|nil, connectparticipant.Error|nil
+---@field wait_for_attachment fun(params: connectparticipant.WaitForAttachmentParams):
+--- connectparticipant.AttachmentsItem|nil, connectparticipant.Error|nil
+---@field transcript fun(params: connectparticipant.GetTranscriptParams):
+--- fun(): connectparticipant.TranscriptItem|nil
+---@field map fun(list: any[], fn: function, options?: connectparticipant.MapOptions): table,
+--- table|nil
+---@field start fun(method: string, params: table): connectparticipant.StartedJob
 local participant = { _VERSION = core._VERSION }
-
----@alias connectparticipant.Kind
----| "validation" | "configuration" | "service" | "storage" | "transport" | "timeout" | "cancelled"
----| "source" | "sink" | "protocol"
-
----@class connectparticipant.Error prints as one line; holds no token and no presigned URL
----@field kind connectparticipant.Kind
----@field code string AWS's, the store's, libcurl's or the system's own name for it
----@field message string
----@field operation? string AWS's name
----@field step? "start"|"put"|"complete"|"get" of a flow
----@field status? integer of HTTP
----@field request_id? string
----@field retryable boolean whether the same could work another time
----@field throttled boolean
----@field attempts? integer how many requests were sent
----@field attachment_id? string where it is known
 
 --- Makes a client. Raises on a wrong option; does no I/O.
 ---@param options? connectparticipant.Options

@@ -73,7 +73,9 @@ local function measure(port, count, path, again)
     reap(transfers)
     done = done + before - #transfers
     if again and #transfers < count then
-      for _, new in ipairs(begin(port, count - #transfers, path)) do transfers[#transfers + 1] = new end
+      for _, new in ipairs(begin(port, count - #transfers, path)) do
+        transfers[#transfers + 1] = new
+      end
     end
     core.sleep(0.001)
   end

@@ -34,6 +34,8 @@ for compiler in gcc clang; do
   done
 done
 check structure lua5.4 spec/support/structure.lua
+check "types, as the model has them" lua5.4 spec/support/types.lua check
+check annotations lua5.4 spec/support/annotations.lua
 # version.h refuses a Lua that is none; cppcheck tries without one.
 check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -D_GNU_SOURCE \
   -DLUA_VERSION_NUM=504 --enable=warning,style,performance,portability \

@@ -5,40 +5,7 @@ local core = require "connectparticipant.core"
 
 local options = {}
 
----@class connectparticipant.Options every one may be left out
----@field region? string else AWS_REGION, AWS_DEFAULT_REGION, then the profile's
----@field endpoint? string a URL instead of the region's; http only to loopback
----@field profile? string of AWS's shared config and credentials files
----@field use_fips? boolean
----@field use_dualstack? boolean
----@field max_attempts? integer attempts of a request in all; 3
----@field retry_mode? "standard"|"adaptive"|"legacy" legacy counts as standard
----@field connect_timeout? number seconds; 10
----@field timeout? number seconds for a whole call, over all attempts and waits; none
----@field stall_timeout? number seconds in which at least something must move; 30
----@field ca_file? string a PEM bundle instead of libcurl's
----@field proxy? string a URL; "" for none, whatever the environment says
----@field app_id? string for the User-Agent
----@field driver? "blocking"|"ngx"|connectparticipant.Driver
----@field logger? fun(event: table) told of every attempt; what it raises goes on to the caller
----@field allow_insecure? boolean allows http to other hosts
----@field pace? connectparticipant.PaceOptions what this client's pace is shared with
----@field shared_dict? string short for `pace = { shared_dict = NAME }`
-
----@class connectparticipant.PaceOptions
----@field shared_dict? string nginx's dictionary in which all workers keep one pace and retry quota
----@field instance? string names the Amazon Connect instance, whose limits AWS's are; else the
--- endpoint stands for it
-
----@class connectparticipant.Driver how a host waits
----@field wait fun(engine: userdata, seconds: number) until the engine can go on, at most so long
----@field sleep fun(seconds: number)
-
----@class connectparticipant.MapOptions every one may be left out
----@field concurrency? integer how many items at once; 8
----@field timeout? number seconds for all of them
----@field on_result? fun(index: integer, result: any, err: any) told of each item as it is finished
-
+-- What each is: see connectparticipant.Options, PaceOptions and MapOptions in types.lua.
 local TYPES = {
   region = "text", endpoint = "text", profile = "text", use_fips = "boolean",
   use_dualstack = "boolean", max_attempts = "count", retry_mode = "mode",

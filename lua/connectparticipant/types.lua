@@ -1,0 +1,395 @@
+---@meta connectparticipant.types
+-- What editors show: the types of everything that users touch. Nothing here runs.
+
+---@alias connectparticipant.Kind
+---| "validation" parameters that AWS's model forbids; all violations in one message
+---| "configuration" an option, variable or file, which the message names
+---| "service" an exception of the service; `code` is its name
+---| "storage" an answer of the object store; `code` is S3's
+---| "transport" the connection; `code` is libcurl's name, as COULDNT_CONNECT
+---| "timeout" a timeout, stall_timeout or connect_timeout; retryable unless all time is over
+---| "protocol" an answer that cannot be what it should be
+---| "source" the caller's file or function that gives the bytes
+---| "sink" the caller's file or function that takes them
+---| "cancelled" on_progress returned false, the job was cancelled, or the client closed
+---| "raised" a function of the caller's, inside `map` or a started job
+
+---@class connectparticipant.Error prints as one line and joins to strings; holds no token and no
+--- query of a presigned URL
+---@field kind connectparticipant.Kind
+---@field code string AWS's, the store's, libcurl's or the system's own name for it
+---@field message string the service's own text, where it is the service that refuses
+---@field hint? string what to do about it, where there is advice
+---@field operation? string AWS's name, as "StartAttachmentUpload"
+---@field step? "start"|"put"|"complete"|"get" of a flow
+---@field status? integer of HTTP
+---@field request_id? string
+---@field retryable boolean whether the same call could work another time
+---@field throttled boolean whether the service refused it for its rate
+---@field attempts? integer how many requests were sent
+---@field retry_after? number seconds that the server asked to wait
+---@field attachment_id? string where it is known
+---@field option? string the option that is wrong, of kind `configuration`
+---@field cause? any what was raised, of kind `raised`
+---@field traceback? string where, of kind `raised`
+
+---@class connectparticipant.ResponseMetadata
+---@field RequestId? string
+---@field HTTPStatusCode integer
+---@field RetryAttempts integer 0 where the first attempt succeeded
+
+---@class connectparticipant.Event what `logger` is told of every attempt; redacted
+---@field operation string AWS's name
+---@field step? "start"|"put"|"complete"|"get" of a flow
+---@field attempt integer from 1 on
+---@field status? integer of HTTP
+---@field kind? connectparticipant.Kind of what went wrong
+---@field code? string of what went wrong
+---@field seconds number that the attempt took
+---@field bytes_sent integer of the body
+---@field bytes_received integer of the body
+---@field reused boolean whether the connection had been used before
+---@field request_id? string
+---@field waited? number seconds that the attempt waited for its turn (pace)
+---@field delay? number seconds until the next attempt; nil where there is none
+
+---@class connectparticipant.Options every one may be left out
+---@field region? string else AWS_REGION, AWS_DEFAULT_REGION, then the profile's
+---@field endpoint? string a URL instead of the region's; http only to loopback
+---@field profile? string of AWS's shared config and credentials files; else AWS_PROFILE, `default`
+---@field use_fips? boolean else AWS_USE_FIPS_ENDPOINT, the profile's use_fips_endpoint; false
+---@field use_dualstack? boolean else AWS_USE_DUALSTACK_ENDPOINT, use_dualstack_endpoint; false
+---@field max_attempts? integer of a request in all, from 1 on; else AWS_MAX_ATTEMPTS, the profile's; 3
+---@field retry_mode? "standard"|"adaptive"|"legacy" else AWS_RETRY_MODE, the profile's; standard
+---@field connect_timeout? number seconds until a connection is there; 10
+---@field timeout? number seconds for a whole call, over all attempts and waits; none
+---@field stall_timeout? number seconds in which at least something must move; 30
+---@field ca_file? string a PEM bundle; else AWS_CA_BUNDLE, the profile's ca_bundle, libcurl's
+---@field proxy? string a URL; "" for none, whatever the environment says; never used for loopback
+---@field app_id? string ends the User-Agent; else AWS_SDK_UA_APP_ID, the profile's sdk_ua_app_id
+---@field driver? "blocking"|"ngx"|connectparticipant.Driver how to wait; else as the host needs it
+---@field logger? fun(event: connectparticipant.Event) what it raises goes on to the caller
+---@field allow_insecure? boolean allows http to hosts other than loopback
+---@field pace? connectparticipant.PaceOptions with whom this client keeps one pace and retry quota
+---@field shared_dict? string short for `pace = { shared_dict = NAME }`
+
+---@class connectparticipant.PaceOptions
+---@field shared_dict? string nginx's dictionary in which all workers keep them
+---@field instance? string the Amazon Connect instance, whose limits AWS's are; else the endpoint
+
+---@class connectparticipant.MapOptions every one may be left out
+---@field concurrency? integer how many items at once; 8
+---@field timeout? number seconds for all of them
+---@field on_result? fun(index: integer, result: any, err: any) told of each item as it is finished
+
+---@class connectparticipant.Driver how a host waits
+---@field wait fun(engine: connectparticipant.Engine, seconds: number) until the engine can go on, at
+--- most so long; may yield
+---@field sleep fun(seconds: number) may yield
+
+---@class connectparticipant.Engine what a driver waits for; also for `cqueues.poll`
+---@field wait fun(engine, seconds: number) blocks, at most so long
+---@field pollfd fun(engine): integer a descriptor that is readable when the engine can go on
+---@field events fun(engine): string "r"
+---@field timeout fun(engine): number|nil seconds after which it has to go on all the same
+
+---@class connectparticipant.UploadAttachmentParams exactly one of path, body, file and read
+---@field ConnectionToken string 1 to 1000 characters
+---@field path? string of a regular file
+---@field body? string
+---@field file? file* an open handle; from where it stands; never closed
+---@field read? fun(): string|nil, any the next chunk, "" for none yet, nil at the end
+---@field AttachmentSizeInBytes? integer with `read`; else the source's own, which it must match
+---@field AttachmentName? string 1 to 256 characters; else the path's last part; needed without path
+---@field ContentType? string 1 to 255 characters; else by the name
+---@field ClientToken? string 1 to 500 characters; a UUID when absent
+---@field on_progress? fun(sent: integer, total: integer): boolean|nil false cancels; at least once a
+--- second
+---@field wait? boolean until the scan has approved it
+---@field timeout? number seconds for the whole call
+
+---@class connectparticipant.UploadedAttachment
+---@field AttachmentId string
+---@field AttachmentName string
+---@field ContentType string
+---@field AttachmentSizeInBytes integer
+---@field Status? string after `wait`: "APPROVED"
+
+---@class connectparticipant.DownloadAttachmentParams at most one of path, file and write
+---@field ConnectionToken string 1 to 1000 characters
+---@field AttachmentId string 1 to 256 characters
+---@field UrlExpiryInSeconds? integer 5 to 300
+---@field path? string written aside, synced and renamed into place
+---@field file? file* an open handle, which keeps every byte that it had
+---@field write? fun(chunk: string): boolean|nil, any false cancels; nil and a message is an error
+---@field on_start? fun(start: { AttachmentSizeInBytes: integer, ContentType: string }) before the
+--- first byte
+---@field on_progress? fun(received: integer, total: integer): boolean|nil false cancels
+---@field timeout? number seconds for the whole call
+
+---@class connectparticipant.DownloadedAttachment
+---@field AttachmentSizeInBytes integer
+---@field ContentType string
+---@field path? string as given
+---@field body? string without a sink
+
+---@class connectparticipant.WaitForAttachmentParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field AttachmentId string 1 to 256 characters
+---@field timeout? number seconds; 240, or the client's where that is earlier
+
+---@class connectparticipant.StartedJob what `client:start` gives
+---@field wait fun(job, seconds?: number): boolean, any, any done, result, err; done is false where it
+--- is not yet
+---@field cancel fun(job)
+---@field progress fun(job): integer|nil, integer|nil bytes moved, and in all
+---@field is_done fun(job): boolean
+
+-- What follows is made from the model, by `make types`.
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_StartAttachmentUpload.html
+---@class connectparticipant.StartAttachmentUploadParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field AttachmentName string 1 to 256 characters
+---@field AttachmentSizeInBytes integer at least 1
+---@field ClientToken? string a UUID when absent; 1 to 500 characters
+---@field ContentType string 1 to 255 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.UploadMetadata
+---@field Url? string
+---@field UrlExpiry? string
+---@field HeadersToInclude? table<string, string>
+
+---@class connectparticipant.StartAttachmentUploadResult
+---@field AttachmentId? string
+---@field UploadMetadata? connectparticipant.UploadMetadata
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_CompleteAttachmentUpload.html
+---@class connectparticipant.CompleteAttachmentUploadParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field AttachmentIds (string)[] exactly 1
+---@field ClientToken? string a UUID when absent; 1 to 500 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.CompleteAttachmentUploadResult
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetAttachment.html
+---@class connectparticipant.GetAttachmentParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field AttachmentId string 1 to 256 characters
+---@field UrlExpiryInSeconds? integer 5 to 300
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.GetAttachmentResult
+---@field Url? string
+---@field UrlExpiry? string
+---@field AttachmentSizeInBytes? integer
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_CreateParticipantConnection.html
+---@class connectparticipant.CreateParticipantConnectionParams
+---@field ParticipantToken string 1 to 1000 characters
+---@field Type? ("WEBSOCKET"|"CONNECTION_CREDENTIALS"|"WEBRTC_CONNECTION")[] at least 1 entries
+---@field ConnectParticipant? boolean
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.Websocket
+---@field Url? string
+---@field ConnectionExpiry? string
+
+---@class connectparticipant.ConnectionCredentials
+---@field ConnectionToken? string
+---@field Expiry? string
+
+---@class connectparticipant.Attendee
+---@field AttendeeId? string
+---@field JoinToken? string
+
+---@class connectparticipant.MediaPlacement
+---@field AudioHostUrl? string
+---@field AudioFallbackUrl? string
+---@field SignalingUrl? string
+---@field EventIngestionUrl? string
+
+---@class connectparticipant.Audio
+---@field EchoReduction? string
+
+---@class connectparticipant.MeetingFeatures
+---@field Audio? connectparticipant.Audio
+
+---@class connectparticipant.Meeting
+---@field MediaPlacement? connectparticipant.MediaPlacement
+---@field MeetingFeatures? connectparticipant.MeetingFeatures
+---@field MeetingId? string
+
+---@class connectparticipant.WebRTCConnection
+---@field Attendee? connectparticipant.Attendee
+---@field Meeting? connectparticipant.Meeting
+
+---@class connectparticipant.CreateParticipantConnectionResult
+---@field Websocket? connectparticipant.Websocket
+---@field ConnectionCredentials? connectparticipant.ConnectionCredentials
+---@field WebRTCConnection? connectparticipant.WebRTCConnection
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_DisconnectParticipant.html
+---@class connectparticipant.DisconnectParticipantParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field ClientToken? string a UUID when absent; 0 to 500 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.DisconnectParticipantResult
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_SendMessage.html
+---@class connectparticipant.SendMessageParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field ContentType string 1 to 100 characters
+---@field Content string 1 to 16384 characters
+---@field ClientToken? string a UUID when absent; 0 to 500 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.MessageMetadata
+---@field MessageProcessingStatus? string
+
+---@class connectparticipant.SendMessageResult
+---@field Id? string
+---@field AbsoluteTime? string
+---@field MessageMetadata? connectparticipant.MessageMetadata
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_SendEvent.html
+---@class connectparticipant.SendEventParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field ContentType string 1 to 100 characters
+---@field Content? string 1 to 16384 characters
+---@field ClientToken? string a UUID when absent; 0 to 500 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.SendEventResult
+---@field Id? string
+---@field AbsoluteTime? string
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+---@class connectparticipant.StartPosition
+---@field Id? string 1 to 256 characters
+---@field AbsoluteTime? string 1 to 100 characters
+---@field MostRecent? integer 0 to 100
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetTranscript.html
+---@class connectparticipant.GetTranscriptParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field ContactId? string 1 to 256 characters
+---@field MaxResults? integer 0 to 100
+---@field NextToken? string 1 to 1000 characters
+---@field ScanDirection? "FORWARD"|"BACKWARD"
+---@field SortOrder? "DESCENDING"|"ASCENDING"
+---@field StartPosition? connectparticipant.StartPosition
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.AttachmentsItem
+---@field ContentType? string
+---@field AttachmentId? string
+---@field AttachmentName? string
+---@field Status? string
+
+---@class connectparticipant.ReceiptsItem
+---@field DeliveredTimestamp? string
+---@field ReadTimestamp? string
+---@field RecipientParticipantId? string
+
+---@class connectparticipant.GetTranscriptMessageMetadata
+---@field MessageId? string
+---@field Receipts? connectparticipant.ReceiptsItem[]
+---@field MessageProcessingStatus? string
+
+---@class connectparticipant.TranscriptItem
+---@field AbsoluteTime? string
+---@field Content? string
+---@field ContentType? string
+---@field Id? string
+---@field Type? string
+---@field ParticipantId? string
+---@field DisplayName? string
+---@field ParticipantRole? string
+---@field Attachments? connectparticipant.AttachmentsItem[]
+---@field MessageMetadata? connectparticipant.GetTranscriptMessageMetadata
+---@field RelatedContactId? string
+---@field ContactId? string
+
+---@class connectparticipant.GetTranscriptResult
+---@field InitialContactId? string
+---@field Transcript? connectparticipant.TranscriptItem[]
+---@field NextToken? string
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_DescribeView.html
+---@class connectparticipant.DescribeViewParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field ViewToken string 1 to 1000 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.Content
+---@field InputSchema? string
+---@field Template? string
+---@field Actions? (string)[]
+
+---@class connectparticipant.View
+---@field Id? string
+---@field Arn? string
+---@field Name? string
+---@field Version? integer
+---@field Content? connectparticipant.Content
+
+---@class connectparticipant.DescribeViewResult
+---@field View? connectparticipant.View
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetAuthenticationUrl.html
+---@class connectparticipant.GetAuthenticationUrlParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field SessionId string exactly 36 characters
+---@field RedirectUri string 1 to 1024 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.GetAuthenticationUrlResult
+---@field AuthenticationUrl? string
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+--- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_CancelParticipantAuthentication.html
+---@class connectparticipant.CancelParticipantAuthenticationParams
+---@field ConnectionToken string 1 to 1000 characters
+---@field SessionId string exactly 36 characters
+---@field timeout? number seconds for the whole call, all attempts and waits
+
+---@class connectparticipant.CancelParticipantAuthenticationResult
+---@field ResponseMetadata connectparticipant.ResponseMetadata
+
+---@class connectparticipant.Client
+---@field start_attachment_upload fun(self: connectparticipant.Client, params: connectparticipant.StartAttachmentUploadParams): connectparticipant.StartAttachmentUploadResult|nil, connectparticipant.Error|nil
+---@field complete_attachment_upload fun(self: connectparticipant.Client, params: connectparticipant.CompleteAttachmentUploadParams): connectparticipant.CompleteAttachmentUploadResult|nil, connectparticipant.Error|nil
+---@field get_attachment fun(self: connectparticipant.Client, params: connectparticipant.GetAttachmentParams): connectparticipant.GetAttachmentResult|nil, connectparticipant.Error|nil
+---@field create_participant_connection fun(self: connectparticipant.Client, params: connectparticipant.CreateParticipantConnectionParams): connectparticipant.CreateParticipantConnectionResult|nil, connectparticipant.Error|nil
+---@field disconnect_participant fun(self: connectparticipant.Client, params: connectparticipant.DisconnectParticipantParams): connectparticipant.DisconnectParticipantResult|nil, connectparticipant.Error|nil
+---@field send_message fun(self: connectparticipant.Client, params: connectparticipant.SendMessageParams): connectparticipant.SendMessageResult|nil, connectparticipant.Error|nil
+---@field send_event fun(self: connectparticipant.Client, params: connectparticipant.SendEventParams): connectparticipant.SendEventResult|nil, connectparticipant.Error|nil
+---@field get_transcript fun(self: connectparticipant.Client, params: connectparticipant.GetTranscriptParams): connectparticipant.GetTranscriptResult|nil, connectparticipant.Error|nil
+---@field describe_view fun(self: connectparticipant.Client, params: connectparticipant.DescribeViewParams): connectparticipant.DescribeViewResult|nil, connectparticipant.Error|nil
+---@field get_authentication_url fun(self: connectparticipant.Client, params: connectparticipant.GetAuthenticationUrlParams): connectparticipant.GetAuthenticationUrlResult|nil, connectparticipant.Error|nil
+---@field cancel_participant_authentication fun(self: connectparticipant.Client, params: connectparticipant.CancelParticipantAuthenticationParams): connectparticipant.CancelParticipantAuthenticationResult|nil, connectparticipant.Error|nil
+
+---@class connectparticipant.Module
+---@field start_attachment_upload fun(params: connectparticipant.StartAttachmentUploadParams): connectparticipant.StartAttachmentUploadResult|nil, connectparticipant.Error|nil
+---@field complete_attachment_upload fun(params: connectparticipant.CompleteAttachmentUploadParams): connectparticipant.CompleteAttachmentUploadResult|nil, connectparticipant.Error|nil
+---@field get_attachment fun(params: connectparticipant.GetAttachmentParams): connectparticipant.GetAttachmentResult|nil, connectparticipant.Error|nil
+---@field create_participant_connection fun(params: connectparticipant.CreateParticipantConnectionParams): connectparticipant.CreateParticipantConnectionResult|nil, connectparticipant.Error|nil
+---@field disconnect_participant fun(params: connectparticipant.DisconnectParticipantParams): connectparticipant.DisconnectParticipantResult|nil, connectparticipant.Error|nil
+---@field send_message fun(params: connectparticipant.SendMessageParams): connectparticipant.SendMessageResult|nil, connectparticipant.Error|nil
+---@field send_event fun(params: connectparticipant.SendEventParams): connectparticipant.SendEventResult|nil, connectparticipant.Error|nil
+---@field get_transcript fun(params: connectparticipant.GetTranscriptParams): connectparticipant.GetTranscriptResult|nil, connectparticipant.Error|nil
+---@field describe_view fun(params: connectparticipant.DescribeViewParams): connectparticipant.DescribeViewResult|nil, connectparticipant.Error|nil
+---@field get_authentication_url fun(params: connectparticipant.GetAuthenticationUrlParams): connectparticipant.GetAuthenticationUrlResult|nil, connectparticipant.Error|nil
+---@field cancel_participant_authentication fun(params: connectparticipant.CancelParticipantAuthenticationParams): connectparticipant.CancelParticipantAuthenticationResult|nil, connectparticipant.Error|nil
