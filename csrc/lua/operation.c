@@ -90,8 +90,8 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
 
 int core_request_send(lua_State *L) {
   double timeout = (double)luaL_optnumber(L, 3, 0);
-  int attempt = (int)luaL_optnumber(L, 4, 1);
-  int count = send_request(L, 1, 2, timeout, attempt, (int)luaL_optnumber(L, 5, attempt));
+  int attempt = (int)luaL_optinteger(L, 4, 1);
+  int count = send_request(L, 1, 2, timeout, attempt, (int)luaL_optinteger(L, 5, attempt));
   if (count > 0) return count;
   lua_settop(L, 1);
   return 1;
@@ -160,7 +160,7 @@ static int response_gc(lua_State *L) {
 /* core.read_response(operation, status, headers, body) */
 static int read_response(lua_State *L) {
   const struct operation *operation = operation_check(L, 1);
-  long status = (long)luaL_checknumber(L, 2);
+  long status = (long)luaL_checkinteger(L, 2);
   size_t size = 0;
   if (!lua_isnoneornil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
   const char *body = luaL_optlstring(L, 4, "", &size);
@@ -180,6 +180,7 @@ static int read_response(lua_State *L) {
       lua_pop(L, 1);
     }
   }
+  if (response->headers.failed || response->body.failed) return luaL_error(L, "out of memory");
   return result_push(L, operation, response, NULL);
 }
 

@@ -1,0 +1,24 @@
+-- No failed allocation passes for success, ours or Lua's, and none loses memory.
+local process = require "spec.support.process"
+
+-- Builds spec/lua/memory.c with all of csrc, for the Lua that runs these specs.
+local COMMAND = [[
+make -s LUA=%s SANITIZE= build || exit 1
+objects=$(ls csrc/*/*.c | sed 's|csrc\(.*\)c$|%s/obj\1o|')
+cc -std=c11 -D_GNU_SOURCE -O1 -Icsrc $(pkg-config --cflags %s libcurl) -rdynamic -o %s/memory \
+  spec/lua/memory.c $objects -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+  -Wl,--wrap=strdup,--wrap=free,--no-as-needed $(pkg-config --libs %s libcurl) -lpthread -ldl -lm]]
+
+describe("memory that runs out", function()
+  it("is told, and never drops a part of what was asked for", function()
+    local package = process.abi == "luajit" and "luajit" or "lua" .. process.abi
+    local build = "build/" .. process.abi
+    local made = process.run { "sh", "-c",
+      COMMAND:format(process.abi, build, package, build, package) }
+    assert.equal(0, made.status, made.stderr)
+    local said = process.run { build .. "/memory", "spec/lua/memory_scenarios.lua",
+      env = { LD_PRELOAD = "" } }
+    assert.truthy(said.stdout:match "^%d+ scenarios\n$", said.stdout .. said.stderr)
+    assert.equal(0, said.status)
+  end)
+end)
