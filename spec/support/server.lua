@@ -23,7 +23,7 @@
 --   reset         "request" (before the body) | "body" (after `after` bytes of it) | "headers" (of
 --                 the answer) | "response" (after at most `after` bytes of its body)
 --   hang          "request" (before the body) | true (before the answer) | "response" (before its
---                 body), until the client goes
+--                 body) | "middle" (after `after` bytes of it), until the client goes
 --   the service   url, expiry, include, id (start); promised, url, expiry (get); page, scan
 --                 (transcript); tunnel = false (connect: only answered)
 --   always        of a list's last step: it is used again and again

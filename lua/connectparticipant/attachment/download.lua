@@ -2,7 +2,6 @@
 -- breaks off goes on by Range only where the ETag proves that it is still the same object.
 
 local failure = require "connectparticipant.error"
-local judge = require "connectparticipant.attachment.judge"
 local members = require "connectparticipant.config.members"
 local operation = require "connectparticipant.service.operation"
 local progress = require "connectparticipant.attachment.progress"
@@ -87,19 +86,15 @@ function Download:ask(job)
   return { url = got.Url, expiry = got.UrlExpiry }
 end
 
--- A part is asked for only with a strong ETag: `rewind` has seen to that.
+-- A part is asked for only with a strong ETag: `rewind` has seen to that. The engine refuses an
+-- answer of another size, another range or another ETag before a byte of it is handed out.
 function Download:fields()
   local into = self.sink
-  self.offset, self.is_judged = into:size(), false
+  self.offset = into:size()
   return {
     sink = into:target(), offset = self.offset, size = self.size,
     etag = self.offset > 0 and self.etag or nil,
   }
-end
-
-local function wrong_size(self, size)
-  return failure.protocol("SizeMismatch",
-    ("%.0f bytes have arrived, not the %.0f promised"):format(size, self.size), WHERE)
 end
 
 -- Tells the caller what comes, once.
@@ -114,19 +109,12 @@ local function announce(self, job, content_type)
 end
 
 function Download:move(job, exchange)
-  local into, err = self.sink, nil
-  if not self.is_judged then err = judge.answer(self, exchange) end
-  self.is_judged = true
-  err = err or announce(self, job, exchange:header("content-type"))
-  if err then return err end
-  local chunk = exchange:drain()
-  if into:size() + #chunk > self.size then return wrong_size(self, into:size() + #chunk) end
-  return into:take(chunk, job)
+  local stopped = announce(self, job, exchange:header("content-type"))
+  return stopped or self.sink:take(exchange:drain(), job)
 end
 
 function Download:moved(job, exchange)
   local size = self.sink:size()
-  if size > self.size then return nil, wrong_size(self, size) end
   if size <= self.offset or not self.on_start then return size end
   return size, announce(self, job, exchange:header("content-type"))
 end
@@ -139,12 +127,12 @@ end
 function Download:ended(exchange)
   if self.offset == 0 then
     self.etag = strong(exchange:header("etag"))
-    return not self.is_judged and judge.answer(self, exchange) or nil
+    return nil
   end
   local status = exchange:info().status
   -- The whole object instead of a part: whose bytes a file has now is not certain.
   if status == 200 then self.etag = nil end
-  if status ~= 412 then return not self.is_judged and judge.answer(self, exchange) or nil end
+  if status ~= 412 then return nil end
   return failure.protocol("ObjectChanged", "the object has changed since its download began",
     { operation = GET, step = "get", status = status })
 end
@@ -162,11 +150,6 @@ end
 
 function Download.may_start_over()
   return true
-end
-
-function Download:verify()
-  if self.sink:size() ~= self.size then return wrong_size(self, self.sink:size()) end
-  return self.progress:finish()
 end
 
 --- Downloads one attachment.

@@ -29,7 +29,6 @@ local MOST_URLS = 3
 ---@field is_curable? fun(flow, err): boolean whether an error that is not retryable may be retried
 ---@field rewind fun(flow, err): boolean makes ready for another attempt; false where it cannot be
 ---@field may_start_over fun(flow): boolean whether another URL may be asked for
----@field verify? fun(flow): table|nil looks at everything that has moved; may give an error
 
 -- The transfer through one URL as a work; see connectparticipant.Work.
 local Move = {}
@@ -91,7 +90,7 @@ local function move(job, flow, grant)
 end
 
 local function finish(flow, result)
-  local err = flow.verify and flow:verify() or flow.progress:finish()
+  local err = flow.progress:finish()
   if not err then return result end
   err.operation, err.step = err.operation or flow.operation, err.step or flow.step
   return nil, err

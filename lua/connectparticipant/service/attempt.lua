@@ -31,7 +31,7 @@ local function is_unknown(err)
   if err.kind == "timeout" or err.kind == "transport" then return not NEVER_SENT[err.code] end
   local status = err.status or 0
   if err.kind == "protocol" then return status >= 200 and status < 300 end
-  return status >= 500 and not err.throttled
+  return err.kind == "cancelled" or status >= 500 and not err.throttled
 end
 
 local function drive(job, work, exchange)
@@ -40,7 +40,7 @@ local function drive(job, work, exchange)
   if work.drive then
     own = work:drive(job, exchange)
   else
-    while exchange:state() ~= "done" do job:await(exchange) end
+    while not own and exchange:state() ~= "done" do own = job:await(exchange) end
   end
   job.exchange = nil
   if not own then return exchange:result() end
@@ -159,7 +159,8 @@ function attempt.run(job, work)
     if logger then log(logger, work, exchange, err, delay) end
     if not delay then return failed(work, err) end
     last = err
-    job:sleep(delay)
+    local stopped = job:sleep(delay)
+    if stopped then return failed(work, stopped) end
   end
 end
 

@@ -74,12 +74,13 @@ local function write_answer(connection, made, step)
     return "close"
   end
   local last = made.last
-  if step.cut or step.reset == "response" then
+  if step.cut or step.reset == "response" or step.hang == "middle" then
     last = math.min(last, made.first + (step.cut or step.after or 0) - 1)
   end
   local written = write_pieces(connection, made, step, last)
   if step.reset == "response" then return "reset" end
-  if not written or step.cut then return "close" end
+  if step.hang == "middle" then connection:wait_for_end() end
+  if step.hang or not written or step.cut then return "close" end
   if step.chunked then connection:write "0\r\n\r\n" end
   if step.unsolicited then connection:write(step.unsolicited) end
   while step.flood and connection:write(step.flood) do end
