@@ -518,7 +518,7 @@ describe("a directory", function()
     local port, path = http.split(got.Url)
     assert.equal("hello", http.request { port = port, path = path }.body)
     again:stop()
-    assert.equal("", process.run { "find", directory, "-name", "*.json", "-perm", "/077",
+    assert.equal("", process.run { "find", directory, "-name", "*.journal", "-perm", "/077",
       "-newer", directory .. "/nginx.conf" }.stdout)
   end)
 
@@ -536,7 +536,7 @@ describe("a directory", function()
   end)
 
   it("that holds something else is left alone", function()
-    local file = assert(io.open(directory .. "/state.json", "w"))
+    local file = assert(io.open(directory .. "/state.journal", "w"))
     file:write "{broken"
     file:close()
     local service_of_none, problem = emulator.start { dir = directory }

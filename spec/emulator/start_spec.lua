@@ -30,7 +30,7 @@ describe("a directory", function()
       assert.equal(200, service:complete(token, begun.AttachmentId).status)
       assert.equal("hello", service:fetch(token, begun.AttachmentId).body)
       service:stop()
-      assert.equal(0, process.run { "test", "-f", path .. "/state.json" }.status)
+      assert.equal(0, process.run { "test", "-f", path .. "/state.journal" }.status)
     end
   end)
 
@@ -114,7 +114,7 @@ describe("the emulator", function()
     finally(function() directory:remove() end)
     local path = directory:path "broken"
     assert.equal(0, process.run { "mkdir", path }.status)
-    directory:write("broken/state.json", "{}")
+    directory:write("broken/state.journal", "{}")
     local running, problem = emulator.start { dir = path }
     assert.is_nil(running)
     assert.truthy(problem:find("is not the emulator's state", 1, true), problem)

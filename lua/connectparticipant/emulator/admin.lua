@@ -110,7 +110,8 @@ handlers["DELETE /admin/requests"] = function(emulator)
 end
 
 local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
-  scan_seconds = "number", clock_skew = "number", body_timeout = "number" }
+  scan_seconds = "number", clock_skew = "number", body_timeout = "number",
+  journal_bytes = "number" }
 
 handlers["POST /admin/settings"] = function(emulator, input)
   for name, value in pairs(input) do
@@ -146,7 +147,7 @@ handlers["GET /admin/attachments"] = function(emulator)
   for id, attachment in pairs(emulator.state.data.attachments) do
     list[#list + 1] = {
       AttachmentId = id, AttachmentName = attachment.name, Status = attachment.status,
-      size = attachment.size, stored = attachment.stored or false,
+      size = attachment.size, stored = attachment.object ~= nil,
       path = emulator.store.path_of(emulator, attachment),
     }
   end
@@ -173,6 +174,9 @@ function admin.handle(emulator)
   if type(input) ~= "table" then return send(400, { message = "the body must be JSON" }) end
   local result, problem = handler(emulator, input)
   if not result then return send(400, { message = problem }) end
+  local written
+  written, problem = emulator.state:commit()
+  if not written then return send(500, { message = problem }) end
   send(200, result)
 end
 

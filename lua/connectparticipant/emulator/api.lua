@@ -69,6 +69,11 @@ local function answer_call(emulator, operation, token, view_token)
   if violations then return answer.exception("ValidationException", violations) end
   local result, members
   result, code, message, members = service[operation.name](emulator, caller, input)
+  local written, problem = emulator.state:commit()
+  if not written then
+    ngx.log(ngx.ERR, "the state cannot be written: ", problem)
+    return answer.exception("InternalServerException", "The state cannot be written")
+  end
   if not result then return answer.exception(code, message, members) end
   answer.result(result)
 end

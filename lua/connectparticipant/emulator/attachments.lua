@@ -62,6 +62,7 @@ local function begun(emulator, attachment)
   local url, expiry, expires = presign(emulator, "PUT", attachment, headers,
     emulator.options.url_expiry)
   attachment.expires = math.max(attachment.expires, expires)
+  emulator.state:touch("attachments", attachment.id)
   return {
     AttachmentId = attachment.id,
     UploadMetadata = { Url = url, UrlExpiry = expiry, HeadersToInclude = headers },
@@ -89,7 +90,7 @@ function attachments.start(emulator, caller, input)
   local chat = caller.chat
   if not chat.open then return nil, "AccessDeniedException", "The chat has ended" end
   emulator.state:expire(function(attachment) emulator.store.drop_staged(emulator, attachment) end)
-  local result, code, message, again = once.call(emulator, caller, "StartAttachmentUpload", input,
+  local result, code, message = once.call(emulator, caller, "StartAttachmentUpload", input,
     function(key)
       local problem = problem_of(emulator, input)
       if problem then return nil, "ValidationException", problem end
@@ -97,7 +98,6 @@ function attachments.start(emulator, caller, input)
         return nil, "ServiceQuotaExceededException",
           "The number of attachments per contact exceeds the quota."
       end
-      chat.attachments = chat.attachments + 1
       local attachment = emulator.state:add_attachment {
         chat = chat.id, owner = caller.participant.id, name = input.AttachmentName,
         size = input.AttachmentSizeInBytes, type = input.ContentType, status = "STARTED",
@@ -106,9 +106,7 @@ function attachments.start(emulator, caller, input)
       return attachment.id
     end)
   if not result then return nil, code, message end
-  local attachment = emulator.state:attachment(result)
-  if again then emulator.state:changed() end
-  return begun(emulator, attachment)
+  return begun(emulator, emulator.state:attachment(result))
 end
 
 local function find(emulator, caller, id)
@@ -116,27 +114,34 @@ local function find(emulator, caller, id)
   return attachment and attachment.chat == caller.chat.id and attachment or nil
 end
 
+-- Why an attachment cannot be completed now; the last value tells that this was done before.
+local function check_completion(emulator, caller, attachment, input)
+  if not attachment then return "ValidationException", MISSING end
+  if attachment.owner ~= caller.participant.id then
+    return "AccessDeniedException", "The attachment is another participant's"
+  end
+  if attachment.completed_by == input.ClientToken then return nil, nil, true end
+  if attachment.completed_by or emulator.completing[attachment.id] then
+    return "ConflictException", "The attachment is already being uploaded"
+  end
+  if not caller.chat.open then return "AccessDeniedException", "The chat has ended" end
+end
+
 --- CompleteAttachmentUpload
 function attachments.complete(emulator, caller, input)
   local attachment = find(emulator, caller, input.AttachmentIds[1])
-  if not attachment then return nil, "ValidationException", MISSING end
-  if attachment.owner ~= caller.participant.id then
-    return nil, "AccessDeniedException", "The attachment is another participant's"
-  end
-  if attachment.completed_by then
-    if attachment.completed_by == input.ClientToken then return {} end
-    return nil, "ConflictException", "The attachment is already being uploaded"
-  end
-  if not caller.chat.open then return nil, "AccessDeniedException", "The chat has ended" end
-  -- Set before the store is asked, which may take a while: two at a time are one too many.
-  attachment.completed_by = input.ClientToken
+  local refusal, message, again = check_completion(emulator, caller, attachment, input)
+  if again then return {} end
+  if refusal then return nil, refusal, message end
+  -- The store may take a while: two at a time are one too many.
+  emulator.completing[attachment.id] = true
   local kept, problem, code = emulator.store.keep(emulator, attachment)
-  if not kept then
-    attachment.completed_by = nil
-    return nil, code or "ValidationException", problem
-  end
-  attachment.completed_at, attachment.status = emulator.now(), "IN_PROGRESS"
+  emulator.completing[attachment.id] = nil
+  if not kept then return nil, code or "ValidationException", problem end
+  attachment.completed_by, attachment.completed_at = input.ClientToken, emulator.now()
+  attachment.status = "IN_PROGRESS"
   attachment.verdict = attachment.infected and "REJECTED" or "APPROVED"
+  emulator.state:touch("attachments", attachment.id)
   emulator.state:add_item(caller.chat, caller.participant,
     { Type = "ATTACHMENT", attachment = attachment.id })
   return {}
@@ -149,7 +154,7 @@ function attachments.judge(emulator, attachment, status)
   -- Set by hand, IN_PROGRESS stays until another status is set.
   attachment.held = status == "IN_PROGRESS"
   if status == "REJECTED" then emulator.store.drop(emulator, attachment) end
-  emulator.state:changed()
+  emulator.state:touch("attachments", attachment.id)
 end
 
 -- The scan takes a moment.

@@ -1,7 +1,6 @@
 --- The emulator's directory: made with what nginx and TLS need in it, and checked for the state of
 -- an earlier run.
 
-local cjson = require "cjson.safe"
 local shell = require "connectparticipant.emulator.shell"
 
 local directory = {}
@@ -107,9 +106,11 @@ function directory.check(path)
   if pid then
     return nil, ("the emulator of process %s keeps its state there: %s"):format(pid, path)
   end
-  local text = read(path .. "/state.json")
-  if text and not cjson.decode(text) then
-    return nil, path .. "/state.json is not the emulator's state; remove it to begin anew"
+  local file = io.open(path .. "/state.journal", "rb")
+  local start = file and file:read(2)
+  if file then file:close() end
+  if start and start ~= "[[" then
+    return nil, path .. "/state.journal is not the emulator's state; remove it to begin anew"
   end
   return true
 end

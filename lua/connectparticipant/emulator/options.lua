@@ -4,7 +4,7 @@ local options = {}
 
 local DEFAULTS = {
   port = 0, tls_port = 0, quota = 35, url_expiry = 900, max_size = 20 * 1024 * 1024,
-  scan_seconds = 0.2, body_timeout = 20,
+  scan_seconds = 0.2, body_timeout = 20, journal_bytes = 8 * 1024 * 1024,
 }
 
 local function flag(value)
@@ -49,8 +49,9 @@ local LARGEST = 2 ^ 53
 local CHECKS = {
   json = flag, admin = flag, port = whole(0, 65535), tls_port = whole(0, 65535), dir = text,
   rates = rates, quota = whole(0, LARGEST), url_expiry = whole(1, 604800),
-  max_size = whole(1, LARGEST), scan_seconds = seconds, body_timeout = seconds, extensions = text,
-  s3_endpoint = s3_endpoint, s3_bucket = text, parent = whole(1, LARGEST),
+  max_size = whole(1, LARGEST), scan_seconds = seconds, body_timeout = seconds,
+  extensions = text, journal_bytes = whole(1, LARGEST), s3_endpoint = s3_endpoint,
+  s3_bucket = text, parent = whole(1, LARGEST),
 }
 
 --- The first option that is wrong, and what is wrong with it.

@@ -6,6 +6,7 @@ local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
 local directory = require "connectparticipant.emulator.directory"
+local disk = require "connectparticipant.emulator.disk"
 local faults = require "connectparticipant.emulator.faults"
 local limits = require "connectparticipant.emulator.limits"
 local state = require "connectparticipant.emulator.state"
@@ -14,15 +15,17 @@ local ffi = require "ffi"
 
 local server = {}
 
-local SAVE_EVERY = 1 -- seconds
+local OTHER_ENDS = 10 -- seconds in which a worker that is being replaced does
 
 ffi.cdef [[
 int prctl(int option, unsigned long argument, ...);
 unsigned int umask(unsigned int mask);
 int kill(int pid, int signal);
 int getppid(void);
+int usleep(unsigned int microseconds);
+void *signal(int number, void *handler);
 ]]
-local PR_SET_PDEATHSIG, SIGTERM = 1, 15
+local PR_SET_PDEATHSIG, SIGTERM, SIGXFSZ, SIG_IGN = 1, 15, 25, 1
 
 ---@class connectparticipant.emulator.Emulator
 local Emulator = {}
@@ -91,24 +94,31 @@ local function tell(emulator, chat)
   io.stdout:flush()
 end
 
+-- Presigned URLs must outlive a restart.
+local function keep_credentials(emulator)
+  local known = emulator.state
+  if emulator.external then return end
+  known.data.credentials = known.data.credentials or emulator.credentials
+  known:touch "credentials"
+  emulator.credentials = known.data.credentials
+end
+
 local function new_emulator(options)
   local emulator = setmetatable({
     options = options, directory = options.directory, store = store,
     faults = faults.new(), limits = limits.new(options.rates == "aws", ngx.now),
     extensions = attachments.extensions(options.extensions), organization_id = crypto.uuid(),
-    requests = { last = 0 }, external = external(options), credentials = credentials_of(options),
+    requests = { last = 0 }, completing = {}, external = external(options),
+    credentials = credentials_of(options),
   }, Emulator)
   -- Specs move this clock, where they would otherwise wait for a URL to end.
   function emulator.now() return ngx.now() + (options.clock_skew or 0) end
-  local kept = options.keep and options.directory .. "/state.json" or nil
-  emulator.state = state.open(kept, emulator.now)
-  local data = emulator.state.data
-  if kept and not emulator.external then
-    -- Presigned URLs must outlive a restart.
-    data.credentials = data.credentials or emulator.credentials
-    emulator.credentials = data.credentials
+  emulator.state = state.open(options.keep and options.directory or nil, emulator.now,
+    function() return options.journal_bytes end)
+  if options.keep then
+    store.tidy(emulator)
+    keep_credentials(emulator)
   end
-  if kept then ngx.timer.every(SAVE_EVERY, function() emulator.state:save() end) end
   return emulator
 end
 
@@ -117,7 +127,21 @@ local function first_chat(emulator)
   local chat = data.chats[data.first or ""]
   if not chat or not chat.open then chat = assert(emulator.state:new_chat()) end
   data.first = chat.id
+  emulator.state:touch "first"
+  emulator.state:flush()
   return chat
+end
+
+-- A worker that is being ended may still write: the directory is one worker's at a time.
+local function take(place)
+  local path, due = place .. "/lock", ngx.now() + OTHER_ENDS
+  repeat
+    server.lock = disk.lock(path)
+    if server.lock then return end
+    ffi.C.usleep(10000)
+    ngx.update_time()
+  until ngx.now() > due
+  error("another emulator keeps its state there: " .. place, 0)
 end
 
 --- Called in init_worker: opens the state, and says on standard output that all is ready.
@@ -125,9 +149,12 @@ end
 function server.start(options)
   -- A worker would outlive a master that is killed.
   ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
+  -- A file that must not grow is an error like a full disk's, and not the end.
+  ffi.C.signal(SIGXFSZ, ffi.cast("void *", SIG_IGN))
   -- Tokens and keys are nobody else's to read.
   ffi.C.umask(63)
   server.options = options
+  if options.keep then take(options.directory) end
   local emulator = new_emulator(options)
   local chat = first_chat(emulator)
   server.emulator = emulator
@@ -136,7 +163,7 @@ end
 
 --- Called by exit_worker.
 function server.stop()
-  if server.emulator then server.emulator.state:save() end
+  if server.emulator then server.emulator.state:flush() end
   if server.options and not server.options.keep then
     directory.remove(server.options.directory)
   end

@@ -101,8 +101,8 @@ local RECEIPTS = { MESSAGE_DELIVERED = "DeliveredTimestamp", MESSAGE_READ = "Rea
 local function find_message(chat, content)
   local about = json.object(content or "")
   local id = about and about.messageId
-  for _, item in ipairs(chat.items) do
-    if item.Type == "MESSAGE" and item.Id == id then return item end
+  for index, item in ipairs(chat.items) do
+    if item.Type == "MESSAGE" and item.Id == id then return item, index end
   end
 end
 
@@ -125,9 +125,9 @@ function service.SendEvent(emulator, caller, input)
   if not kind then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
-  local message
+  local message, index
   if RECEIPTS[kind] then
-    message = find_message(caller.chat, input.Content)
+    message, index = find_message(caller.chat, input.Content)
     if not message then
       return nil, "ValidationException", "Content must hold the messageId of a message of this chat"
     end
@@ -135,6 +135,7 @@ function service.SendEvent(emulator, caller, input)
   local result, code, problem = say(emulator, caller, "SendEvent", input, kind)
   if result and message then
     acknowledge(message, caller, RECEIPTS[kind], result.AbsoluteTime)
+    emulator.state:touch("chats", caller.chat.id, "items", index)
   end
   return result, code, problem
 end
@@ -190,7 +191,7 @@ function service.GetAuthenticationUrl(emulator, caller, input)
   end
   -- An escaped redirect may be longer than the whole answer may be: the session stands for it.
   chat.redirect = input.RedirectUri
-  emulator.state:changed()
+  emulator.state:touch("chats", chat.id, "redirect")
   return {
     AuthenticationUrl = ("https://emulated.auth.%s.amazoncognito.com/login?client_id=emulator"
       .. "&response_type=code&state=%s"):format(emulator.credentials.region, chat.session_id),
@@ -203,7 +204,7 @@ function service.CancelParticipantAuthentication(emulator, caller, input)
     return nil, "ValidationException", NO_SESSION
   end
   chat.session = "cancelled"
-  emulator.state:changed()
+  emulator.state:touch("chats", chat.id, "session")
   return {}
 end
 

@@ -1,8 +1,8 @@
 --- What the emulator knows: chats, participants and their tokens, attachments, transcripts. Plain
--- tables of the one worker; kept in a file where a directory is given. Everything has a bound.
+-- tables of the one worker; with a directory, a journal keeps them. Everything has a bound.
 
-local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
+local journal = require "connectparticipant.emulator.journal"
 
 local state = {}
 
@@ -30,11 +30,12 @@ end
 local function add_participant(self, chat, given)
   local participant = {
     id = crypto.uuid(), role = given.role or "CUSTOMER", token = token "participant",
-    display_name = given.display_name or given.role or "Customer", open = true, connections = {},
+    display_name = given.display_name or given.role or "Customer", open = true,
   }
   chat.participants[participant.id] = participant
   self.data.tokens[participant.token] =
     { chat = chat.id, participant = participant.id, kind = "participant" }
+  self:touch("tokens", participant.token)
   self:add_item(chat, participant, { Type = "EVENT", ContentType = EVENT .. "participant.joined" })
   return participant
 end
@@ -52,11 +53,19 @@ function State:new_chat(participants)
     session_id = crypto.uuid(), session = "initiated",
   }
   self.data.chats[chat.id] = chat
+  self:touch("chats", chat.id)
   local added = {}
   for index, given in ipairs(participants or { {} }) do
     added[index] = add_participant(self, chat, given)
   end
   return chat, added
+end
+
+-- The ConnectionTokens of a participant, oldest first.
+function State:connections_of(id)
+  local list = self.connections[id] or {}
+  self.connections[id] = list
+  return list
 end
 
 --- A new ConnectionToken, and until when it holds.
@@ -66,10 +75,14 @@ function State:new_connection(caller, lifetime)
     chat = caller.chat.id, participant = caller.participant.id, kind = "connection",
     expiry = expiry,
   }
-  local connections = caller.participant.connections
+  self:touch("tokens", value)
+  local connections = self:connections_of(caller.participant.id)
   connections[#connections + 1] = value
-  if #connections > CONNECTIONS then self.data.tokens[table.remove(connections, 1)] = nil end
-  self:changed()
+  if #connections > CONNECTIONS then
+    local oldest = table.remove(connections, 1)
+    self.data.tokens[oldest] = nil
+    self:touch("tokens", oldest)
+  end
   return value, iso(expiry)
 end
 
@@ -93,12 +106,14 @@ function State:add_item(chat, participant, item)
     item.ParticipantRole = "SYSTEM"
   end
   chat.items[#chat.items + 1] = item
+  self:touch("chats", chat.id, "items", #chat.items)
   if #chat.items >= ITEMS + TRIMMED then
     local kept = {}
     for index = TRIMMED + 1, #chat.items do kept[index - TRIMMED] = chat.items[index] end
     chat.items, chat.first_item = kept, chat.first_item + TRIMMED
+    self:touch("chats", chat.id, "items")
+    self:touch("chats", chat.id, "first_item")
   end
-  self:changed()
   return item
 end
 
@@ -106,9 +121,11 @@ end
 function State:leave(caller)
   local chat, participant = caller.chat, caller.participant
   participant.open = false
+  self:touch("chats", chat.id, "participants", participant.id)
   self:add_item(chat, participant, { Type = "EVENT", ContentType = EVENT .. "participant.left" })
   if participant.role == "CUSTOMER" and chat.open then
     chat.open = false
+    self:touch("chats", chat.id, "open")
     self:add_item(chat, nil, { Type = "EVENT", ContentType = EVENT .. "chat.ended" })
   end
 end
@@ -121,9 +138,12 @@ end
 function State:remember(chat, key, reply)
   if chat.reply_count >= REPLIES then
     chat.old_replies, chat.replies, chat.reply_count = chat.replies, {}, 0
+    self:touch("chats", chat.id, "old_replies")
+    self:touch("chats", chat.id, "replies")
   end
   chat.replies[key], chat.reply_count = reply, chat.reply_count + 1
-  self:changed()
+  self:touch("chats", chat.id, "replies", key)
+  self:touch("chats", chat.id, "reply_count")
 end
 
 ---@param attachment table chat, name, size, type, status, expires, key (of its reply)
@@ -133,8 +153,14 @@ function State:add_attachment(attachment)
   local pending = self.pending
   pending.last = pending.last + 1
   pending[pending.last] = attachment
-  self:changed()
+  self:touch("attachments", attachment.id)
+  self:count_attachment(self.data.chats[attachment.chat], 1)
   return attachment
+end
+
+function State:count_attachment(chat, more)
+  chat.attachments = chat.attachments + more
+  self:touch("chats", chat.id, "attachments")
 end
 
 function State:attachment(id)
@@ -144,10 +170,15 @@ end
 -- Forgets an attachment that was begun and never completed.
 local function forget(self, attachment)
   self.data.attachments[attachment.id] = nil
+  self:touch("attachments", attachment.id)
   local chat = self.data.chats[attachment.chat]
-  chat.attachments = chat.attachments - 1
-  chat.replies[attachment.key], chat.old_replies[attachment.key] = nil, nil
-  self:changed()
+  self:count_attachment(chat, -1)
+  for _, name in ipairs { "replies", "old_replies" } do
+    if attachment.key and chat[name][attachment.key] then
+      chat[name][attachment.key] = nil
+      self:touch("chats", chat.id, name, attachment.key)
+    end
+  end
 end
 
 --- Forgets uploads whose URL ended a while ago; they no longer count.
@@ -172,46 +203,70 @@ end
 --- Seconds for which an upload is known after its URL has ended.
 state.GRACE = 60
 
-function State:changed()
-  self.dirty = true
+--- Notes that something has changed: its path in `data`.
+function State:touch(...)
+  if self.journal then self.journal:touch(...) end
 end
 
---- Writes the file, beside its name first, so that a crash leaves the old one.
-function State:save()
-  if not self.path or not self.dirty then return end
-  self.dirty = false
-  local file = assert(io.open(self.path .. ".new", "w"))
-  assert(file:write(cjson.encode(self.data)))
-  assert(file:close())
-  assert(os.rename(self.path .. ".new", self.path))
+--- Waits until what has been changed is on the disk; without a directory there is nothing to wait
+-- for.
+---@param prepare? fun(): boolean|nil, string|nil is done first
+---@return boolean|nil
+---@return string|nil problem
+function State:commit(prepare)
+  if self.journal then return self.journal:commit(prepare) end
+  if prepare then return prepare() end
+  return true
 end
 
--- What an earlier run has left.
-local function read(path)
-  local file = path and io.open(path, "r")
-  if not file then return { chats = {}, tokens = {}, attachments = {} } end
-  local data = cjson.decode(file:read "*a")
-  file:close()
-  if type(data) ~= "table" or type(data.chats) ~= "table" then
-    error(path .. " is not the emulator's state")
-  end
-  return data
+--- Writes what has been changed at once, where nothing can wait.
+function State:flush()
+  if self.journal then assert(self.journal:flush()) end
 end
 
---- Reads what an earlier run has left, or begins anew.
----@param path? string
----@param now fun(): number
-function state.open(path, now)
-  local self = setmetatable({ path = path, now = now, data = read(path), chats = 0 }, State)
-  self.pending = { first = 1, last = 0 }
+--- Notes that a directory has new names of files, of which the state tells.
+function State:named_in(path)
+  if self.journal then self.journal:named_in(path) end
+end
+
+--- Removes a file that the state does not name any more.
+function State:discard(path)
+  if self.journal then return self.journal:discard(path) end
+  os.remove(path)
+end
+
+-- What can be told from the rest is not kept.
+local function derive(self)
+  local begun, given = {}, {}
   for _ in pairs(self.data.chats) do self.chats = self.chats + 1 end
-  local begun = {}
   for _, attachment in pairs(self.data.attachments) do begun[#begun + 1] = attachment end
   table.sort(begun, function(one, other) return one.expires < other.expires end)
   for index, attachment in ipairs(begun) do
     attachment.queued, self.pending[index], self.pending.last = attachment.expires, attachment,
       index
   end
+  for value, record in pairs(self.data.tokens) do
+    if record.kind == "connection" then
+      given[#given + 1] = { value = value, record = record }
+    end
+  end
+  table.sort(given, function(one, other) return one.record.expiry < other.record.expiry end)
+  for _, one in ipairs(given) do
+    local list = self:connections_of(one.record.participant)
+    list[#list + 1] = one.value
+  end
+end
+
+--- Reads what an earlier run has left in a directory, or begins anew.
+---@param directory string|nil
+---@param now fun(): number
+---@param bytes fun(): integer from which size on the journal is written anew
+function state.open(directory, now, bytes)
+  local self = setmetatable({ now = now, chats = 0, connections = {} }, State)
+  self.pending = { first = 1, last = 0 }
+  if directory then self.journal = journal.open(directory, bytes) end
+  self.data = self.journal and self.journal.data or { chats = {}, tokens = {}, attachments = {} }
+  derive(self)
   return self
 end
 

@@ -1,10 +1,13 @@
 --- The object store behind the presigned URLs: bytes on disk, S3's checks, S3's errors. As Amazon
--- Connect has it, a PUT goes to a staging place, and completing the upload moves it on.
+-- Connect has it, what a PUT has left is staged until the upload is completed. Every PUT has a file
+-- of its own, so that a crash can never leave the bytes of one under the record of another.
 
 local answer = require "connectparticipant.emulator.answer"
 local attachments = require "connectparticipant.emulator.attachments"
 local crypto = require "connectparticipant.emulator.crypto"
+local disk = require "connectparticipant.emulator.disk"
 local remote = require "connectparticipant.emulator.remote"
+local shell = require "connectparticipant.emulator.shell"
 local sigv4 = require "connectparticipant.emulator.sigv4"
 
 local store = {}
@@ -68,25 +71,30 @@ function store.close()
   answer.s3_error(ngx.ctx.refusal)
 end
 
+local function path_of(emulator, object)
+  return emulator.directory .. "/objects/" .. object.file
+end
+
+--- Where the bytes of an attachment are, once it is completed.
+---@return string|nil
 function store.path_of(emulator, attachment)
-  return emulator.directory .. "/objects/" .. attachment.id
+  return attachment.object and path_of(emulator, attachment.object)
 end
 
-local function staged_path(emulator, attachment)
-  return store.path_of(emulator, attachment) .. ".staged"
-end
-
+--- Removes a completed object.
 function store.drop(emulator, attachment)
-  os.remove(store.path_of(emulator, attachment))
+  if attachment.object then emulator.state:discard(path_of(emulator, attachment.object)) end
+  attachment.object = nil
 end
 
 --- Removes what a PUT has left, when nobody can complete it any more.
 function store.drop_staged(emulator, attachment)
-  if attachment.staged then os.remove(staged_path(emulator, attachment)) end
+  if attachment.staged then emulator.state:discard(path_of(emulator, attachment.staged)) end
   attachment.staged = nil
+  emulator.state:touch("attachments", attachment.id)
 end
 
---- Moves what was uploaded to where it stays.
+--- What was uploaded stays, whatever is uploaded to the same URL from now on.
 ---@return boolean|nil
 ---@return string|nil problem
 ---@return string|nil code of an exception, when it is not the client's fault
@@ -98,15 +106,25 @@ function store.keep(emulator, attachment)
     return true
   end
   if not attachment.staged then return nil, "The attachment has not been uploaded" end
-  local moved, problem = os.rename(staged_path(emulator, attachment),
-    store.path_of(emulator, attachment))
-  if not moved then
-    ngx.log(ngx.ERR, "cannot keep an object: ", problem)
-    return nil, "An object is lost", "InternalServerException"
-  end
-  attachment.etag, attachment.infected = attachment.staged.etag, attachment.staged.infected
-  attachment.staged, attachment.stored = nil, true
+  attachment.object, attachment.infected = attachment.staged, attachment.staged.infected
+  attachment.staged = nil
   return true
+end
+
+--- Removes what an earlier run has left that no attachment names.
+function store.tidy(emulator)
+  local named = {}
+  for _, attachment in pairs(emulator.state.data.attachments) do
+    for _, name in ipairs { "staged", "object" } do
+      if attachment[name] then named[attachment[name].file] = true end
+    end
+  end
+  for _, folder in ipairs { "objects", "incoming" } do
+    local names = shell.output('cd "$1" && ls -A', emulator.directory .. "/" .. folder)
+    for name in names:gmatch "[^\n]+" do
+      if not named[name] then os.remove(emulator.directory .. "/" .. folder .. "/" .. name) end
+    end
+  end
 end
 
 -- The attachment of the request's path, if the URL is what it was signed as.
@@ -170,7 +188,7 @@ local function receive_into(emulator, path, length)
     ngx.log(ngx.ERR, "cannot write an object: ", problem)
     return nil, "InternalError"
   end
-  local received
+  local received = { digest = crypto.md5().final(), infected = false }
   if length > 0 then
     local socket
     socket, problem = ngx.req.socket()
@@ -179,13 +197,38 @@ local function receive_into(emulator, path, length)
       received, problem = receive(socket, file, length)
     else
       ngx.log(ngx.ERR, "cannot read a body: ", problem)
-      problem = "InternalError"
+      received, problem = nil, "InternalError"
     end
-  else
-    received = { digest = crypto.md5().final(), infected = false }
   end
-  if not file:close() then received, problem = nil, "InternalError" end
-  return received, problem
+  if not received then
+    file:close()
+    return nil, problem
+  end
+  received.file = file
+  return received
+end
+
+-- Gives the bytes their name, which no later PUT takes, once they are on the disk, and notes them.
+local function stage(emulator, attachment, aside, received)
+  local done, problem = true, nil
+  if emulator.options.keep then done, problem = disk.sync(received.file) end
+  local closed, reason = received.file:close()
+  if not (done and closed) then return nil, problem or reason end
+  attachment.puts = (attachment.puts or 0) + 1
+  local object = { file = ("%s.%d"):format(attachment.id, attachment.puts),
+    etag = crypto.hex(received.digest), infected = received.infected }
+  done, problem = os.rename(aside, path_of(emulator, object))
+  if not done then return nil, problem end
+  emulator.state:named_in(emulator.directory .. "/objects")
+  store.drop_staged(emulator, attachment)
+  attachment.staged = object
+  return true
+end
+
+-- Ends a PUT of which nothing is kept.
+local function give_up(received, aside)
+  if received then received.file:close() end
+  os.remove(aside)
 end
 
 --- Takes the body, aside until it is whole.
@@ -195,23 +238,23 @@ function store.put(emulator)
   local received, problem = receive_into(emulator, aside, tonumber(headers["content-length"]))
   if received and headers["content-md5"]
     and ngx.decode_base64(headers["content-md5"]) ~= received.digest then
-    received, problem = nil, "BadDigest"
+    problem = "BadDigest"
   end
-  if not received or emulator.faults.after() then
-    os.remove(aside)
-    if problem then return end_with(refusal_of(problem)) end
-    return
+  if problem then
+    give_up(received, aside)
+    return end_with(refusal_of(problem))
   end
-  local renamed
-  renamed, problem = os.rename(aside, staged_path(emulator, attachment))
-  if not renamed then
+  if emulator.faults.after() then return give_up(received, aside) end
+  local staged
+  staged, problem = emulator.state:commit(function()
+    return stage(emulator, attachment, aside, received)
+  end)
+  if not staged then
     ngx.log(ngx.ERR, "cannot keep an object: ", problem)
+    os.remove(aside)
     return store.refuse "InternalError"
   end
-  local etag = crypto.hex(received.digest)
-  attachment.staged = { etag = etag, infected = received.infected }
-  emulator.state:changed()
-  answer.stored(etag)
+  answer.stored(crypto.hex(received.digest))
 end
 
 local function matches(condition, etag)
@@ -227,25 +270,25 @@ function store.get(emulator)
   if emulator.faults:before "GetObject" then return end
   local attachment, refusal = find(emulator)
   if not attachment then return turn_away(refusal) end
-  if not attachment.stored or attachment.status == "REJECTED" then
+  if not attachment.object or attachment.status == "REJECTED" then
     return turn_away(refusal_of "NoSuchKey")
   end
   local match = ngx.ctx.headers["if-match"]
-  if match and not matches(tostring(match), '"' .. attachment.etag .. '"') then
+  if match and not matches(tostring(match), '"' .. attachment.object.etag .. '"') then
     return turn_away(refusal_of("PreconditionFailed", { { "Condition", "If-Match" } }))
   end
   -- nginx has another ETag for the file.
   ngx.req.clear_header "If-Match"
   ngx.req.clear_header "If-None-Match"
-  return ngx.exec("/internal/" .. attachment.id)
+  return ngx.exec("/internal/" .. attachment.object.file)
 end
 
 --- What S3 says of an object beside its bytes.
 function store.describe(emulator)
-  local attachment = emulator.state:attachment(ngx.var.uri:match("([^/]+)$"))
-  if not attachment or ngx.status >= 300 then return end
+  local attachment = emulator.state:attachment(ngx.var.uri:match("([^/]+)%.%d+$"))
+  if not attachment or not attachment.object or ngx.status >= 300 then return end
   answer.object_headers {
-    ["Content-Type"] = attachment.type, ["ETag"] = '"' .. attachment.etag .. '"',
+    ["Content-Type"] = attachment.type, ["ETag"] = '"' .. attachment.object.etag .. '"',
     ["Content-Disposition"] = attachments.disposition(attachment.name),
     ["x-amz-meta-contact_id"] = attachment.chat,
   }
