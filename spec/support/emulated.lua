@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local emulator = require "connectparticipant.emulator"
 local http = require "spec.support.http"
+local luassert = require "luassert"
 
 local emulated = {}
 emulated.__index = emulated
@@ -102,6 +103,14 @@ function emulated:complete(token, id, client_token)
   return self:call("complete-attachment-upload", token, {
     AttachmentIds = { id }, ClientToken = client_token or emulated.token(),
   })
+end
+
+-- The service has refused with this exception.
+function emulated.refused(answer, status, code)
+  luassert.equal(status, answer.status, answer.body)
+  luassert.equal(code, answer.headers["x-amzn-errortype"])
+  luassert.truthy(answer.headers["x-amzn-requestid"])
+  luassert.equal("string", type(answer.result.Message or answer.result.message))
 end
 
 -- What a completed attachment holds, fetched by hand.

@@ -18,6 +18,7 @@ local emulator = {
     ["max-size"] = { kind = "whole", value = "BYTES", help = "largest attachment (20971520)" },
     ["scan-seconds"] = { kind = "seconds", value = "SECONDS", help = "how long a scan takes" },
     extensions = { kind = "text", value = "LIST", help = "allowed extensions (else: all)" },
+    ["empty-token"] = { kind = "flag", help = "end transcripts with an empty NextToken" },
     ["s3-endpoint"] = { kind = "text", value = "URL", help = "an S3-compatible store to sign for" },
     ["s3-bucket"] = { kind = "text", value = "B", help = "its bucket" },
     parent = { kind = "whole" }, -- the process to end with; for connectparticipant.emulator.start

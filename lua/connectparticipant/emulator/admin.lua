@@ -1,13 +1,19 @@
 --- The admin endpoint, for specs and experiments: more chats, faults, limits, and what has arrived.
 -- Off unless asked for, and for loopback only.
 
+local api = require "connectparticipant.emulator.api"
 local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
 
 local admin = {}
 
 local KEPT = 1000
-local OBJECT = { ["/internal/"] = "GetObject" }
+
+-- By path, since what nginx hands to another location has lost what this one knew.
+local function operation_of(path, method)
+  if not path:find "^/object/" then return api.operation_name(path, method) end
+  return method:sub(1, 1) .. method:sub(2):lower() .. "Object"
+end
 
 --- Keeps what arrived, the newest thousand requests. What is no HTTP is logged too, without a URI.
 function admin.record(emulator)
@@ -15,10 +21,10 @@ function admin.record(emulator)
   if not emulator.options.admin or not path or path:sub(1, 7) == "/admin/" then return end
   local log = emulator.requests
   log.last = log.last + 1
-  -- What nginx hands to another location has lost its ngx.ctx.
-  local operation = ngx.ctx.operation or OBJECT[path:match "^/%a+/" or ""]
+  local method = ngx.req.get_method()
   log[log.last] = {
-    operation = operation, method = ngx.req.get_method(), path = ngx.var.request_uri,
+    operation = operation_of(ngx.var.request_uri, method), method = method,
+    path = ngx.var.request_uri,
     headers = ngx.ctx.headers or ngx.req.get_headers(100), body = ngx.ctx.body,
     status = tonumber(ngx.var.status),
     code = ngx.ctx.code, connection = ngx.var.connection,
@@ -111,7 +117,7 @@ end
 
 local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
   scan_seconds = "number", clock_skew = "number", body_timeout = "number",
-  journal_bytes = "number" }
+  journal_bytes = "number", empty_token = "boolean" }
 
 handlers["POST /admin/settings"] = function(emulator, input)
   for name, value in pairs(input) do

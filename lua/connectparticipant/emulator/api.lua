@@ -15,13 +15,19 @@ local DENIED = "Access denied"
 local by_path = {}
 for _, operation in pairs(model.operations) do by_path[operation.path] = operation end
 
-local function find_operation()
-  local path = ngx.var.request_uri:match("^[^?]*")
+local function find_operation(uri, method)
+  local path = uri:match("^[^?]*")
   local operation = by_path[path]
   local token = not operation and path:match("^/participant/views/([^/]+)$")
   if token then operation = model.operations.DescribeView end
-  if not operation or operation.method ~= ngx.req.get_method() then return nil end
+  if not operation or operation.method ~= method then return nil end
   return operation, token and ngx.unescape_uri((token:gsub("%+", "%%2B")))
+end
+
+--- AWS's name of what a request is for.
+function api.operation_name(uri, method)
+  local operation = find_operation(uri, method)
+  return operation and operation.name or "UnknownOperation"
 end
 
 -- The caller that the token stands for; a refusal where it is unknown, of the wrong kind, or ended.
@@ -81,12 +87,11 @@ end
 --- Answers a request to the service.
 function api.handle(emulator)
   ngx.ctx.headers = ngx.req.get_headers(100)
-  local operation, view_token = find_operation()
+  local operation, view_token = find_operation(ngx.var.request_uri, ngx.req.get_method())
   if not operation then
     return answer.gateway(403, "MissingAuthenticationTokenException",
       "Missing Authentication Token")
   end
-  ngx.ctx.operation = operation.name
   if emulator.faults:before(operation.name) then return end
   local token = ngx.ctx.headers["x-amz-bearer"]
   if type(token) ~= "string" or token == "" then

@@ -22,10 +22,11 @@ local OBJECTS = { PutObject = true, GetObject = true }
 ---@field code? string of an error
 ---@field message? string
 ---@field after_body? boolean of a PUT: it is read to its end first, and then not stored
----@field delay? number seconds before anything else
+---@field delay? number seconds before anything else; of a hang, how long it lasts
 ---@field retry_after? integer milliseconds, for x-amz-retry-after
 
 local MOST = 1000
+local LONGEST = 600 -- seconds for which a fault hangs that does not say how long
 
 local ACTIONS = {
   error = true, reset = true, reset_after_headers = true, truncate = true, drip = true, hang = true,
@@ -110,9 +111,9 @@ function actions.drip(fault, body)
   if not body then ngx.exit(444) end
 end
 
--- Until the client has had enough, which nginx notices, or ten minutes.
-function actions.hang()
-  for _ = 1, 600 do ngx.sleep(1) end
+-- Says nothing, and then closes.
+function actions.hang(fault)
+  ngx.sleep(fault.delay or LONGEST)
   ngx.exit(444)
 end
 
@@ -125,7 +126,7 @@ end
 function Faults:before(operation)
   local fault = take(self, operation)
   if not fault then return false end
-  if fault.delay then ngx.sleep(fault.delay) end
+  if fault.delay and fault.action ~= "hang" then ngx.sleep(fault.delay) end
   if fault.action == "delay" then return false end
   if fault.after then
     -- `answer` asks for it when the answer is due.

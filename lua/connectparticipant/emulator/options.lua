@@ -47,8 +47,8 @@ end
 local LARGEST = 2 ^ 53
 
 local CHECKS = {
-  json = flag, admin = flag, port = whole(0, 65535), tls_port = whole(0, 65535), dir = text,
-  rates = rates, quota = whole(0, LARGEST), url_expiry = whole(1, 604800),
+  json = flag, admin = flag, empty_token = flag, port = whole(0, 65535), tls_port = whole(0, 65535),
+  dir = text, rates = rates, quota = whole(0, LARGEST), url_expiry = whole(1, 604800),
   max_size = whole(1, LARGEST), scan_seconds = seconds, body_timeout = seconds,
   extensions = text, journal_bytes = whole(1, LARGEST), s3_endpoint = s3_endpoint,
   s3_bucket = text, parent = whole(1, LARGEST),

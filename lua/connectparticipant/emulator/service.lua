@@ -65,16 +65,11 @@ local CONTENT = {
   ["application/vnd.amazonaws.connect.message.interactive.response"] = 12288,
 }
 
--- Adds what a participant says, once for each ClientToken.
-local function say(emulator, caller, operation, input, kind)
+-- Does what a participant asks for in a chat that goes on, once for each ClientToken.
+local function act(emulator, caller, operation, input, action)
   local code, message = ended(caller)
   if code then return nil, code, message end
-  return once.call(emulator, caller, operation, input, function()
-    local item = emulator.state:add_item(caller.chat, caller.participant, {
-      Type = kind, ContentType = input.ContentType, Content = input.Content,
-    })
-    return { Id = item.Id, AbsoluteTime = item.AbsoluteTime }
-  end)
+  return once.call(emulator, caller, operation, input, action)
 end
 
 function service.SendMessage(emulator, caller, input)
@@ -85,18 +80,21 @@ function service.SendMessage(emulator, caller, input)
   if unicode.characters(input.Content) > longest then
     return nil, "ValidationException", ("Content must have at most %d characters"):format(longest)
   end
-  return say(emulator, caller, "SendMessage", input, "MESSAGE")
+  return act(emulator, caller, "SendMessage", input, function()
+    local item = emulator.state:add_item(caller.chat, caller.participant, {
+      Type = "MESSAGE", ContentType = input.ContentType, Content = input.Content,
+    })
+    return { Id = item.Id, AbsoluteTime = item.AbsoluteTime }
+  end)
 end
 
+-- What a client may send; true, or the receipt that the event is for the sender of a message.
 local EVENTS = {
-  ["application/vnd.amazonaws.connect.event.typing"] = "TYPING",
-  ["application/vnd.amazonaws.connect.event.connection.acknowledged"] = "CONNECTION_ACK",
-  ["application/vnd.amazonaws.connect.event.message.delivered"] = "MESSAGE_DELIVERED",
-  ["application/vnd.amazonaws.connect.event.message.read"] = "MESSAGE_READ",
+  ["application/vnd.amazonaws.connect.event.typing"] = true,
+  ["application/vnd.amazonaws.connect.event.connection.acknowledged"] = true,
+  ["application/vnd.amazonaws.connect.event.message.delivered"] = "DeliveredTimestamp",
+  ["application/vnd.amazonaws.connect.event.message.read"] = "ReadTimestamp",
 }
-
--- What an event about another's message says to its sender.
-local RECEIPTS = { MESSAGE_DELIVERED = "DeliveredTimestamp", MESSAGE_READ = "ReadTimestamp" }
 
 local function find_message(chat, content)
   local about = json.object(content or "")
@@ -120,24 +118,27 @@ local function acknowledge(message, caller, field, time)
   receipt[field], message.MessageMetadata = receipt[field] or time, metadata
 end
 
+-- These events go to the other participants' websockets, and into no transcript.
 function service.SendEvent(emulator, caller, input)
-  local kind = EVENTS[input.ContentType]
-  if not kind then
+  local receipt = EVENTS[input.ContentType]
+  if not receipt then
     return nil, "ValidationException", "The ContentType is not supported: " .. input.ContentType
   end
   local message, index
-  if RECEIPTS[kind] then
+  if receipt ~= true then
     message, index = find_message(caller.chat, input.Content)
     if not message then
       return nil, "ValidationException", "Content must hold the messageId of a message of this chat"
     end
   end
-  local result, code, problem = say(emulator, caller, "SendEvent", input, kind)
-  if result and message then
-    acknowledge(message, caller, RECEIPTS[kind], result.AbsoluteTime)
-    emulator.state:touch("chats", caller.chat.id, "items", index)
-  end
-  return result, code, problem
+  return act(emulator, caller, "SendEvent", input, function()
+    local time = state.iso(emulator.now())
+    if message then
+      acknowledge(message, caller, receipt, time)
+      emulator.state:touch("chats", caller.chat.id, "items", index)
+    end
+    return { Id = crypto.uuid(), AbsoluteTime = time }
+  end)
 end
 
 -- An item as it goes over the wire: the status of an attachment is the one of now.
@@ -160,7 +161,8 @@ function service.GetTranscript(emulator, caller, input)
   local items = setmetatable({}, json.list)
   for index, item in ipairs(page.items) do items[index] = shown(emulator, item) end
   return {
-    InitialContactId = chat.id, Transcript = items, NextToken = page.next_token,
+    InitialContactId = chat.id, Transcript = items,
+    NextToken = page.next_token or (emulator.options.empty_token and "" or nil),
   }
 end
 

@@ -159,7 +159,7 @@ end
 
 --- Before the body is read: whoever may not send it shall not have to.
 function store.check_put(emulator)
-  ngx.ctx.operation, ngx.ctx.headers = "PutObject", ngx.req.get_headers(200)
+  ngx.ctx.headers = ngx.req.get_headers(200)
   if emulator.faults:before "PutObject" then return end
   local attachment
   local refusal = check_framing(ngx.ctx.headers)
@@ -266,7 +266,7 @@ end
 
 --- Hands the object to nginx, which knows ranges.
 function store.get(emulator)
-  ngx.ctx.operation, ngx.ctx.headers = "GetObject", ngx.req.get_headers(200)
+  ngx.ctx.headers = ngx.req.get_headers(200)
   if emulator.faults:before "GetObject" then return end
   local attachment, refusal = find(emulator)
   if not attachment then return turn_away(refusal) end

@@ -33,9 +33,9 @@ local function find_time(known, time, forward)
   return forward and known.last + 1 or known.last
 end
 
--- The number at which the scan begins.
+-- The number at which the scan begins: without a position at the newest item, in both directions.
 local function start_number(known, position, forward)
-  if not position or not next(position) then return forward and known.first or known.last end
+  if not position or not next(position) then return known.last end
   if position.Id then
     for number = known.first, known.last do
       if known.at(number).Id == position.Id then return number end

@@ -1,4 +1,5 @@
 -- The server as a proxy: what a CONNECT asks for is connected, on loopback only.
+local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
 
@@ -29,8 +30,15 @@ function proxy.tunnel(connection, request)
   connection:write "HTTP/1.1 200 Connected\r\n\r\n"
   if connection.buffer ~= "" then there:xwrite(connection.buffer) end
   connection.buffer = ""
-  cqueues.running():wrap(function() copy(there, connection.socket) end)
+  local back, ended = condition.new(), false
+  cqueues.running():wrap(function()
+    copy(there, connection.socket)
+    ended = true
+    back:signal()
+  end)
   copy(connection.socket, there)
+  there:shutdown "rw"
+  while not ended do back:wait() end
   there:close()
   return "close"
 end
