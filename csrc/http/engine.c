@@ -18,6 +18,12 @@
  * cache, and a host that steps once a millisecond is still not held up, however many stream. */
 #define SLICE 0.0005
 
+/* A connection that was idle for so long libcurl does not use again (CURLOPT_MAXAGE_CONN). */
+#define IDLE_SECONDS 118.0
+
+/* Connections that libcurl may hold however little is under way. */
+enum { LEAST_KEPT = 64 };
+
 static struct exchange *member_at(struct list *at) {
   return LIST_MEMBER(at, struct exchange, member);
 }
@@ -76,8 +82,7 @@ static bool open_multi(struct engine *engine) {
   engine->multi = curl_multi_init();
   if (engine->multi == NULL) return false;
   pollset_attach(&engine->set, engine->multi);
-  /* Only a ceiling: libcurl's own would close the connections of a wide map at its end. */
-  curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 1024L);
+  engine->kept = 0;
   curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
   return true;
 }
@@ -118,6 +123,25 @@ static bool begin(struct engine *engine, struct exchange *x) {
   return easy_apply(x, url) && curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
 }
 
+/* Lets libcurl hold as many connections as are used again: two hosts' for each exchange of the last
+ * minutes. libcurl counts those in use, too, so a limit below what is under way would close each
+ * connection after its answer, and its own limit those of a wide map at its end. When the limit
+ * falls, each answer closes one idle connection, the oldest. */
+static void follow_load(struct engine *engine, double now) {
+  long limit = LEAST_KEPT;
+  if (now >= engine->next_period) {
+    engine->last_peak = engine->peak;
+    engine->peak = 0;
+    engine->next_period = now + IDLE_SECONDS;
+  }
+  if (engine->active > engine->peak) engine->peak = engine->active;
+  int most = engine->peak > engine->last_peak ? engine->peak : engine->last_peak;
+  while (limit < 2L * most) limit *= 2;
+  if (limit == engine->kept) return;
+  engine->kept = limit;
+  curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, limit);
+}
+
 bool engine_add(struct engine *engine, struct exchange *x) {
   if (!begin(engine, x)) {
     curl_easy_cleanup(x->easy);
@@ -132,6 +156,7 @@ bool engine_add(struct engine *engine, struct exchange *x) {
   x->moved = clock_now();
   list_add(&engine->members, &x->member);
   engine->active++;
+  follow_load(engine, x->moved);
   engine->activity.moved = true; /* nobody may wait before the first step */
   double stall = x->transport.stall_timeout;
   double look = x->moved + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;

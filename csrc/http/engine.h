@@ -26,6 +26,9 @@ struct engine {
   struct activity activity;
   struct pollset set;
   double next_look; /* when to look for stalls */
+  int peak, last_peak; /* most exchanges at once, in this period and in the one before */
+  double next_period;
+  long kept; /* how many connections libcurl may hold */
   double last_id;
   CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;

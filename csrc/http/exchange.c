@@ -160,6 +160,10 @@ enum exchange_state exchange_state(const struct exchange *x) {
   return upload_needs_data(&x->upload) ? EXCHANGE_NEED_DATA : EXCHANGE_RUN;
 }
 
+bool exchange_is_paused(const struct exchange *x) {
+  return x->download.paused || list_holds(&x->resumed);
+}
+
 CURLcode exchange_go_on(struct exchange *x) {
   int still = (x->upload.paused ? CURLPAUSE_SEND : 0) | (x->download.paused ? CURLPAUSE_RECV : 0);
   return curl_easy_pause(x->easy, still);

@@ -85,6 +85,9 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
 /* Lets libcurl go on with one that was resumed. */
 CURLcode exchange_go_on(struct exchange *x);
 
+/* Whether libcurl reads nothing of its answer for now. */
+bool exchange_is_paused(const struct exchange *x);
+
 /* Libcurl is through with it; reads what it says about the transfer. */
 void exchange_finish(struct exchange *x, CURLcode code);
 

@@ -1,5 +1,6 @@
 -- The HTTP engine: what it moves and keeps, time, and connections.
 local core = require "connectparticipant.core"
+local emulated = require "spec.support.emulated"
 local faults = require "spec.support.faults"
 local process = require "spec.support.process"
 local socket = require "socket"
@@ -172,6 +173,44 @@ describe("an engine", function()
     assert.is_true(exchanges[1]:info().reused)
   end)
 
+  it("keeps them however many are in flight", function()
+    local service = emulated.start { quota = 1000000 }
+    finally(function() service:stop() end)
+    local WIDE, token, exchanges = 1200, service:connect(), {}
+    local own = core.settings { endpoint = service.endpoint }
+    local params = { ConnectionToken = token,
+      ContentType = "application/vnd.amazonaws.connect.event.typing" }
+    for _ = 1, 2 do
+      for index = 1, WIDE do
+        exchanges[index] = assert(assert(core.request("SendEvent", params, own)):send(engine))
+      end
+      repeat engine:wait(1) until engine:step() == 0
+    end
+    local reused = 0
+    for index = 1, WIDE do
+      assert(exchanges[index]:result())
+      if exchanges[index]:info().reused then reused = reused + 1 end
+    end
+    assert.truthy(reused > 0.9 * WIDE, reused)
+  end)
+
+  it("keeps none of a PUT that is fed, which nobody could use", function()
+    server:script { {}, {}, {}, {}, {} }
+    local function descriptors()
+      return tonumber(process.run { "sh", "-c", "ls /proc/$PPID/fd | wc -l" }.stdout)
+    end
+    local before
+    for index = 1, 5 do
+      local exchange = assert(transfer { size = 1 })
+      assert(exchange:feed "x")
+      assert(exchange:feed(nil))
+      assert(finish(exchange))
+      if index == 1 then before = descriptors() end
+    end
+    assert.equal(5, server:seen().connections)
+    assert.truthy(descriptors() <= before)
+  end)
+
   it("keeps no descriptor but its connections", function()
     local function descriptors()
       return tonumber(process.run { "sh", "-c", "ls /proc/$PPID/fd | wc -l" }.stdout)
@@ -200,6 +239,40 @@ describe("an engine", function()
     assert(finish(exchange))
     assert.is_false(exchange:info().reused)
     assert.equal(2, server:seen().connections)
+  end)
+
+  it("takes what a kept connection says unasked for no answer", function()
+    local listener, url = listen()
+    -- Moves the engine until there is something to read, and reads it.
+    local function hear(from, read)
+      for _ = 1, 500 do
+        engine:step()
+        if #socket.select({ from }, nil, 0.01) > 0 then return read() end
+      end
+      error "nothing has come within 5 s"
+    end
+    local function accept()
+      return hear(listener, function() return (assert(listener:accept())) end)
+    end
+    local function answer(connection, body)
+      hear(connection, function()
+        repeat local line = assert(connection:receive "*l") until line == ""
+      end)
+      connection:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"):format(#body, body))
+    end
+    local first = get { url = url }
+    local connection = accept()
+    answer(connection, "one")
+    assert.equal("one", assert(finish(first)).body)
+    connection:send "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njunk"
+    socket.select({ { getfd = function() return engine:pollfd() end } }, nil, 5)
+    local second = get { url = url }
+    local other = accept()
+    answer(other, "two")
+    assert.equal("two", assert(finish(second)).body)
+    assert.is_false(second:info().reused)
+    connection:close()
+    other:close()
   end)
 
   it("has a descriptor that tells when a step is due", function()
