@@ -78,11 +78,12 @@ static enum endpoint_result refuse(struct endpoint_problem *problem, const char 
 }
 
 /* NULL, or why a custom endpoint cannot be used. */
-static const char *problem_of_url(const char *text, bool allow_http) {
+static const char *problem_of_url(const struct endpoint_rules *rules, bool *https) {
   struct url url;
-  const char *what = url_parse(&url, text, LONGEST_ENDPOINT);
+  const char *what = url_parse(&url, rules->endpoint, LONGEST_ENDPOINT);
   if (what != NULL) return what;
-  bool safe = url_is_safe(&url, allow_http), query = url.query;
+  bool safe = url_is_safe(&url, rules->allow_insecure), query = url.query;
+  *https = url.https;
   url_free(&url);
   if (query) return "it must not hold a query";
   if (!safe) return "http is for loopback only, unless the option allow_insecure allows it";
@@ -90,10 +91,9 @@ static const char *problem_of_url(const char *text, bool allow_http) {
 }
 
 static enum endpoint_result custom(const struct endpoint_rules *rules, struct buffer *out,
-                                   struct endpoint_problem *problem) {
-  const char *text = rules->endpoint;
+                                   bool *https, struct endpoint_problem *problem) {
+  const char *text = rules->endpoint, *what = problem_of_url(rules, https);
   size_t size = strlen(text);
-  const char *what = problem_of_url(text, rules->allow_insecure);
   if (what != NULL) return refuse(problem, "endpoint", "the endpoint cannot be used: ", what);
   while (size > 0 && text[size - 1] == '/') size--;
   return buffer_add(out, text, size) ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;
@@ -122,7 +122,7 @@ static enum endpoint_result refuse_region(const char *region, struct endpoint_pr
 }
 
 enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
-                                      struct endpoint_problem *problem) {
+                                      bool *https, struct endpoint_problem *problem) {
   static const char fips[] = "FIPS and custom endpoint are not supported";
   static const char dualstack[] = "Dualstack and custom endpoint are not supported";
   static const char missing[] = "set AWS_REGION, a profile's region, or the option region";
@@ -131,9 +131,10 @@ enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct
   if (is_custom && rules->use_fips) return refuse(problem, "use_fips", invalid, fips);
   if (is_custom && rules->use_dualstack)
     return refuse(problem, "use_dualstack", invalid, dualstack);
-  if (is_custom) return custom(rules, url, problem);
+  if (is_custom) return custom(rules, url, https, problem);
   if (rules->region == NULL) return refuse(problem, "region", "no region: ", missing);
   if (!text_is_host_label(rules->region, strlen(rules->region)))
     return refuse_region(rules->region, problem);
+  *https = true;
   return regional(rules, url);
 }

@@ -27,9 +27,10 @@ struct endpoint_problem {
 
 enum endpoint_result { ENDPOINT_RESOLVED, ENDPOINT_REFUSED, ENDPOINT_NO_MEMORY };
 
-/* Appends the base URL, without a final slash; or sets the problem. */
+/* Appends the base URL, without a final slash, and tells whether it is https; or sets the problem.
+ */
 enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
-                                      struct endpoint_problem *problem);
+                                      bool *https, struct endpoint_problem *problem);
 
 HIDDEN_END
 

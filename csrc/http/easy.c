@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
@@ -103,6 +104,17 @@ static bool apply_url(const struct exchange *x, const struct url *url) {
          curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
 }
 
+const char *easy_proxy_of_environment(bool https) {
+  /* A server's CGI could get HTTP_PROXY from a request's header Proxy, so nobody reads that. */
+  const char *names[] = {https ? "https_proxy" : "http_proxy", https ? "HTTPS_PROXY" : NULL,
+                         "all_proxy", "ALL_PROXY"};
+  const char *proxy = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof *names && proxy == NULL; i++) {
+    if (names[i] != NULL) proxy = getenv(names[i]);
+  }
+  return proxy;
+}
+
 /* What is on this machine is not for a proxy on another, whoever named that: it would get the
  * token in clear text, and could not reach the service. */
 static bool apply_proxy(const struct exchange *x, const struct url *url) {
@@ -156,6 +168,7 @@ static long milliseconds(double seconds) {
 bool easy_apply(struct exchange *x, const struct url *url) {
   CURL *easy = x->easy;
   x->error[0] = '\0';
+  x->https = url->https;
   apply_method(x);
   bool good = apply_url(x, url) && apply_proxy(x, url);
   if (url->https) good = good && apply_tls(x);

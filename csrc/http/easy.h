@@ -24,6 +24,9 @@ CURL *easy_new(struct pollset *set);
 /* Sets the options of one exchange on its own handle; false when libcurl refuses one. */
 bool easy_apply(struct exchange *x, const struct url *url);
 
+/* The proxy that libcurl finds in the environment where none is named, or NULL. */
+const char *easy_proxy_of_environment(bool https);
+
 /* Takes leave of the exchange; whether its handle can serve another operation. */
 bool easy_leave(const struct exchange *x);
 

@@ -51,6 +51,7 @@ struct exchange {
 
   struct http_request request;
   struct transport transport;
+  bool https;
   bool is_transfer; /* to or from a store, and not an operation of the service */
   struct curl_slist *lines;
   size_t room;    /* for so many lines */

@@ -1,6 +1,7 @@
 /* Exchanges for Lua; see exchange.h. */
 #include "lua/exchange.h"
 #include "aws/response.h"
+#include "http/easy.h"
 #include "http/engine.h"
 #include "lua/error.h"
 #include "lua/module.h"
@@ -131,8 +132,11 @@ static void open_pool(lua_State *L) {
 
 int core_exchange_failure(lua_State *L, const struct handle *h) {
   struct failure f = {.operation = h->operation, .step = h->step};
+  struct secrets secrets = h->x.request.secrets;
   exchange_failure(&h->x, &f);
-  return error_return(L, &f, &h->x.request.secrets);
+  /* libcurl quotes a proxy's URL that it does not understand. */
+  if (secrets.proxy == NULL) secrets.proxy = easy_proxy_of_environment(h->x.https);
+  return error_return(L, &f, &secrets);
 }
 
 void core_exchange_run(lua_State *L, int index) {

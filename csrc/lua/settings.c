@@ -170,10 +170,9 @@ static int fill(struct settings *s, const struct fields *given) {
   set_user_agent(&s->user_agent, fields_text(given, APP_ID, NULL));
   keep_text(&s->ca_file, &s->transport.ca_file, ca_file);
   keep_text(&s->proxy, &s->transport.proxy, fields_text(given, PROXY, NULL));
-  enum endpoint_result result = endpoint_resolve(&rules, &s->endpoint, &problem);
+  enum endpoint_result result = endpoint_resolve(&rules, &s->endpoint, &s->transport.https, &problem);
   if (result == ENDPOINT_NO_MEMORY || !is_whole(s)) return luaL_error(L, "out of memory");
   if (result == ENDPOINT_REFUSED) return configuration_error(L, problem.option, problem.message);
-  s->transport.https = ascii_starts_nocase(buffer_text(&s->endpoint), "https:");
   return 0;
 }
 

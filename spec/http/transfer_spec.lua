@@ -91,6 +91,23 @@ describe("a transfer", function()
     assert.equal("http://store.invalid/behind", server:seen().requests[1].path)
   end)
 
+  it("never tells a proxy's password, whoever named the proxy", function()
+    local proxy = "nonsense://me:hush-hush@proxy.invalid"
+    local named = core.settings { endpoint = "https://host.invalid", proxy = proxy }
+    local _, named_error = finish(get { url = "https://host.invalid/", settings = named })
+    assert.truthy(named_error.message:find("proxy", 1, true))
+    local code = [[local core = require "connectparticipant.core"
+      io.write(tostring(select(2, core.get_transcript({ ConnectionToken = "t" },
+        { endpoint = "https://host.invalid" }))))]]
+    for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
+      local result = process.run { process.lua, "-e", code, env = { [name] = proxy } }
+      assert.truthy(result.stdout:find("proxy", 1, true), result.stderr)
+      for _, text in ipairs { result.stdout, tostring(named_error) } do
+        assert.is_nil(text:find("hush", 1, true), text)
+      end
+    end
+  end)
+
   it("goes to loopback without any proxy", function()
     server:script { {}, {} }
     local proxied = core.settings { endpoint = server.url, proxy = "http://127.0.0.1:1" }
@@ -588,6 +605,14 @@ describe("an answer", function()
       server:script { { raw = raw, flood = interim and line .. "\r\n" .. raw or line } }
       local result, err = finish(assert(transfer { source = "bytes" }))
       failed(result, err, { kind = "protocol", code = "HeadersTooLarge", retryable = false })
+    end
+  end)
+
+  it("with one header without end is given up, too", function()
+    for _, raw in ipairs { "HTTP/1.1 200 OK\r\nX-Header: ", "HTTP/1.1 " } do
+      server:script { { raw = raw, flood = ("x"):rep(1000) } }
+      local result, err = finish(assert(transfer { source = "bytes" }))
+      failed(result, err, { kind = "protocol", retryable = false })
     end
   end)
 
