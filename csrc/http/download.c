@@ -94,16 +94,20 @@ static bool judge_length(const struct download *d, const struct answer *answer,
   return length == d->most || wrong_size(fault, d->from + length, d->from + d->most);
 }
 
-bool download_judge(struct download *d, const struct answer *answer, struct fault *fault) {
+bool download_judge(struct download *d, struct answer *answer, struct fault *fault) {
   bool whole = answer->status == 200, part = answer->status == 206;
   d->judged = true;
   d->wanted = d->kind != DOWNLOAD_ANSWER && (whole || part);
   if (!d->wanted) return true;
-  if (part) return judge_part(d, answer, fault) && judge_length(d, answer, fault);
   /* A file is not cut before its successor is known to be right. */
   d->from = 0;
   d->most = d->size;
-  return judge_length(d, answer, fault) && judge_whole(d, fault);
+  bool good = part ? judge_part(d, answer, fault) && judge_length(d, answer, fault)
+                   : judge_length(d, answer, fault) && judge_whole(d, fault);
+  /* To grow step by step would hold up a step for 20 ms at 256 MiB. */
+  if (good && d->kind == DOWNLOAD_MEMORY && d->most > 0 && (size_t)d->most <= d->success_limit)
+    return buffer_reserve(&answer->body, (size_t)d->most);
+  return good;
 }
 
 /* Keeps words, or an object in memory, up to a limit; then there is enough to go on with. */

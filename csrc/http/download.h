@@ -52,7 +52,7 @@ void download_refuse_whole(struct fault *fault);
 
 /* Judges an answer by its status and its headers. False: the fault says why nothing of it is
  * wanted. */
-bool download_judge(struct download *d, const struct answer *answer, struct fault *fault);
+bool download_judge(struct download *d, struct answer *answer, struct fault *fault);
 
 /* Takes bytes of the body, as libcurl's write function has to. */
 size_t download_write(struct download *d, struct answer *answer, const char *data, size_t size,

@@ -16,7 +16,7 @@
 
 /* Seconds that a step may go on with bodies that stream. Small buffers stay in the processor's
  * cache, and a host that steps once a millisecond is still not held up, however many stream. */
-#define SLICE 0.0005
+#define SLICE 0.0004
 
 /* A connection that was idle for so long libcurl does not use again (CURLOPT_MAXAGE_CONN). */
 #define IDLE_SECONDS 118.0

@@ -25,7 +25,7 @@ struct engine {
   int active;          /* so many */
   struct activity activity;
   struct pollset set;
-  double next_look; /* when to look for stalls */
+  double next_look;    /* when to look for stalls */
   int peak, last_peak; /* most exchanges at once, in this period and in the one before */
   double next_period;
   long kept; /* how many connections libcurl may hold */

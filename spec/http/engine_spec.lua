@@ -15,6 +15,44 @@ teardown(lab.close)
 before_each(function() engine = lab.begin() end)
 after_each(function() engine:close() end)
 
+-- A listener, and a function that fills its queue: from then on connections to it hang.
+local function listen()
+  local listener, queued = assert(socket.bind("127.0.0.1", 0, 0)), {}
+  listener:settimeout(5)
+  local port = select(2, listener:getsockname())
+  finally(function()
+    for _, one in ipairs(queued) do one:close() end
+    listener:close()
+  end)
+  return listener, ("http://127.0.0.1:%d/"):format(port), function()
+    for index = 1, 4 do
+      queued[index] = socket.tcp()
+      queued[index]:settimeout(0)
+      queued[index]:connect("127.0.0.1", port)
+    end
+  end
+end
+
+-- A PUT whose kept connection is refused and closed, so that libcurl connects again by itself; but
+-- nobody takes that connection.
+local function replace(fields)
+  local listener, url, fill = listen()
+  local first = get { url = url }
+  engine:step()
+  local connection = assert(listener:accept())
+  connection:send "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+  assert(finish(first))
+  fill()
+  fields.url, fields.source = url, ("x"):rep(1500000)
+  local put = assert(transfer(fields))
+  connection:settimeout(5)
+  engine:step()
+  repeat local line = assert(connection:receive "*l") until line == ""
+  connection:send "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"
+  connection:close()
+  return put
+end
+
 describe("an engine", function()
   it("without exchanges neither moves nor waits", function()
     local active, moved = engine:step()
@@ -57,24 +95,6 @@ describe("an engine", function()
       { kind = "transport", code = "COULDNT_RESOLVE_HOST" })
   end
 
-  -- A listener, and a function that fills its queue: from then on connections to it hang.
-  local function listen()
-    local listener, queued = assert(socket.bind("127.0.0.1", 0, 0)), {}
-    listener:settimeout(5)
-    local port = select(2, listener:getsockname())
-    finally(function()
-      for _, one in ipairs(queued) do one:close() end
-      listener:close()
-    end)
-    return listener, ("http://127.0.0.1:%d/"):format(port), function()
-      for index = 1, 4 do
-        queued[index] = socket.tcp()
-        queued[index]:settimeout(0)
-        queued[index]:connect("127.0.0.1", port)
-      end
-    end
-  end
-
   it("goes on after a connection that never came about", function()
     local _, url, fill = listen()
     fill()
@@ -86,20 +106,7 @@ describe("an engine", function()
   end)
 
   it("goes on after one that was to replace a kept one, and never came about", function()
-    local listener, url, fill = listen()
-    local first = get { url = url }
-    engine:step()
-    local connection = assert(listener:accept())
-    connection:send "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-    assert(finish(first))
-    fill()
-    -- libcurl tries again without Expect, but nobody takes its connection.
-    local put = assert(transfer { url = url, source = ("x"):rep(1500000) })
-    connection:settimeout(5)
-    engine:step()
-    repeat local line = assert(connection:receive "*l") until line == ""
-    connection:send "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"
-    connection:close()
+    local put = replace {}
     move(0.05)
     assert.equal("run", put:state())
     put:cancel()
@@ -305,6 +312,13 @@ describe("time", function()
     local secure = (server.url:gsub("http:", "https:"))
     timed_out({ endpoint = secure, connect_timeout = 0.1 }, { url = secure .. "/" },
       "connect_timeout")
+  end)
+
+  it("to connect is bounded where libcurl connects again by itself, too", function()
+    local strict = core.settings { endpoint = server.url, connect_timeout = 0.2,
+      stall_timeout = 0.2 }
+    local result, err = finish(replace { settings = strict })
+    failed(result, err, { kind = "timeout", code = "OPERATION_TIMEDOUT", retryable = true })
   end)
 
   it("without a byte is bounded, however long the caller waits", function()

@@ -35,8 +35,9 @@ end
 describe("a URL", function()
   it("is taken in the forms that AWS and its users write", function()
     for _, url in ipairs { "https://host", "https://host/", "HTTPS://Host.Example:8443/a/b",
-      "https://a-b.c_d.example.", "https://1.2.3.4", "https://[2001:db8::1]:443/", "https://h:65535",
-      "https://localhost", "https://9host.example", "https://host.9a", "https://0x.example" } do
+      "https://a-b.c_d.example.", "https://1.2.3.4", "https://[2001:db8::1]:443/",
+      "https://h:65535", "https://localhost", "https://9host.example", "https://host.9a",
+      "https://0x.example" } do
       accepted(url)
     end
   end)
@@ -98,8 +99,8 @@ describe("a URL", function()
   end)
 
   it("has a port from 1 to 65535, if any", function()
-    for _, port in ipairs { "0", "00", "65536", "99999", "100000", "", "8o", "-1", "+1", "1e3", "1:2",
-      "000080" } do
+    for _, port in ipairs { "0", "00", "65536", "99999", "100000", "", "8o", "-1", "+1", "1e3",
+      "1:2", "000080" } do
       refused("https://host:" .. port, "port")
       refused("http://[::1]:" .. port .. "/x", "port")
     end
