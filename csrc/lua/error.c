@@ -7,13 +7,14 @@
 
 #define ERROR_TYPE "connectparticipant.error"
 
-enum { LONGEST_MESSAGE = 2048, LONGEST_FIELD = ERROR_LONGEST_FIELD };
+/* The many violations that a validation error lists are of our own making, and not cut. */
+enum { LONGEST_MESSAGE = 2048, MOST_VIOLATIONS = 4096, LONGEST_FIELD = ERROR_LONGEST_FIELD };
 
 void error_set_text(lua_State *L, const char *field, const char *text,
                     const struct secrets *secrets, size_t limit) {
   if (text == NULL) return;
   /* Pushing may raise, so nothing may be left to free by then. */
-  char room[LONGEST_MESSAGE + sizeof "..."];
+  char room[MOST_VIOLATIONS + sizeof "..."];
   struct buffer clean = {0};
   bool whole = secrets_add_clean(&clean, text, strlen(text), secrets, limit);
   size_t size = whole ? clean.size : 0;
@@ -140,12 +141,13 @@ static void set_number(lua_State *L, const char *field, double number) {
 }
 
 void error_push(lua_State *L, const struct failure *f, const struct secrets *secrets) {
+  bool lists = f->kind != NULL && strcmp(f->kind, "validation") == 0;
   luaL_checkstack(L, 6, "error object");
   lua_createtable(L, 0, 12);
   set_metatable(L);
   error_set_text(L, "kind", f->kind, NULL, LONGEST_FIELD);
   error_set_text(L, "code", f->code, secrets, LONGEST_FIELD);
-  error_set_text(L, "message", f->message, secrets, LONGEST_MESSAGE);
+  error_set_text(L, "message", f->message, secrets, lists ? MOST_VIOLATIONS : LONGEST_MESSAGE);
   error_set_text(L, "hint", f->hint, secrets, LONGEST_FIELD);
   error_set_text(L, "option", f->option, NULL, LONGEST_FIELD);
   error_set_text(L, "operation", f->operation, NULL, LONGEST_FIELD);

@@ -200,6 +200,7 @@ static struct settings *push_empty(lua_State *L) {
   struct settings *s = calloc(1, sizeof *s);
   if (s == NULL) luaL_error(L, "out of memory");
   *held = settings_hold(s);
+  s->proxy.secret = s->key.secret = true; /* a proxy's URL may hold its password */
   return s;
 }
 

@@ -298,6 +298,11 @@ describe("validation", function()
     for i = 1, 1000 do params["stranger" .. i] = i end
     local err = refused("StartAttachmentUpload", params, "and 980 more")
     assert.is_true(#err.message < 8000)
+    params = upload()
+    for i = 1, 1000 do params[("SessionIdentifier"):rep(9) .. i] = i end
+    err = core.build_request("CancelParticipantAuthentication", params, REGION) or
+      select(2, core.build_request("CancelParticipantAuthentication", params, REGION))
+    assert.truthy(err.message:find("; and %d+ more$"), err.message)
   end)
 end)
 

@@ -137,8 +137,9 @@ static void try_all(lua_State *L, int scenario, struct failing *f, bool alone) {
     f->at = i;
     run(L, scenario);
     const char *found = lua_tostring(L, -1);
+    /* "out of memory", "not enough memory", lua-cjson's "Memory allocation error" */
     bool same = strcmp(found, expected) == 0;
-    if (!same && strstr(found, "memory") == NULL) {
+    if (!same && strstr(found, "emory") == NULL) {
       printf("scenario %d, allocation %d of %s: %s\n", scenario, i, f->whose, found);
       status = 1;
     }

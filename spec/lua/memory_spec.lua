@@ -14,7 +14,7 @@ describe("memory that runs out", function()
     local package = process.abi == "luajit" and "luajit" or "lua" .. process.abi
     local build = "build/" .. process.abi
     local made = process.run { "sh", "-c",
-      COMMAND:format(process.abi, build, package, build, package) }
+      COMMAND:format(process.abi, build, package, build, package), env = { LD_PRELOAD = "" } }
     assert.equal(0, made.status, made.stderr)
     local said = process.run { build .. "/memory", "spec/lua/memory_scenarios.lua",
       env = { LD_PRELOAD = "" } }
