@@ -12,9 +12,9 @@
 
 #ifndef CONNECTPARTICIPANT_GUARD_SIGPIPE
 #define CONNECTPARTICIPANT_GUARD_SIGPIPE (LIBCURL_VERSION_NUM < 0x075700)
+#endif
 
 HIDDEN_BEGIN
-#endif
 
 struct sigpipe {
   sigset_t before;
