@@ -37,6 +37,7 @@ build = {
         "csrc/aws/xml.c",
         "csrc/base/buffer.c",
         "csrc/base/clock.c",
+        "csrc/base/disk.c",
         "csrc/base/escapes.c",
         "csrc/base/failure.c",
         "csrc/base/files.c",

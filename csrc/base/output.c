@@ -173,8 +173,12 @@ bool output_finish(struct output *output, struct fault *fault) {
          newfile_sync(&output->file, output->fd, fault);
 }
 
-void output_close(struct output *output) {
+void output_unname(struct output *output) {
   newfile_remove(&output->file);
+}
+
+void output_close(struct output *output) {
+  output_unname(output);
   output_abandon(output);
 }
 

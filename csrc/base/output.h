@@ -46,6 +46,8 @@ bool output_restart(struct output *output, struct fault *fault);
 bool output_sync(struct output *output, struct fault *fault);
 /* Then the path gets its file. */
 bool output_finish(struct output *output, struct fault *fault);
+/* Forgets the path, which then stays as it was. */
+void output_unname(struct output *output);
 /* Closes; a path that did not get its file stays as it was. */
 void output_close(struct output *output);
 /* The same in a forked child, whose parent goes on with the file. */

@@ -1,53 +1,387 @@
 /* Where a download's bytes go; see sink.h. */
 #include "base/sink.h"
+#include "base/buffer.h"
 #include "base/forks.h"
-#include "base/signals.h"
+#include "base/output.h"
 
-bool sink_open(struct sink *sink, const char *path, struct fault *fault) {
-  *sink = (struct sink){.owner = forks_count()};
-  bool good = output_open(&sink->output, path, fault);
-  sink->fd = sink->output.fd;
-  return good;
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+/* How many bytes may wait, and how many do before the thread is woken: a wake-up costs as much as
+ * writing 16 KiB, and small files need only that of their commit. */
+enum { ROOM = 512 * 1024, WORTH_WAKING = 128 * 1024 };
+
+/* Milliseconds after which the thread looks whether the bytes that a pipe does not take are still
+ * wanted. */
+enum { STREAM_LOOK = 50 };
+
+struct sink {
+  struct work work;
+  unsigned owner;       /* as forks_count said */
+  int holders;          /* atomic */
+  struct disk *disk;    /* NULL: nothing has been written yet */
+  struct output output; /* the thread's, once there is a disk */
+  /* Under the disk's lock: */
+  struct buffer waiting, writing; /* `writing` is the thread's while it is not empty */
+  off_t size, moved;
+  void *transfer;
+  bool starved;    /* the transfer waits for room */
+  bool restarting; /* the thread has to go back to the first byte */
+  bool committing, discarded, closed;
+  bool naming; /* the file's names are the thread's, too */
+  struct fault fault;
+};
+
+static bool is_ours(const struct sink *sink) {
+  return sink->owner == forks_count();
 }
 
-bool sink_open_handle(struct sink *sink, FILE *handle, struct fault *fault) {
-  *sink = (struct sink){.owner = forks_count()};
-  bool good = output_open_handle(&sink->output, handle, fault);
-  sink->fd = sink->output.fd;
-  return good;
-}
+static void run(struct work *work);
 
-bool sink_write(struct sink *sink, const char *data, size_t size, struct fault *fault) {
-  struct signals guard;
-  signals_hold(&guard);
-  while (size > 0 && fault->kind == NULL) {
-    ssize_t wrote = output_write(&sink->output, data, size, fault);
-    if (wrote < 0) break;
-    data += wrote;
-    size -= (size_t)wrote;
-    sink->size += wrote;
+static struct sink *new_sink(struct fault *fault) {
+  struct sink *sink = calloc(1, sizeof *sink);
+  if (sink == NULL) {
+    fault_set_errno(fault, "sink", "cannot begin a download", NULL, ENOMEM);
+    return NULL;
   }
-  signals_release(&guard);
-  return fault->kind == NULL;
+  sink->work.run = run;
+  sink->owner = forks_count();
+  sink->holders = 1;
+  sink->output.fd = -1;
+  return sink;
 }
 
-bool sink_restart(struct sink *sink, struct fault *fault) {
-  if (!output_restart(&sink->output, fault)) return false;
-  sink->size = 0;
+struct sink *sink_open(const char *path, struct fault *fault) {
+  struct sink *sink = new_sink(fault);
+  if (sink == NULL || output_open(&sink->output, path, fault)) return sink;
+  free(sink);
+  return NULL;
+}
+
+struct sink *sink_open_handle(FILE *handle, struct fault *fault) {
+  struct sink *sink = new_sink(fault);
+  if (sink == NULL || output_open_handle(&sink->output, handle, fault)) return sink;
+  free(sink);
+  return NULL;
+}
+
+void sink_hold(struct sink *sink) {
+  __atomic_add_fetch(&sink->holders, 1, __ATOMIC_RELAXED);
+}
+
+void sink_drop(struct sink *sink) {
+  if (__atomic_sub_fetch(&sink->holders, 1, __ATOMIC_ACQ_REL) > 0) return;
+  if (!is_ours(sink)) {
+    output_abandon(&sink->output);
+  } else if (!sink->closed) {
+    output_close(&sink->output);
+  }
+  if (sink->disk != NULL) disk_drop(sink->disk);
+  buffer_free(&sink->waiting);
+  buffer_free(&sink->writing);
+  free(sink);
+}
+
+bool sink_is_open(const struct sink *sink) {
+  return !sink->committing && !sink->discarded;
+}
+
+/* The thread may not be there: then it never will be, and what it would do is over. */
+static void queue(struct sink *sink) {
+  if (sink->work.queued || sink->closed) return;
+  if (disk_queue(sink->disk, &sink->work)) {
+    sink_hold(sink); /* the thread waits for the lock before it can let go */
+    return;
+  }
+  fault_set_errno(&sink->fault, "sink", "cannot start a thread", NULL, errno);
+  output_close(&sink->output);
+  sink->closed = true;
+}
+
+static bool is_stream(const struct sink *sink) {
+  return sink->output.kind == OUTPUT_STREAM;
+}
+
+/* A pipe may take nothing for ever: it must not keep the other files' thread. */
+static bool find_disk(struct sink *sink, struct disk *disk, struct fault *fault) {
+  if (sink->disk != NULL) {
+    if (disk == NULL || disk_tells(sink->disk, disk)) return true;
+    fault_set(fault, "sink", "EINVAL", "the sink belongs to another engine");
+    return false;
+  }
+  if (disk == NULL || is_stream(sink)) {
+    sink->disk = disk_new(disk);
+  } else {
+    sink->disk = disk;
+    disk_hold(disk);
+  }
+  if (sink->disk == NULL) fault_set_errno(fault, "sink", "cannot write", NULL, ENOMEM);
+  return sink->disk != NULL;
+}
+
+static bool refuse_child(const struct sink *sink, struct fault *fault) {
+  if (is_ours(sink)) return false;
+  fault_set(fault, "sink", "FORKED", "the sink belongs to the process that this was forked from");
   return true;
 }
 
-bool sink_commit(struct sink *sink, struct fault *fault) {
-  bool good = output_sync(&sink->output, fault) && output_finish(&sink->output, fault);
-  sink_discard(sink);
+bool sink_begin(struct sink *sink, struct disk *disk, void *transfer, struct fault *fault) {
+  if (refuse_child(sink, fault) || !find_disk(sink, disk, fault)) return false;
+  disk_lock(sink->disk);
+  sink->transfer = transfer;
+  disk_unlock(sink->disk);
+  return true;
+}
+
+void sink_end(struct sink *sink) {
+  if (!is_ours(sink) || sink->disk == NULL) return;
+  disk_lock(sink->disk);
+  sink->transfer = NULL;
+  sink->starved = false;
+  disk_unlock(sink->disk);
+}
+
+static struct sink *sink_of(struct work *work) {
+  return (struct sink *)(void *)((char *)work - offsetof(struct sink, work));
+}
+
+void *sink_next_told(struct disk *disk) {
+  void *transfer = NULL;
+  struct work *work;
+  while (transfer == NULL && (work = disk_next_told(disk)) != NULL) {
+    struct sink *sink = sink_of(work);
+    disk_lock(sink->disk);
+    transfer = sink->transfer;
+    disk_unlock(sink->disk);
+    sink_drop(sink);
+  }
+  return transfer;
+}
+
+static void tell(struct sink *sink) {
+  if (sink->transfer == NULL) return;
+  if (disk_tell(sink->disk, &sink->work)) sink_hold(sink); /* here, too */
+}
+
+static size_t queued(const struct sink *sink) {
+  return sink->waiting.size + sink->writing.size;
+}
+
+static bool has_failed(const struct sink *sink, struct fault *fault) {
+  if (sink->fault.kind != NULL) {
+    if (fault->kind == NULL) *fault = sink->fault;
+  } else if (!sink_is_open(sink)) {
+    fault_set_errno(fault, "sink", "cannot write the file", NULL, EBADF);
+  }
+  return fault->kind != NULL;
+}
+
+enum sink_taken sink_write(struct sink *sink, const char *data, size_t size, struct fault *fault) {
+  enum sink_taken taken = SINK_TAKEN;
+  if (refuse_child(sink, fault) || !find_disk(sink, NULL, fault)) return SINK_FAILED;
+  disk_lock(sink->disk);
+  if (has_failed(sink, fault)) {
+    taken = SINK_FAILED;
+  } else if (queued(sink) >= ROOM) {
+    taken = SINK_FULL;
+    sink->starved = true;
+  } else if (!buffer_add(&sink->waiting, data, size)) {
+    fault_set_errno(fault, "sink", "cannot write the file", NULL, ENOMEM);
+    taken = SINK_FAILED;
+  } else {
+    sink->size += (off_t)size;
+  }
+  if (taken != SINK_FAILED && (is_stream(sink) || sink->waiting.size >= WORTH_WAKING)) queue(sink);
+  disk_unlock(sink->disk);
+  return taken;
+}
+
+bool sink_has_failed(struct sink *sink, struct fault *fault) {
+  if (refuse_child(sink, fault)) return true;
+  if (sink->disk == NULL) return false;
+  disk_lock(sink->disk);
+  bool failed = has_failed(sink, fault);
+  disk_unlock(sink->disk);
+  return failed;
+}
+
+bool sink_restart(struct sink *sink, struct fault *fault) {
+  if (sink->size == 0) return true;
+  if (refuse_child(sink, fault)) return false;
+  if (is_stream(sink)) {
+    fault_set(fault, "sink", "ESPIPE", "what has been written cannot be taken back");
+    return false;
+  }
+  disk_lock(sink->disk);
+  bool good = !has_failed(sink, fault);
+  if (good) {
+    buffer_clear(&sink->waiting);
+    sink->size = 0;
+    sink->restarting = true;
+    queue(sink);
+  }
+  disk_unlock(sink->disk);
   return good;
 }
 
+off_t sink_size(const struct sink *sink) {
+  return sink->size;
+}
+
+off_t sink_moved(struct sink *sink) {
+  if (!is_ours(sink) || sink->disk == NULL) return 0;
+  disk_lock(sink->disk);
+  off_t moved = sink->moved;
+  disk_unlock(sink->disk);
+  return moved;
+}
+
+enum sink_end sink_commit(struct sink *sink, struct fault *fault) {
+  if (refuse_child(sink, fault) || !find_disk(sink, NULL, fault)) return SINK_LOST;
+  disk_lock(sink->disk);
+  sink->committing = true;
+  sink->transfer = NULL;
+  queue(sink);
+  if (!sink->closed) disk_wait_briefly(sink->disk);
+  disk_unlock(sink->disk);
+  return sink_finished(sink, fault);
+}
+
+enum sink_end sink_finished(struct sink *sink, struct fault *fault) {
+  if (refuse_child(sink, fault)) return SINK_LOST;
+  disk_lock(sink->disk);
+  bool over = sink->closed, good = sink->fault.kind == NULL && !sink->discarded;
+  if (over && !good) {
+    fault_set_errno(&sink->fault, "sink", "cannot write the file", NULL, EBADF);
+    *fault = sink->fault;
+  }
+  disk_unlock(sink->disk);
+  if (!over) return SINK_PENDING;
+  return good ? SINK_DONE : SINK_LOST;
+}
+
 void sink_discard(struct sink *sink) {
-  if (sink->owner == forks_count()) {
+  if (!is_ours(sink)) {
+    output_abandon(&sink->output);
+    sink->discarded = true;
+  } else if (sink->disk == NULL) {
+    sink->discarded = sink->closed = true;
     output_close(&sink->output);
   } else {
-    output_abandon(&sink->output);
+    disk_lock(sink->disk);
+    sink->discarded = true;
+    sink->transfer = NULL;
+    buffer_free(&sink->waiting);
+    /* Its name is gone at once; to close a large file takes longer. */
+    if (!sink->naming) output_unname(&sink->output);
+    queue(sink);
+    if (!sink->closed) disk_wait_briefly(sink->disk);
+    disk_unlock(sink->disk);
   }
-  sink->fd = -1;
+}
+
+/* From here on all is the thread's. The disk is locked, and unlocked around what may block. */
+
+static void fail(struct sink *sink, const struct fault *fault) {
+  if (sink->fault.kind == NULL) sink->fault = *fault;
+  buffer_clear(&sink->waiting);
+  tell(sink);
+}
+
+static void restart(struct sink *sink) {
+  struct fault fault = {0};
+  sink->restarting = false;
+  disk_unlock(sink->disk);
+  bool good = output_restart(&sink->output, &fault);
+  disk_lock(sink->disk);
+  if (!good) fail(sink, &fault);
+}
+
+/* Waits no longer than a moment for a stream to take bytes. */
+static bool is_writable(const struct sink *sink) {
+  struct pollfd entry = {.fd = sink->output.fd, .events = POLLOUT};
+  return !is_stream(sink) || poll(&entry, 1, STREAM_LOOK) > 0;
+}
+
+static bool is_wanted(const struct sink *sink) {
+  return !sink->restarting && !sink->discarded && sink->fault.kind == NULL;
+}
+
+static void write_out(struct sink *sink) {
+  struct buffer full = sink->waiting;
+  struct fault fault = {0};
+  size_t at = 0;
+  sink->waiting = sink->writing;
+  sink->writing = full;
+  while (at < full.size && is_wanted(sink)) {
+    disk_unlock(sink->disk);
+    ssize_t wrote = 0;
+    if (is_writable(sink))
+      wrote = output_write(&sink->output, full.data + at, full.size - at, &fault);
+    disk_lock(sink->disk);
+    if (wrote < 0) fail(sink, &fault);
+    if (wrote > 0) {
+      sink->moved += wrote;
+      at += (size_t)wrote;
+    }
+  }
+  buffer_clear(&sink->writing);
+  if (!sink->starved) return;
+  sink->starved = false;
+  tell(sink);
+}
+
+static void finish(struct sink *sink) {
+  struct fault fault = {0};
+  if (sink->fault.kind != NULL) return;
+  disk_unlock(sink->disk);
+  bool good = output_sync(&sink->output, &fault);
+  disk_lock(sink->disk);
+  sink->naming = good && !sink->discarded;
+  if (sink->naming) {
+    disk_unlock(sink->disk);
+    output_finish(&sink->output, &fault);
+    disk_lock(sink->disk);
+    sink->naming = false;
+  }
+  if (fault.kind != NULL) fail(sink, &fault);
+}
+
+static void close_output(struct sink *sink) {
+  sink->naming = true;
+  disk_unlock(sink->disk);
+  output_close(&sink->output);
+  disk_lock(sink->disk);
+  sink->closed = true;
+  disk_signal(sink->disk);
+}
+
+static bool has_work(const struct sink *sink) {
+  size_t size = sink->waiting.size;
+  if (sink->closed) return false;
+  return sink->discarded || sink->committing || sink->restarting || size >= WORTH_WAKING ||
+         (size > 0 && (is_stream(sink) || sink->starved));
+}
+
+/* One turn; the other sinks of the thread have theirs before the next. */
+static void run(struct work *work) {
+  struct sink *sink = sink_of(work);
+  struct disk *disk = sink->disk;
+  disk_lock(disk);
+  if (sink->discarded) {
+    close_output(sink);
+  } else if (sink->fault.kind == NULL && sink->restarting) {
+    restart(sink);
+  } else if (sink->fault.kind == NULL && sink->waiting.size > 0) {
+    write_out(sink);
+  } else if (sink->committing) {
+    finish(sink);
+    close_output(sink);
+  }
+  if (sink->fault.kind != NULL) sink->restarting = false;
+  if (has_work(sink)) queue(sink);
+  disk_unlock(disk);
+  sink_drop(sink);
 }

@@ -8,12 +8,19 @@
 /* How much of an object may wait for a slow caller, beyond what libcurl itself holds. */
 enum { DRAIN_ROOM = 256 * 1024 };
 
+static void leave_sink(struct download *d) {
+  if (d->sink != NULL) sink_drop(d->sink);
+  d->sink = NULL;
+}
+
 void download_clear(struct download *d) {
+  leave_sink(d);
   buffer_recycle(&d->drained);
   *d = (struct download){.drained = d->drained, .size = SIZE_UNKNOWN, .most = SIZE_UNKNOWN};
 }
 
 void download_free(struct download *d) {
+  leave_sink(d);
   buffer_free(&d->drained);
 }
 
@@ -125,7 +132,7 @@ static bool keep(struct download *d, struct answer *answer, const char *data, si
 
 size_t download_write(struct download *d, struct answer *answer, const char *data, size_t size,
                       struct fault *fault) {
-  bool good;
+  bool good = true, full = false;
   if (d->wanted && d->most >= 0 && (off_t)size > d->most - d->received) {
     fault_set(fault, "protocol", "SizeMismatch", "the store sends more than the %lld bytes due",
               (long long)d->most);
@@ -134,13 +141,15 @@ size_t download_write(struct download *d, struct answer *answer, const char *dat
   if (!d->wanted || d->kind == DOWNLOAD_MEMORY) {
     good = keep(d, answer, data, size);
   } else if (d->kind == DOWNLOAD_FILE) {
-    good = sink_write(d->sink, data, size, fault);
-  } else if (d->drained.size >= DRAIN_ROOM) {
-    d->paused = true;
-    return CURL_WRITEFUNC_PAUSE;
+    enum sink_taken taken = sink_write(d->sink, data, size, fault);
+    good = taken == SINK_TAKEN;
+    full = taken == SINK_FULL;
   } else {
-    good = buffer_add(&d->drained, data, size);
+    full = d->drained.size >= DRAIN_ROOM;
+    good = !full && buffer_add(&d->drained, data, size);
   }
+  d->paused = full;
+  if (full) return CURL_WRITEFUNC_PAUSE;
   if (good) d->received += (off_t)size;
   return good ? size : 0;
 }

@@ -23,7 +23,7 @@ enum { SIZE_UNKNOWN = -1 };
 
 struct download {
   enum download_kind kind;
-  struct sink *sink; /* DOWNLOAD_FILE; borrowed */
+  struct sink *sink; /* DOWNLOAD_FILE; held */
   off_t size;        /* of the whole object, as it was promised; or SIZE_UNKNOWN */
   off_t offset;      /* the first byte asked for */
   const char *etag;  /* of the bytes before the offset; borrowed, NULL where there are none */

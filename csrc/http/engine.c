@@ -42,6 +42,7 @@ double engine_next_ready(struct engine *engine) {
 }
 
 static void unlink_exchange(struct engine *engine, struct exchange *x) {
+  if (x->download.sink != NULL) sink_end(x->download.sink);
   list_remove(&x->member);
   list_remove(&x->resumed);
   list_add(&engine->activity.ready, &x->ready);
@@ -52,11 +53,24 @@ static void unlink_exchange(struct engine *engine, struct exchange *x) {
   url_free(&x->url);
 }
 
+/* Nobody will hear of its sinks any more; the thread goes on with what it has. */
+static void leave_disk(struct engine *engine) {
+  struct disk *disk = engine->disk;
+  engine->disk = NULL;
+  if (disk == NULL) return;
+  disk_deafen(disk);
+  if (!disk_is_ours(disk)) return;
+  while (sink_next_told(disk) != NULL) {
+  }
+  disk_drop(disk);
+}
+
 /* A forked child shares its parent's sockets: it must neither use nor close what libcurl holds. */
 static void abandon(struct engine *engine) {
   engine->multi = NULL;
   engine->idles = 0;
   engine->next_look = 0;
+  leave_disk(engine);
   pollset_close(&engine->set);
   while (!list_is_empty(&engine->members)) {
     struct exchange *x = member_at(engine->members.next);
@@ -116,8 +130,25 @@ static const struct url *find_url(struct engine *engine, struct exchange *x) {
   return problem == NULL ? &x->url : NULL;
 }
 
+/* Has the exchange hear of its sink, if it has one. */
+static bool join_disk(struct engine *engine, struct exchange *x) {
+  struct disk *disk = engine->disk;
+  if (x->download.sink == NULL) return true;
+  if (disk == NULL) {
+    disk = disk_new(NULL);
+    int fd = disk == NULL ? -1 : disk_descriptor(disk);
+    if (fd < 0 || !pollset_listen(&engine->set, fd)) {
+      if (disk != NULL) disk_drop(disk);
+      return false;
+    }
+    engine->disk = disk;
+  }
+  return sink_begin(x->download.sink, disk, x, &x->fault);
+}
+
 static bool begin(struct engine *engine, struct exchange *x) {
-  const struct url *url = open_multi(engine) ? find_url(engine, x) : NULL;
+  bool open = open_multi(engine) && join_disk(engine, x);
+  const struct url *url = open ? find_url(engine, x) : NULL;
   x->easy = url == NULL ? NULL : take_easy(engine, x);
   if (x->easy == NULL) return false;
   return easy_apply(x, url) && curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
@@ -147,6 +178,7 @@ bool engine_add(struct engine *engine, struct exchange *x) {
     curl_easy_cleanup(x->easy);
     x->easy = NULL;
     url_free(&x->url);
+    if (x->download.sink != NULL) sink_end(x->download.sink);
     x->done = true;
     fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
     return false;
@@ -224,7 +256,9 @@ static void look_for_stalls(struct engine *engine, double now) {
     if (exchange_is_stalled(x, now)) {
       char shown[TEXT_SECONDS];
       fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT", "%s for %s s (stall_timeout)",
-                paused ? "its caller neither fed nor drained it" : "nothing moved",
+                !paused                    ? "nothing moved"
+                : x->download.sink != NULL ? "what it is written to took nothing"
+                                           : "its caller neither fed nor drained it",
                 text_seconds(shown, limit));
       x->fault.retryable = true;
       end(engine, x, CURLE_OPERATION_TIMEDOUT);
@@ -233,6 +267,13 @@ static void look_for_stalls(struct engine *engine, double now) {
     }
   }
   engine->next_look = now + soonest / 4;
+}
+
+static void hear_disk(struct engine *engine) {
+  struct exchange *x;
+  if (!engine->set.heard) return;
+  engine->set.heard = false;
+  while ((x = sink_next_told(engine->disk)) != NULL) exchange_hear_sink(x);
 }
 
 /* Lets those go on that were paused, as long as the step has time for them. */
@@ -272,6 +313,7 @@ static void perform(struct engine *engine, bool first) {
   if (first) go_on(engine);
   CURLMcode code = pollset_step(&engine->set, engine->multi, &engine->activity);
   sigpipe_restore(&guard);
+  hear_disk(engine);
   read_messages(engine);
   if (code == CURLM_OK) return;
   /* This CURLM cannot go on, and would say so for ever; the next exchange gets another. */
@@ -330,6 +372,7 @@ void engine_close(struct engine *engine) {
   engine->closed = true;
   end_all(engine, "cancelled", "Cancelled", "the client was closed");
   if (engine->multi != NULL) close_multi(engine);
+  leave_disk(engine);
   pollset_close(&engine->set);
   urls_free(&engine->urls);
 }

@@ -2,6 +2,7 @@
 #ifndef CONNECTPARTICIPANT_ENGINE_H
 #define CONNECTPARTICIPANT_ENGINE_H
 
+#include "base/disk.h"
 #include "base/hidden.h"
 #include "http/activity.h"
 #include "http/pollset.h"
@@ -28,7 +29,8 @@ struct engine {
   double next_look;    /* when to look for stalls */
   int peak, last_peak; /* most exchanges at once, in this period and in the one before */
   double next_period;
-  long kept; /* how many connections libcurl may hold */
+  long kept;         /* how many connections libcurl may hold */
+  struct disk *disk; /* the thread of its downloads to files; NULL: there were none */
   double last_id;
   CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
   int idles;

@@ -164,7 +164,16 @@ bool exchange_is_paused(const struct exchange *x) {
   return x->download.paused || list_holds(&x->resumed);
 }
 
+void exchange_hear_sink(struct exchange *x) {
+  x->activity->moved = true;
+  x->download.paused = false;
+  sink_has_failed(x->download.sink, &x->fault);
+  resume(x);
+}
+
+/* A fault that no callback has met with ends it, too. */
 CURLcode exchange_go_on(struct exchange *x) {
+  if (x->fault.kind != NULL) return CURLE_WRITE_ERROR;
   int still = (x->upload.paused ? CURLPAUSE_SEND : 0) | (x->download.paused ? CURLPAUSE_RECV : 0);
   return curl_easy_pause(x->easy, still);
 }
@@ -279,6 +288,7 @@ bool exchange_is_stalled(struct exchange *x, double now) {
   curl_off_t down = 0;
   curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
   off_t seen = exchange_sent(x) + down + (off_t)x->heard;
+  if (x->download.sink != NULL) seen += sink_moved(x->download.sink);
   if (seen != x->seen) x->moved = now;
   x->seen = seen;
   double limit = x->transport.stall_timeout;

@@ -62,7 +62,7 @@ struct exchange {
   struct answer answer;
   size_t heard; /* bytes of all headers, those of interim answers too */
 
-  double moved; /* when a byte last came or went, or the caller last fed or drained */
+  double moved; /* when a byte last came or went, here or to its sink, or the caller last acted */
   off_t seen;   /* all bytes at the last look for a stall */
   double seconds, connect_seconds;
   off_t sent;
@@ -103,7 +103,10 @@ void exchange_drained(struct exchange *x);
 
 off_t exchange_sent(const struct exchange *x);
 
-/* Whether nothing has moved for too long, on the peer's side or on the caller's. */
+/* The sink has room again, or a fault. */
+void exchange_hear_sink(struct exchange *x);
+
+/* Whether nothing has moved for too long, on the peer's side or on ours. */
 bool exchange_is_stalled(struct exchange *x, double now);
 
 /* Whatever it came to, its caller wants no more of it: it has failed as cancelled, unless it is

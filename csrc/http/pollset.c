@@ -1,6 +1,7 @@
 /* The epoll set of an engine; see pollset.h. */
 #include "http/pollset.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "http/exchange.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ static int watch(struct pollset *set, int fd, unsigned char *state, uint32_t eve
  * this number may have been closed without a word. Room for its state is made here, where lack of
  * memory fails one connection, and not in `on_socket`, where libcurl would give up the CURLM. */
 curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  int fd =
+      files_raise(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
   unsigned char *state = fd < 0 ? NULL : state_of(user, fd);
   (void)purpose;
   if (fd >= 0 && state == NULL) {
@@ -114,7 +116,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *user) {
 }
 
 bool pollset_open(struct pollset *set) {
-  if (!set->open) set->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (!set->open) set->epoll = files_raise(epoll_create1(EPOLL_CLOEXEC));
   set->open = set->epoll >= 0;
   return set->open;
 }
@@ -153,10 +155,21 @@ static void end_idles(struct pollset *set) {
   }
 }
 
+bool pollset_listen(struct pollset *set, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  set->listens = epoll_ctl(set->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+  set->heard_from = fd;
+  return set->listens;
+}
+
 /* One socket's turn. */
 static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event *event) {
   int what = 0, running, fd = event->data.fd;
   if (fd < 0) return CURLM_OK;
+  if (set->listens && fd == set->heard_from) {
+    set->heard = true;
+    return CURLM_OK;
+  }
   unsigned char *state = state_of(set, fd);
   if (state != NULL && !(*state & WANTED)) {
     drop(set, fd, state);

@@ -24,6 +24,9 @@ struct pollset {
   double due;            /* when libcurl wants to be called whatever they do; 0: never */
   struct epoll_event events[POLLSET_EVENTS]; /* those that a step had no time for are left */
   int at, count;
+  bool listens; /* to a descriptor that is not libcurl's */
+  int heard_from;
+  bool heard; /* it was readable */
 };
 
 bool pollset_open(struct pollset *set);
@@ -31,6 +34,9 @@ void pollset_close(struct pollset *set);
 
 /* Has libcurl say what it waits for. */
 void pollset_attach(struct pollset *set, CURLM *multi);
+
+/* Adds a descriptor that is not libcurl's: `heard` is set where it is readable. */
+bool pollset_listen(struct pollset *set, int fd);
 
 /* Lets libcurl do what it can without waiting. */
 CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity);

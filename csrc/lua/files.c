@@ -25,13 +25,14 @@ struct source *core_file_source(lua_State *L, int index) {
   return source;
 }
 
-static struct sink *sink_at(lua_State *L, int index) {
+/* Where the userdata has its sink; NULL there once nothing is left of it. */
+static struct sink **sink_at(lua_State *L, int index) {
   return luaL_checkudata(L, index, SINK_TYPE);
 }
 
 struct sink *core_file_sink(lua_State *L, int index) {
-  struct sink *sink = sink_at(L, index);
-  luaL_argcheck(L, sink->fd >= 0, index, "the sink is closed");
+  struct sink *sink = *sink_at(L, index);
+  luaL_argcheck(L, sink != NULL && sink_is_open(sink), index, "the sink is closed");
   return sink;
 }
 
@@ -60,12 +61,12 @@ static struct source *new_source(lua_State *L) {
   return source;
 }
 
-static struct sink *new_sink(lua_State *L) {
-  struct sink *sink = lua_newuserdata(L, sizeof *sink);
-  *sink = (struct sink){.fd = -1};
+static struct sink **new_sink(lua_State *L) {
+  struct sink **at = lua_newuserdata(L, sizeof(struct sink *));
+  *at = NULL;
   luaL_getmetatable(L, SINK_TYPE);
   lua_setmetatable(L, -2);
-  return sink;
+  return at;
 }
 
 /* core.open_source(path) */
@@ -101,41 +102,79 @@ static int open_sink(lua_State *L) {
   size_t size;
   const char *path = luaL_checklstring(L, 1, &size);
   struct fault fault = {0};
-  struct sink *sink = new_sink(L);
-  bool good = check_path(path, size, "sink", &fault) && sink_open(sink, path, &fault);
-  return good ? 1 : core_file_fault(L, &fault);
+  struct sink **at = new_sink(L);
+  if (check_path(path, size, "sink", &fault)) *at = sink_open(path, &fault);
+  return *at != NULL ? 1 : core_file_fault(L, &fault);
 }
 
 /* core.file_sink(handle) */
 static int file_sink(lua_State *L) {
   FILE *file = file_at(L, 1);
   struct fault fault = {0};
-  struct sink *sink = new_sink(L);
-  return sink_open_handle(sink, file, &fault) ? 1 : core_file_fault(L, &fault);
+  struct sink **at = new_sink(L);
+  *at = sink_open_handle(file, &fault);
+  return *at != NULL ? 1 : core_file_fault(L, &fault);
 }
 
-static int sink_size(lua_State *L) {
-  compat_pushwhole(L, (double)core_file_sink(L, 1)->size);
+static int lua_sink_size(lua_State *L) {
+  compat_pushwhole(L, (double)sink_size(core_file_sink(L, 1)));
   return 1;
 }
 
-static int sink_lua_restart(lua_State *L) {
+static int lua_sink_restart(lua_State *L) {
   struct fault fault = {0};
   if (!sink_restart(core_file_sink(L, 1), &fault)) return core_file_fault(L, &fault);
   lua_pushboolean(L, 1);
   return 1;
 }
 
-static int sink_lua_commit(lua_State *L) {
+/* sink:commit() -> true, or "pending", or nil and an error */
+static int lua_sink_commit(lua_State *L) {
   struct fault fault = {0};
-  if (!sink_commit(core_file_sink(L, 1), &fault)) return core_file_fault(L, &fault);
-  lua_pushboolean(L, 1);
+  enum sink_end end = sink_commit(core_file_sink(L, 1), &fault);
+  if (end == SINK_LOST) return core_file_fault(L, &fault);
+  if (end == SINK_DONE) {
+    lua_pushboolean(L, 1);
+  } else {
+    lua_pushliteral(L, "pending");
+  }
   return 1;
 }
 
-static int sink_gc(lua_State *L) {
-  sink_discard(sink_at(L, 1));
+/* sink:finished() -> true, or nil and how many bytes have moved, or false and an error */
+static int lua_sink_finished(lua_State *L) {
+  struct sink *sink = *sink_at(L, 1);
+  struct fault fault = {0};
+  luaL_argcheck(L, sink != NULL, 1, "the sink is closed");
+  enum sink_end end = sink_finished(sink, &fault);
+  if (end == SINK_PENDING) {
+    lua_pushnil(L);
+    compat_pushwhole(L, (double)sink_moved(sink));
+    return 2;
+  }
+  lua_pushboolean(L, end == SINK_DONE);
+  if (end == SINK_DONE) return 1;
+  core_file_fault(L, &fault);
+  lua_remove(L, -2);
+  return 2;
+}
+
+static int lua_sink_discard(lua_State *L) {
+  struct sink **at = sink_at(L, 1), *sink = *at;
+  *at = NULL;
+  if (sink == NULL) return 0;
+  sink_discard(sink);
+  sink_drop(sink);
   return 0;
+}
+
+static int describe(lua_State *L) {
+  const struct source *source = luaL_testudata(L, 1, SOURCE_TYPE);
+  const struct sink *sink = source != NULL ? NULL : *sink_at(L, 1);
+  bool open = source != NULL ? source->fd >= 0 : sink != NULL && sink_is_open(sink);
+  const char *name = source != NULL ? SOURCE_TYPE : SINK_TYPE;
+  lua_pushfstring(L, open ? "%s" : "%s (closed)", name);
+  return 1;
 }
 
 /* core.read_file(path, most) -> text, or nil, message, errno: what a regular file holds, of which
@@ -158,29 +197,21 @@ static int read_file(lua_State *L) {
   return 3;
 }
 
-static int describe(lua_State *L) {
-  const struct source *source = luaL_testudata(L, 1, SOURCE_TYPE);
-  bool closed = source != NULL ? source->fd < 0 : sink_at(L, 1)->fd < 0;
-  const char *name = source != NULL ? SOURCE_TYPE : SINK_TYPE;
-  lua_pushfstring(L, closed ? "%s (closed)" : "%s", name);
-  return 1;
-}
-
 void core_file_open(lua_State *L) {
   static const luaL_Reg source_methods[] = {
       {"size", source_size}, {"close", source_gc}, {NULL, NULL}};
-  static const luaL_Reg sink_methods[] = {{"size", sink_size},
-                                          {"restart", sink_lua_restart},
-                                          {"commit", sink_lua_commit},
-                                          {"discard", sink_gc},
-                                          {NULL, NULL}};
+  static const luaL_Reg sink_methods[] = {
+      {"size", lua_sink_size},         {"restart", lua_sink_restart}, {"commit", lua_sink_commit},
+      {"finished", lua_sink_finished}, {"discard", lua_sink_discard}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open_source", open_source}, {"file_source", file_source},
                                        {"open_sink", open_sink},     {"file_sink", file_sink},
                                        {"read_file", read_file},     {NULL, NULL}};
   static const luaL_Reg source_metamethods[] = {
       {"__gc", source_gc}, {"__close", source_gc}, {"__tostring", describe}, {NULL, NULL}};
-  static const luaL_Reg sink_metamethods[] = {
-      {"__gc", sink_gc}, {"__close", sink_gc}, {"__tostring", describe}, {NULL, NULL}};
+  static const luaL_Reg sink_metamethods[] = {{"__gc", lua_sink_discard},
+                                              {"__close", lua_sink_discard},
+                                              {"__tostring", describe},
+                                              {NULL, NULL}};
   core_new_type(L, SOURCE_TYPE, source_methods, source_metamethods);
   core_new_type(L, SINK_TYPE, sink_methods, sink_metamethods);
   luaL_setfuncs(L, functions, 0);

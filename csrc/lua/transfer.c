@@ -232,6 +232,7 @@ static void read_sink(const struct fields *given, struct handle *h) {
   } else if (fields_has(given, SINK)) {
     download->kind = DOWNLOAD_FILE;
     download->sink = core_file_sink(given->L, fields_index(given, SINK));
+    sink_hold(download->sink);
   }
   /* Without proof of what the store would go on with, nothing can be added to what was handed out.
    */

@@ -1,6 +1,7 @@
 /* A disk that misbehaves: loaded before the C library, it changes what system calls say.
  *   DISK_FAULTS  a list of words: "unnamed" (no file without a name), "proc" (no /proc),
- *                "directory" (a directory's fsync is an I/O error), "file" (a file's is) */
+ *                "directory" (a directory's fsync is an I/O error), "file" (a file's is)
+ *   DISK_GATE    a path: as long as that exists, nothing is written or brought to disk */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,11 +42,26 @@ int access(const char *path, int mode) {
   return real(path, mode);
 }
 
+static void wait_at_gate(void) {
+  const char *gate = getenv("DISK_GATE");
+  struct stat status;
+  while (gate != NULL && stat(gate, &status) == 0) usleep(1000);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
+  ssize_t (*real)(int, const void *, size_t, off_t);
+  void *symbol = dlsym(RTLD_NEXT, "pwrite");
+  memcpy(&real, &symbol, sizeof real);
+  wait_at_gate();
+  return real(fd, data, size, at);
+}
+
 int fsync(int fd) {
   struct stat status;
   int (*real)(int);
   void *symbol = dlsym(RTLD_NEXT, "fsync");
   memcpy(&real, &symbol, sizeof real);
+  wait_at_gate();
   if (fstat(fd, &status) == 0 && has(S_ISDIR(status.st_mode) ? "directory" : "file")) {
     errno = EIO;
     return -1;

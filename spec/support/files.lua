@@ -1,4 +1,5 @@
 -- A directory for a spec file's files, and the files in it.
+local core = require "connectparticipant.core"
 local process = require "spec.support.process"
 
 local files = {}
@@ -29,6 +30,16 @@ function files.read(path)
   local text = file:read "*a"
   file:close()
   return text
+end
+
+-- Commits a sink, and waits until that is done.
+function files.commit(sink)
+  local done, err = sink:commit()
+  while done == "pending" or done == nil and type(err) == "number" do
+    core.sleep(0.001)
+    done, err = sink:finished()
+  end
+  return done or nil, err
 end
 
 function files:remove()

@@ -8,6 +8,13 @@ local sink = {}
 --- The members of which a download takes at most one.
 sink.NAMES = { "path", "file", "write" }
 
+-- Seconds between two looks at a file that the engine's thread brings to disk.
+local SHORTEST_LOOK, LONGEST_LOOK, GROWTH = 0.0005, 0.05, 1.5
+
+-- Seconds that a disk has to take a path's file: it says nothing meanwhile, and other programs'
+-- files may come first.
+local LONGEST_SYNC = 60
+
 local WHERE = { operation = "GetAttachment", step = "get" }
 
 ---@class connectparticipant.Sink
@@ -30,7 +37,7 @@ function sink.open(params)
     err.operation, err.step = WHERE.operation, WHERE.step
     return nil, err
   end
-  return setmetatable({ handle = handle }, Sink)
+  return setmetatable({ handle = handle, is_path = params.path ~= nil }, Sink)
 end
 
 --- What the engine writes to by itself, or its word for being drained.
@@ -69,14 +76,46 @@ function Sink:restart()
   return true
 end
 
+local function located(err)
+  err.operation, err.step = WHERE.operation, WHERE.step
+  return nil, err
+end
+
+-- Waits for the engine's thread, which writes what is left and brings it to disk. Gives an error
+-- when that fails, takes too long, or the job must not go on.
+local function finish(self, job)
+  local pause, stall = SHORTEST_LOOK, job.client.config.stall_timeout
+  local moved, since = nil, core.now() -- of the system, whose disk it is
+  if self.is_path then stall = math.max(stall, LONGEST_SYNC) end
+  while true do
+    local done, what = self.handle:finished()
+    if done then return true end
+    if done == false then return located(what) end
+    local time, left = core.now(), job:left() or math.huge
+    if what ~= moved then moved, since = what, time end
+    if left <= 0 then
+      return nil, failure.timeout("the time was over before the file was written (timeout)", WHERE)
+    end
+    if time - since >= stall then
+      return nil, failure.timeout(("what it is written to took nothing for %g s (stall_timeout)")
+        :format(stall), WHERE)
+    end
+    local stopped = job:sleep(math.min(pause, left))
+    if stopped then return nil, stopped end
+    pause = math.min(pause * GROWTH, LONGEST_LOOK)
+  end
+end
+
 --- Everything is there: a path gets its file now.
+---@param job connectparticipant.Job
 ---@return boolean|nil
 ---@return connectparticipant.Error|nil
-function Sink:commit()
+function Sink:commit(job)
   if not self.handle then return true end
   local ok, err = self.handle:commit()
-  if not ok then err.operation, err.step = WHERE.operation, WHERE.step end
-  return ok, err
+  if ok == "pending" then return finish(self, job) end
+  if not ok then return located(err) end
+  return true
 end
 
 --- The bytes, where they were to become a string.

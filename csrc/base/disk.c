@@ -1,0 +1,235 @@
+/* A thread for what may block; see disk.h. */
+#include "base/disk.h"
+#include "base/files.h"
+#include "base/forks.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STACK = 256 * 1024 };
+
+/* Seconds that a thread without work stays: a thousand small files need one thread, and a client
+ * that is only kept needs none. */
+enum { LINGER = 5 };
+
+/* Most files that are written to memory are done by then, and it holds nobody up. */
+enum { BRIEFLY = 200 * 1000 }; /* nanoseconds */
+
+struct disk {
+  pthread_mutex_t mutex;
+  pthread_cond_t work_came, signalled;
+  unsigned owner; /* as forks_count said */
+  int holders;
+  bool served; /* it has a thread, which holds it, too */
+  struct work *first, **end;
+  struct disk *listener; /* NULL: itself */
+  bool deaf;
+  int event; /* -1: nobody has asked for it */
+  struct work *told, **told_end;
+};
+
+static void begin_conditions(struct disk *disk) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&disk->work_came, &attributes);
+  pthread_cond_init(&disk->signalled, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+struct disk *disk_new(struct disk *listener) {
+  struct disk *disk = calloc(1, sizeof *disk);
+  if (disk == NULL) return NULL;
+  pthread_mutex_init(&disk->mutex, NULL);
+  begin_conditions(disk);
+  disk->owner = forks_count();
+  disk->holders = 1;
+  disk->end = &disk->first;
+  disk->told_end = &disk->told;
+  disk->event = -1;
+  disk->listener = listener;
+  if (listener != NULL) disk_hold(listener);
+  return disk;
+}
+
+bool disk_is_ours(const struct disk *disk) {
+  return disk->owner == forks_count();
+}
+
+bool disk_tells(const struct disk *disk, const struct disk *listener) {
+  return disk == listener || disk->listener == listener;
+}
+
+void disk_lock(struct disk *disk) {
+  pthread_mutex_lock(&disk->mutex);
+}
+
+void disk_unlock(struct disk *disk) {
+  pthread_mutex_unlock(&disk->mutex);
+}
+
+void disk_hold(struct disk *disk) {
+  disk_lock(disk);
+  disk->holders++;
+  disk_unlock(disk);
+}
+
+static void destroy(struct disk *disk) {
+  if (disk->event >= 0) close(disk->event);
+  if (disk->listener != NULL) disk_drop(disk->listener);
+  pthread_cond_destroy(&disk->work_came);
+  pthread_cond_destroy(&disk->signalled);
+  pthread_mutex_destroy(&disk->mutex);
+  free(disk);
+}
+
+void disk_drop(struct disk *disk) {
+  if (!disk_is_ours(disk)) return;
+  disk_lock(disk);
+  int left = --disk->holders;
+  if (left == 1 && disk->served) pthread_cond_signal(&disk->work_came);
+  disk_unlock(disk);
+  if (left == 0) destroy(disk);
+}
+
+static struct timespec in(long seconds, long nanoseconds) {
+  struct timespec moment;
+  clock_gettime(CLOCK_MONOTONIC, &moment);
+  moment.tv_nsec += nanoseconds;
+  moment.tv_sec += seconds + moment.tv_nsec / 1000000000;
+  moment.tv_nsec %= 1000000000;
+  return moment;
+}
+
+/* False when the thread is not needed any more. */
+static bool wait_for_work(struct disk *disk) {
+  struct timespec until = in(LINGER, 0);
+  int waited = 0;
+  while (disk->first == NULL && disk->holders > 1 && waited == 0)
+    waited = pthread_cond_timedwait(&disk->work_came, &disk->mutex, &until);
+  return disk->first != NULL;
+}
+
+static void *serve(void *argument) {
+  struct disk *disk = argument;
+  disk_lock(disk);
+  while (wait_for_work(disk)) {
+    struct work *work = disk->first;
+    disk->first = work->next;
+    if (disk->first == NULL) disk->end = &disk->first;
+    work->queued = false;
+    disk_unlock(disk);
+    work->run(work);
+    disk_lock(disk);
+  }
+  disk->served = false;
+  disk_unlock(disk);
+  disk_drop(disk);
+  return NULL;
+}
+
+/* The thread may outlive the Lua state that loaded this library. */
+static void stay_loaded(void) {
+  static int here; /* an address of this library */
+  Dl_info self;
+  if (dladdr(&here, &self) != 0 && self.dli_fname != NULL)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
+}
+
+/* Signals are the program's affair: the thread takes none, and its own writes kill nobody. */
+static int start(struct disk *disk) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  pthread_once(&once, stay_loaded);
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int number = pthread_create(&thread, &attributes, serve, disk);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return number;
+}
+
+bool disk_queue(struct disk *disk, struct work *work) {
+  if (work->queued) return true;
+  if (!disk->served) {
+    errno = start(disk);
+    if (errno != 0) return false;
+    disk->served = true;
+    disk->holders++;
+  }
+  work->queued = true;
+  work->next = NULL;
+  *disk->end = work;
+  disk->end = &work->next;
+  pthread_cond_signal(&disk->work_came);
+  return true;
+}
+
+bool disk_tell(struct disk *disk, struct work *work) {
+  struct disk *listener = disk->listener == NULL ? disk : disk->listener;
+  if (listener != disk) disk_lock(listener);
+  bool news = !listener->deaf && !work->told;
+  if (news) {
+    work->told = true;
+    work->next_told = NULL;
+    *listener->told_end = work;
+    listener->told_end = &work->next_told;
+    if (listener->event >= 0) eventfd_write(listener->event, 1);
+  }
+  if (listener != disk) disk_unlock(listener);
+  return news;
+}
+
+void disk_wait_briefly(struct disk *disk) {
+  struct timespec until = in(0, BRIEFLY);
+  pthread_cond_timedwait(&disk->signalled, &disk->mutex, &until);
+}
+
+void disk_signal(struct disk *disk) {
+  pthread_cond_broadcast(&disk->signalled);
+}
+
+int disk_descriptor(struct disk *disk) {
+  disk_lock(disk);
+  if (disk->event < 0) disk->event = files_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  int fd = disk->event;
+  if (fd >= 0 && disk->told != NULL) eventfd_write(fd, 1);
+  disk_unlock(disk);
+  return fd;
+}
+
+struct work *disk_next_told(struct disk *disk) {
+  eventfd_t count;
+  disk_lock(disk);
+  struct work *work = disk->told;
+  if (work != NULL) {
+    disk->told = work->next_told;
+    if (disk->told == NULL) disk->told_end = &disk->told;
+    work->told = false;
+  }
+  if (disk->told == NULL && disk->event >= 0) eventfd_read(disk->event, &count);
+  disk_unlock(disk);
+  return work;
+}
+
+void disk_deafen(struct disk *disk) {
+  bool ours = disk_is_ours(disk);
+  if (ours) disk_lock(disk);
+  disk->deaf = true;
+  if (disk->event >= 0) close(disk->event);
+  disk->event = -1;
+  if (ours) disk_unlock(disk);
+}
