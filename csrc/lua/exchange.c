@@ -1,6 +1,7 @@
 /* Exchanges for Lua; see exchange.h. */
 #include "lua/exchange.h"
 #include "aws/response.h"
+#include "base/wipe.h"
 #include "http/easy.h"
 #include "http/engine.h"
 #include "lua/error.h"
@@ -79,6 +80,7 @@ static void free_handle(struct handle *h) {
   buffer_free(&h->url);
   buffer_free(&h->headers);
   buffer_free(&h->etag);
+  wipe(h, sizeof *h); /* what libcurl and our own checks said may name a proxy with its password */
   free(h);
 }
 

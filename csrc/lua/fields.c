@@ -88,7 +88,7 @@ double fields_number(const struct fields *f, int which, double otherwise) {
 double fields_whole(const struct fields *f, int which, double least, double otherwise) {
   double number = fields_number(f, which, otherwise);
   if (!(number >= least && number <= LARGEST_WHOLE) || number != floor(number))
-    luaL_error(f->L, "%s '%s' must be a whole number from %f on", f->noun, f->known[which].name,
-               least);
+    luaL_error(f->L, "%s '%s' must be a whole number from %d on", f->noun, f->known[which].name,
+               (int)least);
   return number;
 }
