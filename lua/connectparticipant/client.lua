@@ -13,7 +13,6 @@ local started = require "connectparticipant.run.started"
 local operation = require "connectparticipant.service.operation"
 local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
-local retry = require "connectparticipant.pace.retry"
 local wait = require "connectparticipant.attachment.wait"
 local transcript = require "connectparticipant.service.transcript"
 local upload = require "connectparticipant.attachment.upload"
@@ -40,8 +39,6 @@ function Client.new(given, clock)
     options = options,
     engine = engine,
     loop = loop.new(engine, driver.choose(options.driver), clock),
-    quota = retry.quota(),
-    pace = pace.new(clock.now),
   }, Client)
 end
 
@@ -85,14 +82,9 @@ function Client:prepare()
   if not settings then
     return failure.configuration(config.explain(resolved, err), err.code, err.option)
   end
-  local shared_dict = self.options.pace and self.options.pace.shared_dict
-  if shared_dict then
-    local place
-    place, problem = require("connectparticipant.pace.shared").open(shared_dict)
-    if not place then return failure.configuration(problem) end
-    self.quota = retry.quota(place.tokens)
-    self.pace = pace.new(self.loop.clock.now, place.store)
-  end
+  local own_pace, quota = pace.open(self.options.pace, resolved, self.loop.clock.now)
+  if not own_pace then return failure.configuration(quota) end
+  self.pace, self.quota = own_pace, quota
   self.config, self.settings = resolved, settings
 end
 

@@ -169,46 +169,6 @@ describe("in nginx", function()
     assert.equal("", server:stop())
   end)
 
-  it("all workers keep one pace, and one quota", function()
-    local server = serve([[
-      location /throttle { content_by_lua_block {
-        local shared = assert(require("connectparticipant.pace.shared").open "pace")
-        local pace = require("connectparticipant.pace").new(require("connectparticipant.core").now,
-          shared.store)
-        for _ = 1, 3 do pace:throttled "StartAttachmentUpload" end
-        local quota = require("connectparticipant.pace.retry").quota(shared.tokens)
-        while quota:acquire(false) do end
-        ngx.print(ngx.worker.id())
-      } }
-      location /ask { content_by_lua_block {
-        local client = participant.new { endpoint = os.getenv "ENDPOINT", shared_dict = "pace" }
-        client:get_transcript { ConnectionToken = "t" }
-        ngx.print(ngx.worker.id(), " ", client.pace:reserve "StartAttachmentUpload" > 0, " ",
-          client.quota:acquire(false))
-        client:close()
-      } }
-      location /none { content_by_lua_block {
-        local client = participant.new { endpoint = os.getenv "ENDPOINT", shared_dict = "none" }
-        local _, err = client:get_transcript { ConnectionToken = "t" }
-        ngx.print(err.kind)
-        client:close()
-      } }
-    ]], { workers = 2 })
-    local first = server:get("/throttle").body
-    local other
-    for _ = 1, 200 do
-      local body = server:get("/ask").body
-      local id, slow, cost = body:match("^(%d) (%S+) (%S+)$")
-      assert.truthy(id, body)
-      assert.equal("true nil", slow .. " " .. cost)
-      if id ~= first then other = id end
-      if other then break end
-    end
-    assert.truthy(other, "one worker took all requests")
-    assert.equal("configuration", server:get("/none").body)
-    assert.equal("", server:stop())
-  end)
-
   it("a reload in the middle of uploads loses none", function()
     local server = serve(UPLOAD)
     local connections = send(server.port, "/upload?size=2000000&token=" .. token, 20)

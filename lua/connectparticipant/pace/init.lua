@@ -1,90 +1,131 @@
---- How fast a client may send once the service has throttled it, one pace an operation, in the
--- manner of AWS's adaptive mode: cut back when throttled, creep up again while all goes well.
+-- How fast the service may be asked once it has throttled: one pace an operation. Knows what AWS
+-- documents and what a client's options say; the arithmetic is in `rate`, waiting in `turn`.
+
+local rate = require "connectparticipant.pace.rate"
+local retry = require "connectparticipant.pace.retry"
 
 local pace = {}
 
-local CUT = 0.85     -- of the rate that went through
-local GROWTH = 0.05  -- requests a second more, each second without throttling
-local SLOWEST = 0.5  -- requests a second
-local WINDOW = 2     -- seconds over which the rate is measured
-local FORGET = 60    -- seconds without throttling after which there is no pace any more
+local floor = math.floor
+
+local MICROSECONDS = 1000000
+
+-- Requests a second, and at once after a pause, that every Amazon Connect instance is allowed.
+-- https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
+local DOCUMENTED = {
+  StartAttachmentUpload = { rate = 2, burst = 5 },
+  CompleteAttachmentUpload = { rate = 2, burst = 5 },
+  GetAttachment = { rate = 8, burst = 12 },
+  GetTranscript = { rate = 8, burst = 12 },
+  CreateParticipantConnection = { rate = 6, burst = 9 },
+  DisconnectParticipant = { rate = 3, burst = 5 },
+  SendMessage = { rate = 10, burst = 15 },
+  SendEvent = { rate = 10, burst = 15 },
+}
+
+-- For the rest AWS documents nothing, and so the slowest of them is taken.
+local OTHERS = { rate = 2, burst = 5 }
 
 ---@class connectparticipant.Pace
 local Pace = {}
 Pace.__index = Pace
 
--- What went through lately tells what the service allows.
-local function measure(entry, now)
-  local span = now - entry.since
-  if span < WINDOW then return end
-  entry.measured = entry.good / span
-  entry.good, entry.since = 0, now
-end
-
-local function entry_of(self, operation, now)
-  local entry = self.store:load(operation) or { good = 0, since = now, next_turn = now }
-  measure(entry, now)
-  return entry
-end
-
---- Takes the next place in the queue; gives the seconds until its turn, 0 when nothing throttles.
+--- Books the next turn, if it comes in time; what is not booked changes nothing.
 ---@param operation string
----@return number seconds
-function Pace:reserve(operation)
-  local entry = self.store:load(operation)
-  if not entry or not entry.rate then return 0 end
-  local now = self.now()
-  measure(entry, now)
-  local calm, turn = now - entry.throttled_at, math.max(now, entry.next_turn)
-  if calm > FORGET and entry.next_turn <= now then
-    entry.rate = nil
-  else
-    entry.next_turn = turn + 1 / (entry.rate + calm * GROWTH)
-  end
-  self.store:save(operation, entry)
-  return turn - now
+---@param latest? number a moment of the clock; a turn from then on is of no use
+---@return number|nil wait seconds until the turn, 0 when nothing throttles; nil: it is not booked
+---@return connectparticipant.Booking|boolean|nil booking nil where there is no pace. If no turn is
+-- booked: true when it is worth to ask again
+function Pace:reserve(operation, latest)
+  local wait, booking = self.store:reserve(operation, floor(self.now() * MICROSECONDS),
+    latest and latest * MICROSECONDS or math.huge, DOCUMENTED[operation] or OTHERS)
+  return wait and wait / MICROSECONDS, booking
 end
 
---- The service refused a request for its rate.
+--- Whether a turn that was waited for is still good; if not, another one must be booked.
 ---@param operation string
-function Pace:throttled(operation)
-  local now = self.now()
-  local entry = entry_of(self, operation, now)
-  -- Requests already on their way say the same thing again; one cut answers them all.
-  if entry.rate and now - entry.throttled_at < WINDOW then return end
-  local through = entry.measured or entry.good / WINDOW
-  local reached = entry.rate and entry.rate + (now - entry.throttled_at) * GROWTH or through
-  entry.rate = math.max(SLOWEST, math.min(reached, through) * CUT)
-  entry.throttled_at = now
-  entry.next_turn = math.max(entry.next_turn, now) + 1 / entry.rate
-  self.store:save(operation, entry)
+---@param booking connectparticipant.Booking
+---@return boolean
+function Pace:stands(operation, booking)
+  return self.store:stands(operation, booking)
 end
 
---- A request went through.
+--- Gives a turn back that was booked, and is not used.
 ---@param operation string
-function Pace:succeeded(operation)
-  local entry = entry_of(self, operation, self.now())
-  entry.good = entry.good + 1
-  self.store:save(operation, entry)
+---@param booking connectparticipant.Booking
+function Pace:give_back(operation, booking)
+  self.store:give_back(operation, booking)
+end
+
+--- Tells what became of a request.
+---@param operation string
+---@param refused boolean for its rate; else it went through
+function Pace:report(operation, refused)
+  self.store:report(operation, floor(self.now() * MICROSECONDS), refused,
+    DOCUMENTED[operation] or OTHERS)
 end
 
 -- The numbers of one client alone.
-local Store = {}
-Store.__index = Store
+---@class connectparticipant.PaceStore
+local Own = {}
+Own.__index = Own
 
-function Store:load(operation)
-  return self[operation]
+local function state_of(self, key)
+  local state = self[key]
+  if not state then
+    state = rate.new()
+    self[key] = state
+  end
+  return state
 end
 
-function Store:save(operation, entry)
-  self[operation] = entry
+function Own:reserve(key, now, latest, limits)
+  local state = self[key]
+  if not state then return 0 end
+  return rate.reserve(state, now, latest, limits)
+end
+
+function Own:stands(key, booking)
+  local state = self[key]
+  return state ~= nil and rate.stands(state, booking)
+end
+
+function Own:give_back(key, booking)
+  local state = self[key]
+  if state then rate.give_back(state, booking) end
+end
+
+function Own:report(key, now, refused, limits)
+  rate.report(state_of(self, key), now, refused, limits)
+end
+
+--- Numbers of its own, which nobody shares.
+---@return connectparticipant.PaceStore
+function pace.own()
+  return setmetatable({}, Own)
 end
 
 ---@param now fun(): number monotonic seconds
----@param store? table with `load(operation)` and `save(operation, entry)`, where workers share it
+---@param store? connectparticipant.PaceStore where several share it
 ---@return connectparticipant.Pace
 function pace.new(now, store)
-  return setmetatable({ now = now, store = store or setmetatable({}, Store) }, Pace)
+  return setmetatable({ now = now, store = store or pace.own() }, Pace)
+end
+
+--- The pace and the retry quota of a client, shared with others where its options say so.
+---@param options? connectparticipant.PaceOptions
+---@param resolved table the client's configuration
+---@param now fun(): number monotonic seconds
+---@return connectparticipant.Pace|nil
+---@return connectparticipant.Quota|string quota or what is wrong with the options
+function pace.open(options, resolved, now)
+  local name = options and options.shared_dict
+  if not name then return pace.new(now), retry.quota() end
+  local instance = options.instance or resolved.endpoint or resolved.region or ""
+  local shared, problem = require("connectparticipant.pace.shared").open(name, instance,
+    pace.own(), retry.tokens())
+  if not shared then return nil, problem end
+  return pace.new(now, shared.store), retry.quota(shared.tokens)
 end
 
 return pace

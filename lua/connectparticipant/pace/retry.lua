@@ -1,4 +1,4 @@
---- The standard retry mode of AWS's SDKs with its numbers of 2026: how long to wait before another
+-- The standard retry mode of AWS's SDKs with its numbers of 2026: how long to wait before another
 -- attempt, and the quota that all calls of a client share.
 -- https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
@@ -10,6 +10,31 @@ local TRANSIENT_BASE, THROTTLING_BASE = 0.05, 1 -- seconds
 local LONGEST_DELAY = 20
 local LATEST_ANSWER = 5 -- how far the server may stretch a delay
 
+-- The tokens of one client alone.
+---@class connectparticipant.Tokens
+local Tokens = {}
+Tokens.__index = Tokens
+
+--- Takes so many, or none where fewer are left.
+---@param count integer
+---@return boolean taken
+function Tokens:take(count)
+  if self.left < count then return false end
+  self.left = self.left - count
+  return true
+end
+
+--- Puts so many back; there are never more than in the beginning.
+---@param count integer
+function Tokens:put(count)
+  self.left = math.min(CAPACITY, self.left + count)
+end
+
+---@return connectparticipant.Tokens
+function retry.tokens()
+  return setmetatable({ left = CAPACITY, capacity = CAPACITY }, Tokens)
+end
+
 ---@class connectparticipant.Quota
 local Quota = {}
 Quota.__index = Quota
@@ -19,34 +44,21 @@ Quota.__index = Quota
 ---@return integer|nil cost
 function Quota:acquire(throttled)
   local cost = throttled and THROTTLING_COST or TRANSIENT_COST
-  if self.tokens:add(-cost) >= 0 then return cost end
-  self.tokens:add(cost)
-  return nil
+  return self.tokens:take(cost) and cost or nil
 end
 
---- A call succeeded: gives back its last retry's cost, or a little where it needed none.
+--- A call succeeded: gives back its last retry's cost, or a little where it needed none. Also gives
+--- back what a retry cost that was not sent.
 ---@param cost? integer
 function Quota:release(cost)
-  if not cost and self.tokens.count == CAPACITY then return end
-  local excess = self.tokens:add(cost or 1) - CAPACITY
-  if excess > 0 then self.tokens:add(-excess) end
+  self.tokens:put(cost or 1)
 end
 
--- The tokens of one client alone; only they tell their count.
-local Tokens = {}
-Tokens.__index = Tokens
-
-function Tokens:add(count)
-  self.count = self.count + count
-  return self.count
-end
-
---- A quota; `tokens` makes what counts them where workers share it.
----@param tokens? fun(capacity: integer): table with `add(count)`, which gives the new count
+--- A quota, full at first.
+---@param tokens? connectparticipant.Tokens where several share them
 ---@return connectparticipant.Quota
 function retry.quota(tokens)
-  local own = tokens and tokens(CAPACITY) or setmetatable({ count = CAPACITY }, Tokens)
-  return setmetatable({ tokens = own }, Quota)
+  return setmetatable({ tokens = tokens or retry.tokens() }, Quota)
 end
 
 --- Seconds to wait before a retry.

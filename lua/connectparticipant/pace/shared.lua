@@ -1,65 +1,155 @@
 -- One pace and one retry quota for all workers of an nginx, kept in a shared dictionary, so that
--- they slow down together instead of each finding out alone. Two workers that reserve in the same
--- microsecond may get the same turn, which the next throttling corrects; the quota is exact.
+-- they slow down together instead of each finding out alone. Where the dictionary does not do its
+-- work, each worker keeps its own numbers.
+
+local rate = require "connectparticipant.pace.rate"
+local value = require "connectparticipant.pace.value"
 
 local shared = {}
 
--- What a pace is made of, in the order it is written; as whole millionths, because the point of a
--- fraction is the locale's.
-local FIELDS = { "good", "since", "next_turn", "rate", "throttled_at", "measured" }
+local PREFIX = "connectparticipant"
 
----@class connectparticipant.SharedStore where a pace keeps its numbers
+-- A pace that nobody has changed for so long, in seconds, means nothing any more.
+local KEPT = 120
+
+local FIELDS = rate.FIELDS
+
+-- Whole numbers only: no locale writes them with another point.
+local function encode(state)
+  local words = {}
+  for index, name in ipairs(FIELDS) do words[index] = ("%.0f"):format(state[name]) end
+  return table.concat(words, " ")
+end
+
+-- What was written, into a state; a new one from anything else.
+local function decode(text, state)
+  rate.new(state)
+  if type(text) ~= "string" then return state end
+  local numbers = {}
+  for word in text:gmatch("%S+") do
+    if not word:find("^%d+$") or #word > 16 then return state end
+    numbers[#numbers + 1] = tonumber(word)
+  end
+  if #numbers ~= #FIELDS then return state end
+  for index, name in ipairs(FIELDS) do state[name] = numbers[index] end
+  return state
+end
+
+-- Changes of a pace, as Value:change takes them.
+
+local function reserve(text, state, now, latest, limits)
+  local wait, booking = rate.reserve(decode(text, state), now, latest, limits)
+  return wait and booking and encode(state) or nil, wait, booking
+end
+
+local function give_back(text, state, booking)
+  return rate.give_back(decode(text, state), booking) and encode(state) or nil
+end
+
+local function report(text, state, now, refused, limits)
+  rate.report(decode(text, state), now, refused, limits)
+  return encode(state)
+end
+
+---@class connectparticipant.SharedStore: connectparticipant.PaceStore
+---@field dict table nginx's dictionary
+---@field instance string whose pace it is
+---@field own connectparticipant.PaceStore this worker's numbers, for when the dictionary fails
+---@field values table<string, connectparticipant.SharedValue> one an operation
+---@field state connectparticipant.PaceState to compute in
 local Store = {}
 Store.__index = Store
 
----@param operation string
----@return table|nil entry
-function Store:load(operation)
-  local text = self.dict:get(self.prefix .. operation)
-  if not text then return nil end
-  local entry, index = {}, 0
-  for word in text:gmatch("%S+") do
-    index = index + 1
-    entry[FIELDS[index]] = word ~= "-" and tonumber(word) / 1e6 or nil
+local function value_of(self, operation)
+  local found = self.values[operation]
+  if not found then
+    found = value.new(self.dict, ("%s pace %s %s"):format(PREFIX, operation, self.instance), KEPT,
+      self.update_time)
+    self.values[operation] = found
   end
-  return entry
+  return found
 end
 
----@param operation string
----@param entry table
-function Store:save(operation, entry)
-  local words = {}
-  for index, name in ipairs(FIELDS) do
-    words[index] = entry[name] and ("%.0f"):format(entry[name] * 1e6) or "-"
+function Store:reserve(operation, now, latest, limits)
+  local shared_value = value_of(self, operation)
+  -- Without a refusal there is nothing to book. This worker may have met one while the dictionary
+  -- failed.
+  if decode(shared_value:get(), self.state).limit > 0 then
+    local done, wait, booking = shared_value:change(reserve, self.state, now, latest, limits)
+    if done then return wait, booking end
   end
-  self.dict:set(self.prefix .. operation, table.concat(words, " "))
+  return self.own:reserve(operation, now, latest, limits)
 end
 
----@class connectparticipant.SharedTokens the quota's tokens
+function Store:stands(operation, booking)
+  local state = decode(value_of(self, operation):get(), self.state)
+  return rate.stands(state, booking) or self.own:stands(operation, booking)
+end
+
+function Store:give_back(operation, booking)
+  value_of(self, operation):change(give_back, self.state, booking)
+  self.own:give_back(operation, booking)
+end
+
+function Store:report(operation, now, refused, limits)
+  local done = value_of(self, operation):change(report, self.state, now, refused, limits)
+  if not done then self.own:report(operation, now, refused, limits) end
+end
+
+---@class connectparticipant.SharedTokens: connectparticipant.Tokens
+---@field count connectparticipant.SharedValue how many are left
+---@field own connectparticipant.Tokens this worker's, for when the dictionary fails
 local Tokens = {}
 Tokens.__index = Tokens
 
---- Adds to the tokens; gives how many there are then.
-function Tokens:add(count)
-  return (self.dict:incr(self.key, count, self.capacity))
+-- What cannot be a number of tokens counts as all of them.
+local function left_of(content, capacity)
+  local is_count = type(content) == "number" and content >= 0 and content <= capacity
+  return is_count and content or capacity
+end
+
+local function take(content, count, capacity)
+  local left = left_of(content, capacity)
+  if left < count then return nil, false end
+  return left - count, true
+end
+
+local function put(content, count, capacity)
+  local left = left_of(content, capacity)
+  if left == capacity then return nil end
+  return math.min(capacity, left + count)
+end
+
+function Tokens:take(count)
+  local done, taken = self.count:change(take, count, self.own.capacity)
+  if done then return taken end
+  return self.own:take(count)
+end
+
+function Tokens:put(count)
+  local capacity = self.own.capacity
+  self.own:put(count)
+  if left_of(self.count:get(), capacity) < capacity then self.count:change(put, count, capacity) end
 end
 
 --- Opens nginx's shared dictionary; nil and a sentence where there is none of the name.
 ---@param name string
----@return { store: table, tokens: fun(capacity: integer): table }|nil
+---@param instance string whose pace and quota it is
+---@param store connectparticipant.PaceStore this worker's own
+---@param tokens connectparticipant.Tokens this worker's own
+---@return { store: connectparticipant.SharedStore, tokens: connectparticipant.SharedTokens }|nil
 ---@return string|nil problem
-function shared.open(name)
-  local ngx = rawget(_G, "ngx")
-  local dict = type(ngx) == "table" and ngx.shared and ngx.shared[name]
+function shared.open(name, instance, store, tokens)
+  local host = rawget(_G, "ngx")
+  local dict = type(host) == "table" and host.shared and host.shared[name]
   if not dict then
     return nil, ("shared_dict = \"%s\": nginx has no lua_shared_dict of this name"):format(name)
   end
+  local count = value.new(dict, ("%s quota %s"):format(PREFIX, instance), nil, host.update_time)
   return {
-    store = setmetatable({ dict = dict, prefix = "connectparticipant.pace." }, Store),
-    tokens = function(capacity)
-      return setmetatable({ dict = dict, key = "connectparticipant.quota", capacity = capacity },
-        Tokens)
-    end,
+    store = setmetatable({ dict = dict, instance = instance, own = store, values = {},
+      state = rate.new(), update_time = host.update_time }, Store),
+    tokens = setmetatable({ count = count, own = tokens }, Tokens),
   }
 end
 
