@@ -82,7 +82,8 @@ function Client:prepare()
   if not settings then
     return failure.configuration(config.explain(resolved, err), err.code, err.option)
   end
-  local own_pace, quota = pace.open(self.options.pace, resolved, self.loop.clock.now)
+  local own_pace, quota = pace.open(self.options.pace, settings:endpoint(),
+    self.loop.clock.now)
   if not own_pace then return failure.configuration(quota) end
   self.pace, self.quota = own_pace, quota
   self.config, self.settings = resolved, settings

@@ -29,6 +29,7 @@
 ---@field attempts? integer how many requests were sent
 ---@field retry_after? number seconds that the server asked to wait
 ---@field attachment_id? string where it is known
+---@field outcome? "unknown" when the service may have carried out the call that failed
 ---@field option? string the option that is wrong, of kind `configuration`
 ---@field cause? any what was raised, of kind `raised`
 ---@field traceback? string where, of kind `raised`

@@ -5,7 +5,7 @@ local arguments = require "connectparticipant.cli.arguments"
 local config = require "connectparticipant.config"
 local content_type = require "connectparticipant.attachment.content_type"
 local expiry = require "connectparticipant.attachment.expiry"
-local shared = require "connectparticipant.pace.shared"
+local pace = require "connectparticipant.pace"
 local socket = require "socket"
 
 local LOCALES = { "C", "tr_TR.UTF-8", "tr_TR.ISO-8859-9", "de_DE.UTF-8", "de_DE.ISO-8859-1" }
@@ -89,21 +89,23 @@ describe("in any locale", function()
     server:close()
   end)
 
-  it("the shared pace keeps its fractions", function()
+  it("the shared pace is written alike", function()
     local kept = {}
-    rawset(_G, "ngx", { shared = { pace = {
+    local dict = {
       get = function(_, key) return kept[key] end,
-      set = function(_, key, value) kept[key] = value end,
-    } } })
-    local store = shared.open("pace").store
+      set = function(_, key, value) kept[key] = value return true end,
+      add = function() return true end,
+      delete = function() end,
+    }
+    rawset(_G, "ngx", { shared = { pace = dict }, update_time = function() end })
+    local own = assert(pace.open({ shared_dict = "pace" }, "e", function() return 1000.25 end))
     rawset(_G, "ngx", nil)
-    store:save("SendMessage", { good = 0, since = 1.25, rate = 2.5 })
+    own:report("SendMessage", true)
     in_every_locale(function()
-      local entry = store:load("SendMessage")
-      assert.same({ good = 0, since = 1.25, rate = 2.5 }, entry)
-      store:save("SendMessage", entry)
+      local wait, booking = own:reserve "SendMessage"
+      assert.near(0.1, wait, 1e-5)
+      own:give_back("SendMessage", booking)
     end)
-    assert.equal(1.25, store:load("SendMessage").since)
   end)
 
   it("times, types, options and settings are read alike", function()

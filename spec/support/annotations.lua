@@ -70,7 +70,7 @@ local err = core.new_error {
   status = 400, request_id = "r", retryable = true, throttled = true, attempts = 1,
   retry_after = 1, attachment_id = "a", option = "region",
 }
-local names = { cause = true, traceback = true }
+local names = { cause = true, traceback = true, outcome = true }
 for name in pairs(err) do names[name] = true end
 compare("field", names, "Error")
 

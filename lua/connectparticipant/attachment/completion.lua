@@ -32,7 +32,10 @@ local function settle(job, which, err)
   local found
   if not job:problem() and err.kind ~= "cancelled" then found = look_up(job, which) end
   if found then return {} end
-  if found == false then return nil, err end
+  if found == false then
+    err.outcome = nil
+    return nil, err
+  end
   err.message, err.hint, err.retryable = UNKNOWN .. err.message, HINT, false
   return nil, err
 end

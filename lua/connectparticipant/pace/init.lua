@@ -114,16 +114,15 @@ end
 
 --- The pace and the retry quota of a client, shared with others where its options say so.
 ---@param options? connectparticipant.PaceOptions
----@param resolved table the client's configuration
+---@param endpoint string what the requests go to, which stands for an instance without a name
 ---@param now fun(): number monotonic seconds
 ---@return connectparticipant.Pace|nil
 ---@return connectparticipant.Quota|string quota or what is wrong with the options
-function pace.open(options, resolved, now)
+function pace.open(options, endpoint, now)
   local name = options and options.shared_dict
   if not name then return pace.new(now), retry.quota() end
-  local instance = options.instance or resolved.endpoint or resolved.region or ""
-  local shared, problem = require("connectparticipant.pace.shared").open(name, instance,
-    pace.own(), retry.tokens())
+  local shared, problem = require("connectparticipant.pace.shared").open(name,
+    options.instance or endpoint, pace.own(), retry.tokens())
   if not shared then return nil, problem end
   return pace.new(now, shared.store), retry.quota(shared.tokens)
 end

@@ -1,6 +1,6 @@
 -- The arithmetic of a pace: whose turn is when, and how fast turns follow each other. Pure
--- functions over a table of whole numbers that need nothing but `math`, so that the same text can run
--- where the numbers are kept. Knows neither clocks nor where the numbers come from.
+-- functions over a table of whole numbers; they need nothing but `math`, so that the same text can
+-- run where the numbers are kept. Knows neither clocks nor where the numbers come from.
 
 local rate = {}
 

@@ -1,13 +1,13 @@
--- A value in nginx's shared dictionary that one worker at a time changes. What is in it, and what to
--- do where the dictionary fails, is the caller's affair.
+-- A value in nginx's shared dictionary that one worker at a time changes. What is in it, and what
+-- to do where the dictionary fails, is the caller's affair.
 
 local core = require "connectparticipant.core"
 
 local value = {}
 
--- A change takes microseconds, so trying again at once gets the lock, unless the system runs another
--- process than its holder: hence a nap after so many tries. Who still does not have it after so long,
--- in seconds, does without.
+-- A change takes microseconds, so trying again at once gets the lock, unless the system runs
+-- another process than its holder: hence a nap after so many tries. Who still does not have it after
+-- so long, in seconds, does without.
 local TRIES, NAP, PATIENCE = 100, 0.0002, 1
 
 -- A worker that dies while it holds the lock keeps the others from it for so long, in seconds. One
@@ -65,8 +65,8 @@ local function release(self, content)
   return written and true or false
 end
 
---- Replaces the content by what `change(content, ...)` gives first, if that is not nil. Returns what
---- it gives second and third. `change` must neither yield nor raise.
+--- Replaces the content by what `change(content, ...)` gives first, if that is not nil. Returns
+--- what it gives second and third. `change` must neither yield nor raise.
 ---@param change fun(content: any, ...: any): string|number|nil, any, any
 ---@return boolean changed false where the dictionary fails
 ---@return any
