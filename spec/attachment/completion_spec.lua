@@ -111,6 +111,7 @@ describe("a completion whose outcome is unknown", function()
       local result, err = upload()
       failed(result, err, { step = "complete", attachment_id = "attachment-1" })
       assert.is_nil(err.message:find("not known", 1, true))
+      assert.is_nil(err.outcome)
     end
   end)
 
@@ -125,6 +126,7 @@ describe("a completion whose outcome is unknown", function()
       assert.equal("whether the attachment was completed is not known: ",
         err.message:match("^.-: "))
       assert.truthy(err.hint:find("transcript", 1, true))
+      assert.equal("unknown", err.outcome)
     end
   end)
 

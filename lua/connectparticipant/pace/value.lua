@@ -6,8 +6,8 @@ local core = require "connectparticipant.core"
 local value = {}
 
 -- A change takes microseconds, so trying again at once gets the lock, unless the system runs
--- another process than its holder: hence a nap after so many tries. Who still does not have it after
--- so long, in seconds, does without.
+-- another process than its holder: hence a nap after so many tries. Who still does not have it
+-- after so long, in seconds, does without.
 local TRIES, NAP, PATIENCE = 100, 0.0002, 1
 
 -- A worker that dies while it holds the lock keeps the others from it for so long, in seconds. One
