@@ -1,4 +1,5 @@
 -- upload_attachment against stores and services that misbehave; looks at what went over the wire.
+local clocks = require "spec.support.clock"
 local faults = require "spec.support.faults"
 local flows = require "spec.support.flows"
 
@@ -115,6 +116,26 @@ describe("a PUT that the store refuses", function()
     local requests = lab.server:seen().requests
     local first = requests[1].body:match('"ClientToken":"(.-)"')
     assert.not_equal(first, requests[3].body:match('"ClientToken":"(.-)"'))
+  end)
+
+  it("after its UrlExpiry begins anew, unless the clock was wrong from the beginning", function()
+    for seconds, story in pairs {
+      [60] = flow(START, PUT, PUT, START, PUT, COMPLETE),
+      [-60] = flow(START, PUT, PUT, PUT, COMPLETE),
+      [3600] = flow(START, PUT, PUT, PUT, COMPLETE),
+    } do
+      local clock = clocks.new()
+      lab.begin({ logger = function(event)
+        if event.step == "put" then clock.seconds = clock.seconds + 100 end
+      end }, clock)
+      local started = faults.started {
+        UrlExpiry = os.date("!%Y-%m-%dT%H:%M:%S.000Z", clock.wall + seconds) }
+      local again = seconds == 60 and started or faults.stored()
+      lab.server:script { started, { status = 503 }, { status = 503 }, again,
+        seconds == 60 and faults.stored() or faults.ok(), faults.ok() }
+      assert(upload())
+      assert.equal(story, paths())
+    end
   end)
 
   it("because its URL has expired begins anew three times at most", function()

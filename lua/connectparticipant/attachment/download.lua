@@ -98,9 +98,8 @@ function Download:fields()
 end
 
 -- Tells the caller what comes, once.
-local function announce(self, job, content_type)
+local function start(self, job, content_type)
   local on_start = self.on_start
-  if not on_start then return nil end
   self.on_start = nil
   local go_on = job:callback(on_start, {
     AttachmentSizeInBytes = self.size, ContentType = content_type,
@@ -108,15 +107,19 @@ local function announce(self, job, content_type)
   if go_on == false then return failure.cancelled("on_start returned false", WHERE) end
 end
 
+-- What the engine writes by itself has begun to come when the sink grows.
+function Download:announce(job, exchange)
+  if self.sink:size() <= self.offset then return nil end
+  return start(self, job, exchange:header("content-type"))
+end
+
 function Download:move(job, exchange)
-  local stopped = announce(self, job, exchange:header("content-type"))
+  local stopped = self.on_start and start(self, job, exchange:header("content-type"))
   return stopped or self.sink:take(exchange:drain(), job)
 end
 
-function Download:moved(job, exchange)
-  local size = self.sink:size()
-  if size <= self.offset or not self.on_start then return size end
-  return size, announce(self, job, exchange:header("content-type"))
+function Download:moved()
+  return self.sink:size()
 end
 
 -- A weak ETag (W/"...") stands for what means the same, not for the same bytes.
@@ -162,7 +165,8 @@ function download.run(job, params)
   if not flow then return nil, err end
   local result, committed
   result, err = transfer.run(job, flow)
-  if result then err = announce(flow, job, result.content_type) end -- it may have no bytes
+  -- An attachment may have no bytes.
+  if result and flow.on_start then err = start(flow, job, result.content_type) end
   if result and not err then committed, err = flow.sink:commit(job) end
   if not committed then return transfer.failed(flow, err) end
   return {

@@ -5,26 +5,25 @@ local failure = require "connectparticipant.error"
 
 local progress = {}
 
--- Seconds between two calls while bytes move.
+-- Seconds between two looks at a transfer.
 local INTERVAL = 0.04
-
--- Seconds between two looks where nobody is called: job:progress() may ask.
-local LOOK = 0.25
 
 ---@class connectparticipant.Progress
 ---@field job connectparticipant.Job
 ---@field fn? fun(moved: integer, total: integer): any
+---@field flow? connectparticipant.Flow what is moved by `exchange`
+---@field exchange? userdata the transfer that is under way
 ---@field total? integer nil as long as it is not known
----@field told integer the largest number that has been told
+---@field told integer the largest number that the caller was told
 ---@field called number when `fn` was last called, of the clock
 ---@field due number when the transfer has to be looked at again
 local Progress = {}
 Progress.__index = Progress
 
---- When the transfer has to be looked at again.
----@return number moment of the clock
-function Progress:moment()
-  return self.due
+-- All transfers are due at the same moments, so that thousands of them are looked at together;
+-- never at once, however the division is rounded.
+local function next_moment(now)
+  return math.floor(now / INTERVAL + 1.5) * INTERVAL
 end
 
 local function call(self, now)
@@ -33,18 +32,26 @@ local function call(self, now)
   return failure.cancelled("on_progress returned false")
 end
 
---- Takes how many bytes have moved, and tells the caller if it is time to.
----@param moved integer
+--- Brings the numbers of the job up to date. A retry begins again, and the end is certain only when
+--- the store has said so: neither shows.
+---@return integer moved
+function Progress:measure()
+  local job, exchange = self.job, self.exchange
+  local moved = exchange and self.flow:moved(exchange) or 0
+  if moved > job.moved and moved < job.total then job.moved = moved end
+  return job.moved
+end
+
+--- Looks at the transfer if it is time to, and tells the caller when more has moved.
 ---@return connectparticipant.Error|nil stopped the caller wants to cancel
-function Progress:report(moved)
-  local job = self.job
-  local now = job.clock.now()
+function Progress:look()
+  local now = self.job.clock.now()
   if now < self.due then return nil end
-  self.due = now + (self.fn and INTERVAL or LOOK)
-  -- A retry begins again, and the end is told once it is certain.
-  if moved <= self.told or moved >= self.total then return nil end
-  self.told, job.moved = moved, moved
-  return self.fn and call(self, now)
+  self.due = next_moment(now)
+  local moved = self:measure()
+  if not self.fn or moved == self.told then return nil end
+  self.told = moved
+  return call(self, now)
 end
 
 --- Tells the caller once more, so that it can cancel what does not move. The job calls this about
@@ -60,7 +67,8 @@ end
 ---@param total integer
 function Progress:begin(total)
   local job = self.job
-  self.total, job.moved, job.total = total, self.told, total
+  self.total = total
+  job.moved, job.total, job.told = 0, total, self
   if self.fn then job.tick = function(_, now) return self:tick(now) end end
 end
 
@@ -68,9 +76,10 @@ end
 ---@return connectparticipant.Error|nil stopped
 function Progress:finish()
   local job = self.job
-  if self.told == self.total then return nil end
-  self.told, job.moved = self.total, self.total
-  return self.fn and call(self, job.clock.now())
+  job.moved = self.total
+  if not self.fn or self.told == self.total then return nil end
+  self.told = self.total
+  return call(self, job.clock.now())
 end
 
 ---@param job connectparticipant.Job
@@ -79,7 +88,7 @@ end
 function progress.new(job, fn)
   local now = job.clock.now()
   return setmetatable({
-    job = job, fn = fn, told = 0, called = now, due = now + (fn and INTERVAL or LOOK),
+    job = job, fn = fn, told = 0, called = now, due = next_moment(now),
   }, Progress)
 end
 

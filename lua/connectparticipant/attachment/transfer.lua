@@ -24,7 +24,9 @@ local MOST_URLS = 3
 ---@field ask fun(flow, job): connectparticipant.Grant|nil, connectparticipant.Error|nil
 ---@field fields fun(flow, grant): table what engine:transfer needs to know of the bytes
 ---@field move fun(flow, job, exchange): table|nil feeds or drains; may give an error
----@field moved fun(flow, exchange): integer|nil, table|nil how many bytes, or an error
+---@field moved fun(flow, exchange): integer how many bytes
+---@field on_start? function to be called once the bytes come, by `announce`
+---@field announce? fun(flow, job, exchange): table|nil may give an error
 ---@field ended? fun(flow, exchange): table|nil looks at the answer; may give a better error
 ---@field is_curable? fun(flow, err): boolean whether an error that is not retryable may be retried
 ---@field rewind fun(flow, err): boolean makes ready for another attempt; false where it cannot be
@@ -42,24 +44,32 @@ function Move:send(job, timeout)
   return job.client.engine:transfer(fields)
 end
 
-function Move:drive(job, exchange)
-  local flow = self.flow
+-- Moves the bytes until the exchange is done; gives an error of ours, or of the caller's wish.
+local function drive(flow, job, exchange)
   local told = flow.progress
   local state = exchange:state()
   while state ~= "done" do
-    local err, moved
+    local is_watched = told.fn or flow.on_start
+    local err
     if state == "run" then
-      err = job:await(exchange, told:moment())
+      err = job:await(exchange, is_watched and told.due or nil)
     else
       err = flow:move(job, exchange)
     end
-    if err then return err end
-    moved, err = flow:moved(job, exchange)
-    err = err or told:report(moved)
+    if not err and flow.on_start then err = flow:announce(job, exchange) end
+    if not err and is_watched then err = told:look() end
     if err then return err end
     state = exchange:state()
   end
-  return flow.ended and flow:ended(exchange)
+end
+
+function Move:drive(job, exchange)
+  local flow = self.flow
+  local told = flow.progress
+  told.flow, told.exchange = flow, exchange
+  local err = drive(flow, job, exchange)
+  told.exchange = nil
+  return err or flow.ended and flow:ended(exchange)
 end
 
 -- Says whether the same URL may be used once more; `needs_url`, whether another one could help.

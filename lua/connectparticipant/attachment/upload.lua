@@ -109,7 +109,7 @@ function Upload:move(job, exchange)
   return self.source:feed(job, exchange)
 end
 
-function Upload.moved(_, _, exchange)
+function Upload.moved(_, exchange)
   return (exchange:progress())
 end
 

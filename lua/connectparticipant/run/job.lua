@@ -19,6 +19,7 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field tick? fun(job, now: number): connectparticipant.Error|nil called at least once a second
 ---@field moved? number bytes of its transfer that have moved
 ---@field total? number bytes of its transfer
+---@field told? table with `measure()`, which brings these two up to date
 ---@field exchange? userdata what is under way
 ---@field group? table the tasks of a `map`
 ---@field driven? boolean whether it goes on only while somebody waits for something

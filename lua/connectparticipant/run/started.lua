@@ -119,6 +119,7 @@ end
 function Started:progress()
   local moved, total, at = nil, nil, self.job
   while at do
+    if at.told then at.told:measure() end
     if at.total then moved, total = at.moved, at.total end
     at = at.inner
   end
