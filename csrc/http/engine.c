@@ -2,7 +2,7 @@
 #include "http/engine.h"
 #include "base/clock.h"
 #include "base/forks.h"
-#include "base/sigpipe.h"
+#include "http/sigpipe.h"
 #include "base/text.h"
 #include "http/easy.h"
 #include "http/exchange.h"

@@ -55,7 +55,8 @@ end
 -- they run -e.
 local CHILD = [[
 package.path, package.cpath = %s, %s
-local _, problem = require("connectparticipant.emulator").run(%s)
+local complete = require("connectparticipant.emulator.options").complete
+local problem = require("connectparticipant.emulator.become")(complete(%s))
 io.stdout:write(problem, "\n")
 os.exit(1)
 ]]

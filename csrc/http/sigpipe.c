@@ -1,5 +1,5 @@
 /* Around libcurl's writes; see sigpipe.h. */
-#include "base/sigpipe.h"
+#include "http/sigpipe.h"
 
 #include <errno.h>
 #include <stddef.h>
