@@ -26,8 +26,9 @@ void answer_restart(struct answer *answer) {
   buffer_clear(&answer->headers);
 }
 
-const char *answer_header(const struct answer *answer, const char *name) {
-  const char *line = buffer_text(&answer->headers), *end = line + answer->headers.size;
+/* The value of the first such header from `line` on, or NULL. */
+static const char *find(const struct answer *answer, const char *line, const char *name) {
+  const char *end = buffer_text(&answer->headers) + answer->headers.size;
   size_t length = strlen(name);
   for (; line < end; line += strlen(line) + 1) {
     if (!ascii_starts_nocase(line, name) || line[length] != ':') continue;
@@ -36,4 +37,13 @@ const char *answer_header(const struct answer *answer, const char *name) {
     return value;
   }
   return NULL;
+}
+
+const char *answer_header(const struct answer *answer, const char *name) {
+  return find(answer, buffer_text(&answer->headers), name);
+}
+
+bool answer_repeats(const struct answer *answer, const char *name) {
+  const char *first = answer_header(answer, name);
+  return first != NULL && find(answer, first + strlen(first) + 1, name) != NULL;
 }

@@ -29,6 +29,8 @@ void answer_restart(struct answer *answer);
 
 /* The value of a header, or NULL; names are compared without case. */
 const char *answer_header(const struct answer *answer, const char *name);
+/* Whether it is there more than once, so that there is no telling which is meant. */
+bool answer_repeats(const struct answer *answer, const char *name);
 
 HIDDEN_END
 

@@ -57,18 +57,26 @@ static bool wrong_size(struct fault *fault, off_t found, off_t promised) {
   return false;
 }
 
+/* Several parts in one answer, in an envelope of their own, also where there is a range beside. */
+static bool is_envelope(const struct answer *answer) {
+  const char *type = answer_header(answer, "content-type");
+  return type != NULL && ascii_starts_nocase(type, "multipart/byteranges");
+}
+
 /* A part has to be the one that was asked for, to the end, and of the object that it continues. */
 static bool judge_part(struct download *d, const struct answer *answer, struct fault *fault) {
   off_t first = 0, last = 0, total = 0;
   const char *etag = answer_header(answer, "etag");
-  if (!read_range(answer_header(answer, "content-range"), &first, &last, &total) ||
+  if (is_envelope(answer) || answer_repeats(answer, "content-range") ||
+      !read_range(answer_header(answer, "content-range"), &first, &last, &total) ||
       first != d->offset || (total >= 0 && last != total - 1)) {
     fault_set(fault, "protocol", "WrongRange", "the store sent another range than asked for");
     return false;
   }
   off_t size = total >= 0 ? total : last + 1;
   if (d->size >= 0 && size != d->size) return wrong_size(fault, size, d->size);
-  if (d->offset > 0 && (etag == NULL || strcmp(etag, d->etag) != 0)) {
+  if (d->offset > 0 &&
+      (etag == NULL || strcmp(etag, d->etag) != 0 || answer_repeats(answer, "etag"))) {
     fault_set(fault, "protocol", "ObjectChanged",
               "the store does not prove that it goes on with the same object (by its ETag)");
     return false;

@@ -108,6 +108,12 @@ describe("a download that breaks off", function()
     end
   end)
 
+  it("begins anew after a 412 before any byte, to whatever sink", function()
+    into_each(ALL, function()
+      return { faults.got(SIZE), { status = 412 }, with_etag('"one"', { size = SIZE }) }
+    end, whole)
+  end)
+
   it("gives a function no byte of another object", function()
     for code, other in pairs {
       ObjectChanged = with_etag('"two"', { size = SIZE, range = true }),

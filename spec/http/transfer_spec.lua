@@ -455,6 +455,15 @@ describe("a part", function()
       { { "ETag", "" } } } do
       refused(nil, answer("bytes 90-99/100", headers), "ObjectChanged")
     end
+    local two = { { "ETag", '"e"' }, { "ETag", '"other"' } }
+    refused(nil, answer("bytes 90-99/100", two), "ObjectChanged")
+  end)
+
+  it("is not taken where it cannot be told which it is", function()
+    local range, envelope = { "Content-Range", "bytes 0-9/100" },
+      { "Content-Type", "Multipart/Byteranges; boundary=b" }
+    refused(nil, answer("bytes 90-99/100", { ETAG[1], range }), "WrongRange")
+    refused(nil, answer("bytes 90-99/100", { ETAG[1], envelope }), "WrongRange")
   end)
 
   it("is not taken where the object has another size", function()

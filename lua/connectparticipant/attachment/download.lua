@@ -140,8 +140,9 @@ function Download:ended(exchange)
     { operation = GET, step = "get", status = status })
 end
 
+-- A 412 to what was asked for without a condition is somebody else's between us and the store.
 function Download:is_curable(err)
-  return self.offset > 0 and (OTHER_OBJECT[err.code] or err.status == 416)
+  return err.status == 412 or self.offset > 0 and (OTHER_OBJECT[err.code] or err.status == 416)
 end
 
 function Download:rewind(err)
