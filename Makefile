@@ -36,7 +36,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint types soak conformance bench bench-nginx install clean help
+.PHONY: build demo test lint types fuzz soak conformance bench bench-nginx install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -71,6 +71,9 @@ lint: ## check formatting, warnings and style of everything
 
 types: build ## write the annotations of what the model knows
 	@$(LUA_PROGRAM) spec/support/types.lua
+
+fuzz: ## try redaction and the reading of answers with libFuzzer (clang), FUZZ_SECONDS (30) each
+	@sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30)
 
 soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
 	@sh spec/support/packages.sh test

@@ -1,5 +1,6 @@
-/* What went wrong, in plain C: `struct fault` keeps what was noticed on our side of an exchange
- * until somebody asks; `struct failure` is everything that an error object says. */
+/* What went wrong, in plain C, twice: `struct fault` keeps what was noticed in a callback, on a disk
+ * or in a source until somebody asks, and allocates nothing for that; `struct failure` is everything
+ * that an error object says, borrowed from wherever it is, for as long as it takes to push one. */
 #ifndef CONNECTPARTICIPANT_FAILURE_H
 #define CONNECTPARTICIPANT_FAILURE_H
 

@@ -199,7 +199,6 @@ static struct settings *push_empty(lua_State *L) {
   lua_setmetatable(L, -2);
   struct settings *s = calloc(1, sizeof *s);
   if (s == NULL) luaL_error(L, "out of memory");
-  s->key.secret = s->proxy.secret = true; /* a proxy's URL may hold a password */
   *held = settings_hold(s);
   s->proxy.secret = s->key.secret = true; /* a proxy's URL may hold its password */
   return s;
