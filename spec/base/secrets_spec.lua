@@ -69,8 +69,13 @@ describe("a token", function()
   end)
 
   it("is found in any mixture of forms", function()
-    local all = {}
-    for _, form in pairs(FORMS) do all[#all + 1] = form end
+    local names, all = {}, {}
+    for name in pairs(FORMS) do names[#names + 1] = name end
+    table.sort(names)
+    for _, name in ipairs(names) do
+      -- Without a semicolon, a digit behind it would be a part of the number.
+      if name ~= "HTML, without semicolons" then all[#all + 1] = FORMS[name] end
+    end
     local count = 0
     local mixed = TOKEN:gsub(".", function(c)
       count = count + 1
