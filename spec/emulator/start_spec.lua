@@ -120,3 +120,22 @@ describe("the emulator", function()
     assert.truthy(problem:find("is not the emulator's state", 1, true), problem)
   end)
 end)
+
+describe("an emulator that nobody stops", function()
+  it("ends with the Lua that started it, and holds it up for no time", function()
+    for _, how in ipairs { "", "error('the program fails')", "running = nil collectgarbage()" } do
+      local code = [[
+        local running = require("connectparticipant.emulator").start {}
+        print(running.pid, running.directory)
+        io.stdout:flush()
+        ]] .. how
+      local result = process.run { "timeout", "60", process.lua, "-e", code }
+      local pid, path = result.stdout:match "^(%d+)%S*\t(/%S+)\n"
+      assert.truthy(pid, result.stderr)
+      assert.not_equal(124, result.status)
+      assert.equal(0, process.run { "timeout", "10", "tail", "--pid=" .. pid, "-f",
+        "/dev/null" }.status)
+      assert.equal(1, process.run { "test", "-e", path }.status)
+    end
+  end)
+end)

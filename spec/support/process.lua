@@ -1,4 +1,6 @@
 -- Other programs, run to their end. Every word is quoted, so that nothing is taken for a command.
+local core = require "connectparticipant.core"
+
 local process = {}
 
 function process.quote(word)
@@ -34,6 +36,18 @@ function process.run(command)
   os.remove(err)
   os.remove(input)
   return result
+end
+
+-- Something that calls a function when it is collected, and so at the end of this process at the
+-- latest, but not of one that it has forked. Tables of Lua 5.1 have no __gc.
+function process.guard(action)
+  local owner, proxy = (core.pid()), rawget(_G, "newproxy")
+  local guard = proxy and proxy(true) or {}
+  local metatable = proxy and getmetatable(guard) or {}
+  function metatable.__gc()
+    if (core.pid()) == owner then action() end
+  end
+  return proxy and guard or setmetatable(guard, metatable)
 end
 
 -- The interpreter that runs these specs, and where this checkout is.

@@ -48,6 +48,8 @@ function server.start()
   self.port = tonumber((assert(pipe:read "*l", "the server did not start")))
   self.url = "http://127.0.0.1:" .. self.port
   self.endpoint = self.url
+  -- A spec that fails may never stop it, and the pipe would be waited for at the end.
+  self.guard = process.guard(function() self:stop() end)
   return self
 end
 

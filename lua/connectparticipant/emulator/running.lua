@@ -20,6 +20,19 @@ local running = {}
 local Running = {}
 Running.__index = Running
 
+-- Calls the emulator's end when its table is collected, at the latest at the end of the Lua state,
+-- whose closing of the pipe would otherwise wait for ever. Tables of Lua 5.1 have no __gc.
+local function end_with(self)
+  local owner, proxy = (core.pid()), rawget(_G, "newproxy")
+  local guard = proxy and proxy(true) or {}
+  local metatable = proxy and getmetatable(guard) or {}
+  function metatable.__gc()
+    -- A forked child must leave alone what is its parent's.
+    if (core.pid()) == owner then self:stop() end
+  end
+  return proxy and guard or setmetatable(guard, metatable)
+end
+
 --- Ends the emulator, and waits until it has.
 function Running:stop()
   if not self.pipe then return end
@@ -80,7 +93,9 @@ function running.start(options)
     return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
   end
   told.pipe = pipe
-  return setmetatable(told, Running)
+  setmetatable(told, Running)
+  told.guard = end_with(told)
+  return told
 end
 
 return running
