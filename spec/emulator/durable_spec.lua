@@ -9,12 +9,21 @@ local directory
 before_each(function() directory = files.new() end)
 after_each(function() directory:remove() end)
 
--- Ends nginx and its worker without a word.
-local function kill(service)
+-- A function that ends nginx and its worker without a word, and at once: the shell that does it is
+-- there before.
+local function killer_of(service)
   local pid = service.running.pid
-  process.run { "sh", "-c",
-    ("kill -9 $(cat /proc/%d/task/%d/children) %d"):format(pid, pid, pid) }
-  service.running:stop()
+  local shell = io.popen(("read -r go; kill -9 $(cat /proc/%d/task/%d/children) %d")
+    :format(pid, pid, pid), "w")
+  return function()
+    shell:write "go\n"
+    shell:close()
+    service.running:stop()
+  end
+end
+
+local function kill(service)
+  killer_of(service)()
 end
 
 local function client_of(service)
@@ -30,6 +39,7 @@ end
 -- answered is given by number.
 local function work_until_killed(service, token, count)
   local client, answered, sent, most = client_of(service), {}, {}, 0
+  local kill_now = killer_of(service)
   local list = {}
   for index = 1, 400 do list[index] = index end
   client:map(list, function(index)
@@ -38,7 +48,7 @@ local function work_until_killed(service, token, count)
       body = ("body %d"):format(index):rep(100), AttachmentName = index .. ".txt" }
     if not attachment then return end
     answered[index], most = attachment.AttachmentId, most + 1
-    if most == count then kill(service) end
+    if most == count then kill_now() end
   end, { concurrency = 16 })
   client:close()
   return answered, sent
