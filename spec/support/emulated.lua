@@ -15,7 +15,7 @@ function emulated.start(options)
   return self
 end
 
--- Ends it; nginx must have had nothing serious to say.
+-- Ends it, and raises if nginx has logged an alert or worse.
 function emulated:stop()
   local file = assert(io.open(self.running.log_file))
   local log = file:read "*a"
@@ -42,7 +42,7 @@ function emulated:fault(fault)
   self:admin("POST", "faults", fault)
 end
 
--- What arrived for an operation, oldest first.
+-- The requests for an operation, oldest first.
 function emulated:requests(operation)
   local found = {}
   for _, request in ipairs(self:admin("GET", "requests").requests) do
@@ -87,7 +87,7 @@ function emulated:begin(token, size, name)
   }).result
 end
 
--- The PUT as the service wants it, with changes.
+-- The PUT that StartAttachmentUpload asked for, with changes to its headers (false removes one).
 function emulated.put(begun, body, changes)
   local port, path = http.split(begun.UploadMetadata.Url)
   local headers = {}
@@ -105,7 +105,7 @@ function emulated:complete(token, id, client_token)
   })
 end
 
--- The service has refused with this exception.
+-- Asserts that the service has answered with this exception.
 function emulated.refused(answer, status, code)
   luassert.equal(status, answer.status, answer.body)
   luassert.equal(code, answer.headers["x-amzn-errortype"])
@@ -113,7 +113,7 @@ function emulated.refused(answer, status, code)
   luassert.equal("string", type(answer.result.Message or answer.result.message))
 end
 
--- What a completed attachment holds, fetched by hand.
+-- GetAttachment and a GET of its URL; gives the answer to the GET.
 function emulated:fetch(token, id)
   local got = self:call("attachment", token, { AttachmentId = id }).result
   local port, path = http.split(got.Url)

@@ -48,7 +48,7 @@ function server.start()
   self.port = tonumber((assert(pipe:read "*l", "the server did not start")))
   self.url = "http://127.0.0.1:" .. self.port
   self.endpoint = self.url
-  -- A spec that fails may never stop it, and the pipe would be waited for at the end.
+  -- If a failing spec does not stop it, closing the pipe at the end would wait for ever.
   self.guard = process.guard(function() self:stop() end)
   return self
 end
@@ -60,7 +60,7 @@ local function control(self, name, body)
   return answer.body
 end
 
---- What the next requests meet; everything before is forgotten.
+--- Sets the script for the next requests, and forgets objects, requests and counters.
 function Server:script(script)
   local steps, routes = {}, {}
   for key, value in pairs(script) do

@@ -6,77 +6,81 @@ local files = require "spec.support.files"
 
 local transfers = {}
 
+local Lab = {}
+
+function Lab.open(lab)
+  lab.server, lab.directory = faults.start(), files.new()
+  lab.settings = core.settings { endpoint = lab.server.url, connect_timeout = 5,
+    stall_timeout = 5 }
+  return lab.server, lab.directory, lab.settings
+end
+
+function Lab.close(lab)
+  lab.server:stop()
+  lab.directory:remove()
+end
+
+function Lab.begin(lab)
+  lab.engine = core.engine()
+  return lab.engine
+end
+
+-- A transfer to or from the store, with what the fields change.
+function Lab.transfer(lab, fields)
+  local all = { method = fields.sink and "GET" or "PUT",
+    url = lab.server.url .. "/store/key?secret", settings = lab.settings,
+    operation = "StartAttachmentUpload", step = "put" }
+  for name, value in pairs(fields) do all[name] = value end
+  return lab.engine:transfer(all)
+end
+
+function Lab.get(lab, fields)
+  fields.method = "GET"
+  return assert(lab.transfer(fields))
+end
+
+-- Moves the engine until the exchange is in one of the states.
+function Lab.reach(lab, exchange, ...)
+  local wanted, engine = {}, lab.engine
+  for _, state in ipairs { ... } do wanted[state] = true end
+  while not wanted[exchange:state()] do
+    engine:step()
+    local state = exchange:state()
+    assert(state ~= "done" or wanted.done, "the exchange is done already")
+    if not wanted[state] then engine:wait(1) end
+  end
+  return exchange:state()
+end
+
+function Lab.finish(lab, exchange)
+  lab.reach(exchange, "done")
+  return exchange:result()
+end
+
+-- Moves the engine for so many seconds.
+function Lab.move(lab, seconds)
+  local due = core.now() + seconds
+  repeat
+    lab.engine:step()
+    lab.engine:wait(0.01)
+  until core.now() >= due
+end
+
+function Lab.drain(lab, exchange)
+  local pieces = {}
+  while lab.reach(exchange, "have_data", "done") == "have_data" do
+    pieces[#pieces + 1] = exchange:drain()
+  end
+  return table.concat(pieces)
+end
+
 -- Everything is a field of what this gives: `server`, `directory` and `settings` from `open` on,
--- `engine` from `begin` on.
+-- `engine` from `begin` on, and the functions above, which are called without it.
 function transfers.new()
   local lab = {}
-
-  function lab.open()
-    lab.server, lab.directory = faults.start(), files.new()
-    lab.settings = core.settings { endpoint = lab.server.url, connect_timeout = 5,
-      stall_timeout = 5 }
-    return lab.server, lab.directory, lab.settings
+  for name, method in pairs(Lab) do
+    lab[name] = function(...) return method(lab, ...) end
   end
-
-  function lab.close()
-    lab.server:stop()
-    lab.directory:remove()
-  end
-
-  function lab.begin()
-    lab.engine = core.engine()
-    return lab.engine
-  end
-
-  -- A transfer to or from the store, with what the fields change.
-  function lab.transfer(fields)
-    local all = { method = fields.sink and "GET" or "PUT",
-      url = lab.server.url .. "/store/key?secret", settings = lab.settings,
-      operation = "StartAttachmentUpload", step = "put" }
-    for name, value in pairs(fields) do all[name] = value end
-    return lab.engine:transfer(all)
-  end
-
-  function lab.get(fields)
-    fields.method = "GET"
-    return assert(lab.transfer(fields))
-  end
-
-  -- Moves the engine until the exchange is in one of the states.
-  function lab.reach(exchange, ...)
-    local wanted, engine = {}, lab.engine
-    for _, state in ipairs { ... } do wanted[state] = true end
-    while not wanted[exchange:state()] do
-      engine:step()
-      local state = exchange:state()
-      assert(state ~= "done" or wanted.done, "the exchange is done already")
-      if not wanted[state] then engine:wait(1) end
-    end
-    return exchange:state()
-  end
-
-  function lab.finish(exchange)
-    lab.reach(exchange, "done")
-    return exchange:result()
-  end
-
-  -- Moves the engine for so many seconds.
-  function lab.move(seconds)
-    local due = core.now() + seconds
-    repeat
-      lab.engine:step()
-      lab.engine:wait(0.01)
-    until core.now() >= due
-  end
-
-  function lab.drain(exchange)
-    local pieces = {}
-    while lab.reach(exchange, "have_data", "done") == "have_data" do
-      pieces[#pieces + 1] = exchange:drain()
-    end
-    return table.concat(pieces)
-  end
-
   return lab
 end
 

@@ -9,13 +9,14 @@ local admin = {}
 
 local KEPT = 1000
 
--- By path, since what nginx hands to another location has lost what this one knew.
+-- Told from the URI: ngx.ctx is empty after an internal redirect to another location.
 local function operation_of(path, method)
   if not path:find "^/object/" then return api.operation_name(path, method) end
   return method:sub(1, 1) .. method:sub(2):lower() .. "Object"
 end
 
---- Keeps what arrived, the newest thousand requests. What is no HTTP is logged too, without a URI.
+--- Called in the log phase: remembers the newest thousand requests. nginx also logs bytes that are
+-- not HTTP; these have no URI.
 function admin.record(emulator)
   local path = ngx.var.uri
   if not emulator.options.admin or not path or path:sub(1, 7) == "/admin/" then return end

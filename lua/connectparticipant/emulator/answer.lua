@@ -11,7 +11,7 @@ local STATUS = {
   ServiceQuotaExceededException = 402, ThrottlingException = 429,
 }
 
---- Sends a whole answer, unless a fault waits for it.
+--- Sends a whole answer, or hands it to the fault that is to spoil it.
 ---@param status integer
 ---@param kind string|nil Content-Type
 ---@param body string|string[] or its pieces
@@ -41,7 +41,7 @@ local function send_json(status, value)
   answer.send(status, "application/json", "")
 end
 
---- The service's result; an empty one has an empty body, as AWS's documentation says.
+--- Sends the service's result; an empty one as an empty body, as AWS documents it.
 function answer.result(value)
   send_json(200, next(value) and value or nil)
 end
@@ -52,19 +52,19 @@ local function refuse(status, code, body)
   send_json(status, body)
 end
 
---- One of the service's exceptions.
+--- Sends one of the service's exceptions.
 function answer.exception(code, message, members)
   local body = { Message = message }
   for name, value in pairs(members or {}) do body[name] = value end
   refuse(STATUS[code] or 400, code, body)
 end
 
---- What API Gateway says before the service is asked.
+--- Sends an error of API Gateway, which stands before the service.
 function answer.gateway(status, code, message)
   refuse(status, code, { message = message })
 end
 
---- An error of any status and code, as a fault wants it.
+--- Sends an error of any status and code.
 function answer.fault(status, code, message)
   refuse(status, code, { Message = message })
 end
@@ -85,7 +85,7 @@ local function s3_headers()
   return id, host_id
 end
 
---- S3's error.
+--- Sends an error of S3.
 ---@param refusal { status: integer, code: string, message: string, extra?: table }
 function answer.s3_error(refusal)
   local id, host_id = s3_headers()
@@ -99,14 +99,14 @@ function answer.s3_error(refusal)
   answer.send(refusal.status, "application/xml", table.concat(parts))
 end
 
---- S3's success without a body.
+--- Sends S3's answer to a successful PUT.
 function answer.stored(etag)
   s3_headers()
   ngx.header["ETag"] = '"' .. etag .. '"'
   answer.send(200, nil, "")
 end
 
---- The headers of an object, beside those that nginx makes of its file.
+--- Adds an object's headers to those that nginx sets for a file.
 ---@param headers table<string, string>
 function answer.object_headers(headers)
   s3_headers()

@@ -8,7 +8,8 @@ local service = require "connectparticipant.emulator.service"
 
 local api = {}
 
--- What API Gateway's authorizer and the service say to a token that does not fit.
+-- The messages of API Gateway's authorizer (unknown token) and of the service (wrong kind of
+-- token).
 local STRANGER = "User is not authorized to access this resource with an explicit deny"
 local DENIED = "Access denied"
 
@@ -24,13 +25,13 @@ local function find_operation(uri, method)
   return operation, token and ngx.unescape_uri((token:gsub("%+", "%%2B")))
 end
 
---- AWS's name of what a request is for.
+--- The name of the operation that a request calls.
 function api.operation_name(uri, method)
   local operation = find_operation(uri, method)
   return operation and operation.name or "UnknownOperation"
 end
 
--- The caller that the token stands for; a refusal where it is unknown, of the wrong kind, or ended.
+-- The caller whose token it is; nil and a message when it is unknown, expired or of the wrong kind.
 local function find_caller(emulator, operation, token)
   local record, caller = emulator.state:find_token(token)
   if not record or (record.expiry and emulator.now() > record.expiry) then
@@ -41,7 +42,7 @@ local function find_caller(emulator, operation, token)
   return caller
 end
 
--- An empty body is an empty object; a body that says it is something else is not looked at.
+-- An empty body counts as {}. A body with another Content-Type than JSON is refused unread.
 local function read_input(operation, view_token)
   if operation.method == "GET" then return { ViewToken = view_token } end
   ngx.req.read_body()
@@ -100,7 +101,7 @@ function api.handle(emulator)
   answer_call(emulator, operation, token, view_token)
 end
 
---- A body that nginx does not read.
+--- Refuses a body that is larger than nginx reads.
 function api.refuse_size()
   answer.gateway(413, "RequestEntityTooLargeException", "Request Too Long")
 end

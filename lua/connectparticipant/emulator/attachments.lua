@@ -7,7 +7,7 @@ local state = require "connectparticipant.emulator.state"
 
 local attachments = {}
 
--- What Amazon Connect allows when an instance has not been told otherwise.
+-- Amazon Connect's default for an instance.
 -- https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html
 local AWS_EXTENSIONS = "csv,doc,docx,heic,jfif,jpeg,jpg,mov,mp4,pdf,png,ppt,pptx,rtf,txt,wav,"
   .. "xls,xlsx"
@@ -25,7 +25,7 @@ end
 
 local MISSING = "There is no attachment with this AttachmentId"
 
--- A presigned URL to the object, and until when it holds.
+-- A presigned URL to the object, and its expiry.
 local function presign(emulator, method, attachment, headers, lifetime)
   local now = math.floor(emulator.now())
   local store = emulator:object_store()
@@ -45,7 +45,7 @@ function attachments.disposition(name)
   return ('attachment; filename="%s"'):format((escaped:sub(1, 230):gsub("%%%x?$", "")))
 end
 
--- As a real instance has them; all of them are signed.
+-- The headers that a real instance asks for; all of them are signed.
 local function headers_of(emulator, attachment)
   return {
     ["Content-Length"] = ("%d"):format(attachment.size), ["Content-Type"] = attachment.type,
@@ -69,12 +69,12 @@ local function begun(emulator, attachment)
   }
 end
 
--- Why the instance does not take a file.
+-- Why the instance refuses a file; nil when it takes it.
 local function problem_of(emulator, input)
   if input.AttachmentSizeInBytes > emulator.options.max_size then
     return ("The attachment is larger than the %d bytes allowed"):format(emulator.options.max_size)
   end
-  -- They become headers: nothing that a header cannot carry.
+  -- It becomes a header of the PUT, so it must consist of what a header may contain.
   if input.ContentType:find "[%z\1-\31\127-\255]" then
     return "ContentType is no media type"
   end
@@ -114,7 +114,8 @@ local function find(emulator, caller, id)
   return attachment and attachment.chat == caller.chat.id and attachment or nil
 end
 
--- Why an attachment cannot be completed now; the last value tells that this was done before.
+-- Why an attachment cannot be completed: code and message. The third value is true when the same
+-- request has completed it before.
 local function check_completion(emulator, caller, attachment, input)
   if not attachment then return "ValidationException", MISSING end
   if attachment.owner ~= caller.participant.id then
@@ -133,7 +134,7 @@ function attachments.complete(emulator, caller, input)
   local refusal, message, again = check_completion(emulator, caller, attachment, input)
   if again then return {} end
   if refusal then return nil, refusal, message end
-  -- The store may take a while: two at a time are one too many.
+  -- Asking an external store yields; a second request meanwhile must get a conflict.
   emulator.completing[attachment.id] = true
   local kept, problem, code = emulator.store.keep(emulator, attachment)
   emulator.completing[attachment.id] = nil
@@ -147,7 +148,7 @@ function attachments.complete(emulator, caller, input)
   return {}
 end
 
---- Sets the outcome of a scan; what is rejected is not kept.
+--- Sets the outcome of a scan. A rejected object is removed.
 ---@param status "IN_PROGRESS"|"APPROVED"|"REJECTED"
 function attachments.judge(emulator, attachment, status)
   attachment.status, attachment.verdict = status, status
@@ -157,7 +158,7 @@ function attachments.judge(emulator, attachment, status)
   emulator.state:touch("attachments", attachment.id)
 end
 
--- The scan takes a moment.
+-- The status at this time; the scan ends when scan_seconds have passed.
 local function status_of(emulator, attachment)
   if attachment.status == "IN_PROGRESS" and not attachment.held
     and emulator.now() >= attachment.completed_at + emulator.options.scan_seconds then

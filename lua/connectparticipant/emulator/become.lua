@@ -1,4 +1,4 @@
---- A process becomes the emulator: the directory is made, files are written, and then it is nginx.
+--- Turns this process into the emulator: makes the directory, writes its files, and executes nginx.
 
 local conf = require "connectparticipant.emulator.conf"
 local directory = require "connectparticipant.emulator.directory"
@@ -16,7 +16,8 @@ local function write(path, text)
   return true
 end
 
--- Sockets are bound here, so that a port is known, and ours, before nginx begins.
+-- Binds the sockets, which nginx inherits (its variable NGINX): so a free port can be asked for,
+-- and is known.
 local function bind(core, given)
   local fd, port = core.listen("127.0.0.1", given.port)
   if not fd then return nil, ("port %d: %s"):format(given.port, port) end
@@ -25,7 +26,7 @@ local function bind(core, given)
   return { fd = fd, port = port, tls_fd = tls_fd, tls_port = tls_port }
 end
 
--- The options as the worker is told them.
+-- The options of the worker.
 local function told(given, place, sockets, pid)
   local all = {
     directory = place.path, keep = given.dir ~= nil, log_file = place.path .. "/error.log",
@@ -47,12 +48,12 @@ local function write_files(given, modules, place, sockets, pid)
     modules = modules, environment = environment, outward = outward, files = place.files,
     connections = math.max(64, place.files - RESERVED), port = sockets.port,
     tls_port = sockets.tls_port,
-    -- nginx's workers leave root for nobody unless told otherwise.
+    -- As root, nginx would run its worker as nobody, who cannot write to the directory.
     user = place.root and "user root root;" or "",
   })
 end
 
--- nginx begins in the directory itself; see connectparticipant.emulator.conf.
+-- The paths in nginx.conf are relative; see connectparticipant.emulator.conf.
 local NGINX = 'cd "$1" && exec "$2" -p ./ -c nginx.conf -e error.log'
 
 local function begin(core, given, program, modules, place)
@@ -77,7 +78,7 @@ local function become(given)
   local program, modules = host.nginx()
   if not program then return modules end
   local making = directory.make(given.dir)
-  -- libcurl takes as long to load as the certificate to make: both go on at once.
+  -- Loading libcurl takes as long as openssl takes to make the certificate: they run in parallel.
   local core = require "connectparticipant.core"
   local place, problem = making()
   if not place then return problem end

@@ -1,6 +1,6 @@
---- The files from which the emulator's nginx begins: nginx.conf, and the Lua that its worker runs
--- first. There is one worker, since it holds all state. nginx runs with the emulator's directory as
--- its own, and names no file by its whole path: it has no way to quote a dollar sign.
+--- The text of nginx.conf and of the Lua file that its worker runs first. There is one worker,
+-- since the state is in its memory. nginx's working directory is the emulator's, and all paths in
+-- nginx.conf are relative to it, since nginx has no way to quote a dollar sign in a path.
 
 local shell = require "connectparticipant.emulator.shell"
 
@@ -19,9 +19,9 @@ worker_shutdown_timeout 1s;
 events { worker_connections %(connections); multi_accept on; }
 http {
   lua_socket_log_errors off;
-  # Names like x-amz-meta-contact_id stay as they are.
+  # Keeps the underscore in names like x-amz-meta-contact_id.
   lua_transform_underscores_in_response_headers off;
-  # Neither a presigned query nor a view's token belongs into a file.
+  # Keeps presigned queries and view tokens out of the log.
   map $request_uri $logged {
     "~^/participant/views/" "/participant/views/...";
     "~^(?<path_alone>[^?]*)" $path_alone;
@@ -35,9 +35,9 @@ http {
   uwsgi_temp_path unused;
   scgi_temp_path unused;
   %(outward)
-  # What ends without an answer ends with a reset.
+  # Status 444 closes with a reset.
   reset_timedout_connection on;
-  # Who sends a body that is not wanted shall still read why.
+  # A client whose body was refused unread can still read the answer.
   lingering_close always;
   lingering_timeout 2s;
   keepalive_requests 1000000;
@@ -99,7 +99,8 @@ http {
 }
 ]]
 
--- What fails is told on standard output, where the starter waits for a line, and ends nginx.
+-- A failure is printed to standard output, where connectparticipant.emulator.running waits for a
+-- line, and ends nginx.
 local BOOT = [[
 package.path = %s .. ";" .. package.path
 package.cpath = %s .. ";" .. package.cpath
@@ -114,7 +115,7 @@ ffi.cdef "int kill(int pid, int signal); int getppid(void);"
 ffi.C.kill(ffi.C.getppid(), 15)
 ]]
 
---- A word of nginx.conf.
+--- Quotes a string for nginx.conf.
 ---@param text string
 ---@return string
 function conf.quote(text)

@@ -59,7 +59,8 @@ function crypto.hmac(key, value)
   return ffi.string(digest, 32)
 end
 
--- Randomness is taken in pages: asking libcrypto costs more than a UUID's other parts together.
+-- Random bytes are fetched 4096 at a time, since a call of RAND_bytes costs more than the rest of
+-- making a UUID.
 local POOL = 4096
 local pool, left = ffi.new("unsigned char[?]", POOL), 0
 
@@ -90,7 +91,7 @@ end
 
 local context = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
 
---- SHA-256 of pieces, which are never made one string.
+--- SHA-256 of a list of strings, without concatenating them.
 ---@param pieces string[]
 function crypto.sha256_of(pieces)
   lib.EVP_DigestInit_ex(context, lib.EVP_sha256(), nil)
@@ -99,7 +100,7 @@ function crypto.sha256_of(pieces)
   return hex_of(digest, 32)
 end
 
---- MD5 of what comes in pieces: `update(piece)`, and `final()` for its 16 bytes.
+--- An incremental MD5: `update(piece)`, then `final()` gives 16 bytes.
 function crypto.md5()
   local own = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
   assert(lib.EVP_DigestInit_ex(own, lib.EVP_md5(), nil) == 1, "libcrypto has no MD5")

@@ -1,13 +1,13 @@
---- The emulator's directory: made with what nginx and TLS need in it, and checked for the state of
--- an earlier run.
+--- The emulator's directory: makes it with its certificate, and checks that no other emulator uses
+-- it.
 
 local shell = require "connectparticipant.emulator.shell"
 
 local directory = {}
 
--- One shell with as few programs as can be, since each of them costs milliseconds. The certificate
--- is signed by its own key: it is the file that clients trust, and can sign no other. It has a
--- configuration of its own, since the system's may add extensions.
+-- One shell that starts as few programs as possible, since each costs milliseconds. The certificate
+-- is self-signed and no CA (CA:FALSE), so that trusting it trusts nothing else. openssl gets a
+-- configuration of ours, since the system's may add extensions.
 local SCRIPT = [[
 umask 077
 CDPATH=
@@ -15,7 +15,7 @@ place=$1 try=0
 if [ -n "$place" ]; then
   mkdir -p "$place/objects" "$place/incoming" || exit 1
 else
-  # As mkdir never takes what is there, a name that somebody guessed does no harm.
+  # mkdir fails if the name exists, so a guessable name is safe.
   until place=${TMPDIR:-/tmp}/connectparticipant.$$.$try
     said=$(mkdir "$place" "$place/objects" "$place/incoming" 2>&1); do
     try=$((try + 1))
@@ -57,7 +57,7 @@ pwd -P
 ---@param path? string
 ---@return fun(): connectparticipant.emulator.Directory|nil, string|nil finish
 function directory.make(path)
-  -- What begins with a dash would be taken for an option.
+  -- A name that begins with a dash would be taken for an option.
   if path and path:sub(1, 1) ~= "/" then path = "./" .. path end
   local pipe = shell.start(SCRIPT, path or "")
   return function()
@@ -87,7 +87,7 @@ local function read(path)
   return text
 end
 
--- The process whose nginx runs there; it has the directory as its own.
+-- The pid of a running emulator that uses the directory: nginx's working directory is there.
 local function owner(path)
   local pid = (read(path .. "/nginx.pid") or ""):match "^%d+"
   local command = pid and read("/proc/" .. pid .. "/cmdline") or ""
@@ -96,8 +96,7 @@ local function owner(path)
   return there == path .. "\n" and pid or nil
 end
 
---- Whether an emulator can begin there: a directory serves one at a time, and only if its state can
--- be read.
+--- Checks that no emulator runs in the directory, and that its journal, if it has one, is ours.
 ---@param path string absolute
 ---@return boolean|nil
 ---@return string|nil problem

@@ -28,7 +28,7 @@ function disk.sync(file)
   return true
 end
 
---- The same for the names in a directory.
+--- Waits until renames and new files in a directory are on the disk.
 ---@param path string
 function disk.sync_directory(path)
   local directory, problem = io.open(path, "rb")
@@ -39,7 +39,7 @@ function disk.sync_directory(path)
   return true
 end
 
---- Cuts a file that is open for writing.
+--- Truncates a file that is open for writing.
 ---@param file file*
 ---@param size integer
 function disk.cut(file, size)
@@ -47,7 +47,7 @@ function disk.cut(file, size)
   return true
 end
 
---- Takes a file for this process, until it ends.
+--- Locks a file for this process, until it ends; nil when another process has locked it.
 ---@param path string
 ---@return file*|nil
 ---@return string|nil problem

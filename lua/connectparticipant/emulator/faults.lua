@@ -6,7 +6,7 @@ local model = require "connectparticipant.emulator.model"
 
 local faults = {}
 
--- What the object store does.
+-- Operations of the object store.
 local OBJECTS = { PutObject = true, GetObject = true }
 
 ---@class connectparticipant.emulator.Fault
@@ -36,7 +36,7 @@ local ACTIONS = {
 local Faults = {}
 Faults.__index = Faults
 
--- A generator of our own, since every LuaJIT seeds its one differently.
+-- A Lehmer generator, so that a seed gives the same sequence in every LuaJIT.
 local function chance(fault)
   fault.state = (fault.state * 16807) % 2147483647
   return fault.state / 2147483647 < fault.probability
@@ -57,7 +57,7 @@ end
 
 local actions = {}
 
--- Instead of an answer, or of the answer that was due.
+-- Each takes the fault and, for one with `after`, the body of the answer that it replaces.
 function actions.error(fault)
   if fault.retry_after then ngx.header["x-amz-retry-after"] = fault.retry_after end
   local object = OBJECTS[fault.operation]
@@ -71,12 +71,12 @@ function actions.error(fault)
   end
 end
 
--- 444 is nginx's "close without an answer"; what has been sent by then is followed by a reset.
+-- 444 makes nginx close without an answer; with reset_timedout_connection it sends a reset.
 function actions.reset()
   ngx.exit(444)
 end
 
--- Headers of an answer that is not there.
+-- Sets the headers of an answer, where there is none to spoil, and gives its body.
 local function begin_answer(body)
   if body then return body end
   ngx.status = 200
@@ -100,7 +100,7 @@ function actions.truncate(fault, body)
   ngx.exit(444)
 end
 
--- A byte now and then.
+-- Sends one byte every `interval`.
 function actions.drip(fault, body)
   local whole = begin_answer(body)
   for index = 1, #whole do
@@ -111,25 +111,25 @@ function actions.drip(fault, body)
   if not body then ngx.exit(444) end
 end
 
--- Says nothing, and then closes.
+-- Sends nothing for `delay` seconds, and then closes.
 function actions.hang(fault)
   ngx.sleep(fault.delay or LONGEST)
   ngx.exit(444)
 end
 
--- In the rewrite phase nginx would go on to the content.
+-- In the rewrite phase nginx would continue with the content phase.
 local function finish()
   if ngx.get_phase() == "rewrite" then ngx.exit(ngx.HTTP_OK) end
 end
 
---- Takes what is due before a request is read; true when it has been answered.
+--- Applies a fault before a request's body is read; true when the request has been answered.
 function Faults:before(operation)
   local fault = take(self, operation)
   if not fault then return false end
   if fault.delay and fault.action ~= "hang" then ngx.sleep(fault.delay) end
   if fault.action == "delay" then return false end
   if fault.after then
-    -- `answer` asks for it when the answer is due.
+    -- answer.send calls it in place of sending.
     ngx.ctx.spoil = function(body) actions[fault.action](fault, body) end
     return false
   end
@@ -140,7 +140,7 @@ function Faults:before(operation)
   return true
 end
 
---- The same for a fault that waits until the body has been read.
+--- Applies the fault that waited until the body was read; true when the request has been answered.
 function Faults.after()
   local fault = ngx.ctx.fault
   if not fault then return false end
@@ -148,7 +148,7 @@ function Faults.after()
   return true
 end
 
---- Adds a fault; nil and a sentence where it is none.
+--- Adds a fault; nil and what is wrong with it when it is refused.
 ---@param fault connectparticipant.emulator.Fault
 function Faults:add(fault)
   local operation = fault.operation

@@ -1,5 +1,5 @@
---- What the emulator finds on this machine: nginx with ngx_lua, this project's Lua files, names and
--- trust for a store elsewhere.
+--- Finds what the emulator needs on this machine: nginx with ngx_lua, this project's Lua files, and
+-- the resolver and CA certificates for an external store.
 
 local shell = require "connectparticipant.emulator.shell"
 
@@ -30,8 +30,8 @@ local function find_program()
     .. "libnginx-mod-http-lua, or OpenResty"
 end
 
---- The nginx to run, and the directives that load ngx_lua into it. Debian keeps ngx_lua in a module
--- of its own; OpenResty has it built in.
+--- Finds nginx, and the directives that load ngx_lua into it: on Debian it is a dynamic module, in
+-- OpenResty it is built in.
 ---@return string|nil program
 ---@return string directives, or a problem
 function host.nginx()
@@ -47,7 +47,7 @@ function host.nginx()
   return nil, "this nginx has no ngx_lua: apt-get install libnginx-mod-http-lua, or use OpenResty"
 end
 
---- Where nginx's Lua finds this project's files.
+--- The package.path with which nginx's Lua finds this project's files.
 ---@return string
 function host.path()
   local here = debug.getinfo(1, "S").source:match("^@(.*)connectparticipant/emulator/host%.lua$")
@@ -56,15 +56,15 @@ function host.path()
   return here .. "?.lua;" .. here .. "?/init.lua"
 end
 
---- Where it finds C modules. LuaJIT takes lua-cjson from where Lua 5.1 has it.
+--- The package.cpath with which it finds lua-cjson: LuaJIT uses the build for Lua 5.1.
 ---@return string
 function host.cpath()
   return package.cpath:gsub("/5%.%d/", "/5.1/") .. ";/usr/lib/x86_64-linux-gnu/lua/5.1/?.so"
     .. ";/usr/lib/aarch64-linux-gnu/lua/5.1/?.so"
 end
 
---- The directives with which nginx reaches a store elsewhere: keys from the environment, a resolver
--- and the certificates to trust.
+--- The directives for an external store: those of the main level pass on the environment's keys,
+-- those of the http level set a resolver and the CA certificates.
 ---@param quote fun(text: string): string
 ---@return string
 function host.outward(quote)

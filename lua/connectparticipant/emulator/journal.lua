@@ -1,16 +1,15 @@
---- Plain tables that outlive a crash: every change is a line of a file, on the disk before the
--- request that made it is answered. The first line holds everything, as it was when the file was
--- written anew.
+--- Keeps plain tables across crashes. Every change is appended to a file and synced before the
+-- request that made it is answered. The first line of the file is a snapshot of everything.
 --
--- A line is a JSON list of pairs: the path of what has changed, and its new value, null when it is
--- gone. All that several requests have changed goes in one line and with one fsync.
+-- A line is a JSON list of pairs: a path in the tables, and the new value there, null when it was
+-- removed. The changes of all requests that are waiting make one line and one fsync.
 
 local cjson = require "cjson.safe"
 local disk = require "connectparticipant.emulator.disk"
 
 local journal = {}
 
-local PATIENCE = 60 -- seconds
+local PATIENCE = 60 -- seconds to wait for the fsync of others
 
 ---@class connectparticipant.emulator.Journal
 ---@field data table what is kept
@@ -35,9 +34,9 @@ local function replay_line(self, line)
   end))
 end
 
--- Applies every whole line; gives the size of all of them. What follows was being written when the
--- process was killed, and has never been answered. The first line cannot be such: it came with the
--- file.
+-- Applies every complete line, and gives the size of all of them. An incomplete last line was being
+-- written at a crash, so its requests were never answered, and it is ignored. That cannot be the
+-- first line, since the file is renamed into place with it.
 local function replay(self, text)
   local at, number = 1, 0
   while true do
@@ -64,7 +63,7 @@ end
 local function open_file(self)
   local file, problem = io.open(self.path, "ab")
   if not file then return nil, problem end
-  -- A write that fails must leave nothing behind in a buffer, to be written later.
+  -- Unbuffered, so that a failed write leaves nothing in a buffer that would be written later.
   file:setvbuf "no"
   self.file = file
   return true
@@ -107,7 +106,7 @@ local function append(self, line)
   return nil, problem
 end
 
--- Writes a file with everything in one line, and puts it in the old one's place.
+-- Replaces the file by one whose only line is a snapshot.
 local function write_anew(self)
   local line = assert(cjson.encode { { {}, self.data } }) .. "\n"
   local file, problem = io.open(self.path .. ".new", "wb")
@@ -123,14 +122,14 @@ local function write_anew(self)
   return open_file(self)
 end
 
--- What nobody needs any more is removed after the record has gone.
+-- Removes the files that the lines on the disk no longer name.
 local function remove_discarded(self)
   local list = self.discarded
   self.discarded = {}
   for _, path in ipairs(list) do os.remove(path) end
 end
 
--- The names of files have to be on the disk before the line that tells of them.
+-- A file's name must be on the disk before the line that mentions it.
 local function sync_directories(self)
   for path in pairs(self.directories) do
     local synced, problem = disk.sync_directory(path)
@@ -140,7 +139,7 @@ local function sync_directories(self)
   return true
 end
 
---- Writes what has changed, without waiting for others.
+--- Writes and syncs all changes at once.
 ---@return boolean|nil
 ---@return string|nil problem
 function Journal:flush()
@@ -161,12 +160,12 @@ function Journal:flush()
   return true
 end
 
---- Notes that a directory has new names, which the next line may tell of.
+--- Notes that a file was renamed into a directory, to be synced before the next line.
 function Journal:named_in(path)
   self.directories[path] = true
 end
 
---- Removes a file as soon as what is on the disk does not name it any more.
+--- Removes a file after the next line is on the disk, which no longer mentions it.
 function Journal:discard(path)
   self.discarded[#self.discarded + 1] = path
 end
@@ -187,9 +186,9 @@ local function run(self, turn)
   turn.done:post(turn.count)
 end
 
---- Waits until all that has been changed so far is on the disk, also by others, whose changes an
+--- Waits until all changes so far are on the disk, including those of other requests, which an
 -- answer may show.
----@param prepare? fun(): boolean|nil, string|nil is done first, with the others' in one go
+---@param prepare? fun(): boolean|nil, string|nil called before the line is written
 ---@return boolean|nil
 ---@return string|nil problem
 function Journal:commit(prepare)
@@ -198,7 +197,7 @@ function Journal:commit(prepare)
   if not turn then
     turn = { count = 0, prepared = {}, done = require("ngx.semaphore").new(0) }
     self.turn = turn
-    -- By the time of the timer, all requests that are ready have taken their part.
+    -- The timer runs after all requests that are ready now, so that they share its fsync.
     if not ngx.timer.at(0, function() run(self, turn) end) then self.turn = nil end
   end
   turn.count = turn.count + 1

@@ -5,11 +5,11 @@ local text = require "connectparticipant.emulator.text"
 
 local json = {}
 
---- The mark of a list, as its metatable.
+--- The metatable of lists.
 json.list = {}
 --- null inside a list; a member that is null is left out.
 json.null = setmetatable({}, { __tostring = function() return "null" end })
---- The mark of a number that is not written as a whole one.
+--- The metatable of numbers with a fraction or an exponent, such as 5.0, which no member takes.
 json.fraction = {}
 
 local DEEPEST = 64
@@ -28,7 +28,7 @@ local function skip(source, at)
   return find(source, "[^ \t\r\n]", at) or #source + 1
 end
 
--- \uXXXX, or two of them for what lies beyond the basic plane; gives the place behind too.
+-- Decodes \uXXXX, or a surrogate pair of them; gives the text and the place behind it.
 local function read_unicode(source, at)
   local code = tonumber(source:match("^%x%x%x%x", at) or fail(at, "a broken \\u escape"), 16)
   if code < 0xD800 or code > 0xDFFF then return text.encode(code), at + 4 end
@@ -38,7 +38,7 @@ local function read_unicode(source, at)
   return text.encode(0x10000 + (code - 0xD800) * 0x400 + low - 0xDC00), at + 10
 end
 
--- `at` is behind the opening quote.
+-- `at` is the place after the opening quote.
 local function read_string(source, at)
   local stop = find(source, '["\\%z\1-\31]', at) or fail(at, "a string without end")
   if byte(source, stop) == 34 then return sub(source, at, stop - 1), stop + 1 end
@@ -120,7 +120,7 @@ function read_value(source, at, depth)
   return word[2], at + #word[1]
 end
 
---- The object that `source` is.
+--- Reads a JSON object.
 ---@param source string
 ---@return table|nil object
 ---@return string|nil problem where and what it is not
@@ -187,8 +187,9 @@ function write(out, value)
   end
 end
 
---- Writes a value in pieces, and tells their size. LuaJIT keeps every string once, and looks at a
--- few of its bytes to find it: whole answers, which differ in few, would all be in one place.
+--- Writes a value as a list of strings, and gives their total size. They are not concatenated:
+-- LuaJIT interns strings by a hash of a few of their bytes, and whole answers, which differ in few,
+-- would all collide.
 ---@param value table
 ---@return string[] pieces
 ---@return integer size

@@ -14,7 +14,7 @@ local AWS = {
 local Limits = {}
 Limits.__index = Limits
 
---- Takes a token of the operation's bucket; false when there is none.
+--- Takes a token from the operation's bucket; false when it is empty.
 function Limits:allow(operation)
   local rule = AWS[operation]
   if not self.on or not rule then return true end

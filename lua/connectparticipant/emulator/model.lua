@@ -1,5 +1,5 @@
---- The constraints that the service puts on its input, as data, and the check against them. Written
--- apart from the client's model on purpose: one must not hide the other's mistakes.
+--- The service's constraints on its input, as data, and the check against them. They are written
+-- independently of the client's model, so that a mistake in one shows against the other.
 
 local json = require "connectparticipant.emulator.json"
 local unicode = require "connectparticipant.emulator.text"
@@ -28,7 +28,7 @@ local function struct(members)
   return { kind = "struct", members = members }
 end
 
--- Path, and what the body may hold. ClientToken is AWS's idempotency token.
+-- Each operation's path, and the members of its body.
 model.operations = {
   StartAttachmentUpload = {
     path = "/participant/start-attachment-upload",

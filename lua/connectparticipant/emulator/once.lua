@@ -18,12 +18,12 @@ local function write(value)
   return open .. table.concat(parts, ",") .. close
 end
 
---- What stands for a ClientToken among a chat's replies.
+--- The key of a ClientToken in a chat's table of replies.
 function once.key(caller, operation, input)
   return caller.participant.id .. "/" .. operation .. "/" .. input.ClientToken
 end
 
---- Does what `action` does, or gives what it gave for the same ClientToken.
+--- Calls `action`, or gives the result that it gave for the same ClientToken before.
 ---@param action fun(key: string|nil): table|nil, string|nil, string|nil
 ---@return table|nil result
 ---@return string|nil code

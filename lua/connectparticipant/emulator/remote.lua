@@ -15,7 +15,7 @@ local function connect(external)
   return socket
 end
 
--- Status and headers, and the body when it is short.
+-- Gives status, headers, and the first bytes of the body.
 local function exchange(external, path)
   local socket, problem = connect(external)
   if not socket then return nil, problem end
@@ -41,7 +41,7 @@ local function size_of(answer)
     or tonumber(answer.headers["content-length"])
 end
 
---- The first bytes of what was uploaded.
+--- Checks that an object has been uploaded whole; gives its first bytes, for the scan.
 ---@return string|nil
 ---@return string|nil problem
 ---@return string|nil code of an exception, when it is not the client's fault

@@ -1,4 +1,4 @@
---- An emulator that another process runs, for specs and programs: started, waited for, stopped.
+--- An emulator in a child process: starts it, waits until it is ready, stops it.
 
 local cjson = require "cjson.safe"
 local core = require "connectparticipant.core"
@@ -20,20 +20,21 @@ local running = {}
 local Running = {}
 Running.__index = Running
 
--- Calls the emulator's end when its table is collected, at the latest at the end of the Lua state,
--- whose closing of the pipe would otherwise wait for ever. Tables of Lua 5.1 have no __gc.
+-- Stops the emulator when its table is collected, at the latest when the Lua state is closed:
+-- otherwise closing the pipe would wait for the emulator, and the emulator for the end of this
+-- process. Lua 5.1 has no __gc for tables.
 local function end_with(self)
   local owner, proxy = (core.pid()), rawget(_G, "newproxy")
   local guard = proxy and proxy(true) or {}
   local metatable = proxy and getmetatable(guard) or {}
   function metatable.__gc()
-    -- A forked child must leave alone what is its parent's.
+    -- A forked child must not stop its parent's emulator.
     if (core.pid()) == owner then self:stop() end
   end
   return proxy and guard or setmetatable(guard, metatable)
 end
 
---- Ends the emulator, and waits until it has.
+--- Ends the emulator, and waits until it has ended.
 function Running:stop()
   if not self.pipe then return end
   os.execute(("kill -TERM %d 2>/dev/null"):format(self.pid))
@@ -42,8 +43,8 @@ function Running:stop()
   self.pipe = nil
 end
 
--- The Lua that runs this: Linux knows; elsewhere it is the first of its own arguments. Under a host
--- that is no Lua, such as a web server, it is the `lua` of the path.
+-- Finds the Lua interpreter that runs this: by /proc on Linux, elsewhere by its own arguments. In
+-- another host, such as a web server, it is the `lua` in PATH.
 local FIND_LUA = [[
 lua=$(readlink "/proc/$PPID/exe" 2>/dev/null)
 case ${lua##*/} in lua*) ;; *) lua=%s ;; esac
@@ -64,8 +65,8 @@ local function find_lua()
   return FIND_LUA:format(shell.quote(named_interpreter()))
 end
 
--- What the child runs. It is a literal in the code, since Lua 5.1 and 5.2 have no `arg` yet when
--- they run -e.
+-- What the child runs. The options are literals in the code, since Lua 5.1 and 5.2 have no `arg`
+-- yet when they run -e.
 local CHILD = [[
 package.path, package.cpath = %s, %s
 local complete = require("connectparticipant.emulator.options").complete

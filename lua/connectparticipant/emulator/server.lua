@@ -1,4 +1,5 @@
---- The emulator inside its nginx: made once by the worker, then asked by every location.
+--- The emulator inside its nginx worker: created when the worker starts, and called by nginx.conf's
+-- locations.
 
 local admin = require "connectparticipant.emulator.admin"
 local api = require "connectparticipant.emulator.api"
@@ -15,7 +16,7 @@ local ffi = require "ffi"
 
 local server = {}
 
-local OTHER_ENDS = 10 -- seconds in which a worker that is being replaced does
+local LOCK_PATIENCE = 10 -- seconds
 
 ffi.cdef [[
 int prctl(int option, unsigned long argument, ...);
@@ -31,14 +32,15 @@ local PR_SET_PDEATHSIG, SIGTERM, SIGXFSZ, SIG_IGN = 1, 15, 25, 1
 local Emulator = {}
 Emulator.__index = Emulator
 
---- Where the objects are, as a client sees them: at the address by which it came.
+--- Where presigned URLs point: at the external store, or at the host and port of this request.
 function Emulator:object_store()
   if self.external then return self.external end
   local host = ngx.var.http_host or (ngx.var.server_addr .. ":" .. ngx.var.server_port)
   return { origin = ngx.var.scheme .. "://" .. host, host = host, path = "/object/attachments/" }
 end
 
--- A real S3-compatible store: the emulator then only signs, and asks it what has arrived.
+-- The external S3-compatible store, if one is named. The emulator then only signs URLs, and asks
+-- the store what has arrived.
 local function external(options)
   if not options.s3_endpoint then return nil end
   local origin = options.s3_endpoint:gsub("/+$", "")
@@ -53,7 +55,7 @@ local function external(options)
   }
 end
 
--- Ours are like those of a role; a real store's come from the environment, and go nowhere else.
+-- Random ones, of the form that a role has; those of an external store come from the environment.
 local function credentials_of(options)
   local region = options.region or "us-east-1"
   if options.s3_endpoint then
@@ -94,7 +96,7 @@ local function tell(emulator, chat)
   io.stdout:flush()
 end
 
--- Presigned URLs must outlive a restart.
+-- Keeps the credentials, so that presigned URLs stay valid across a restart.
 local function keep_credentials(emulator)
   local known = emulator.state
   if emulator.external then return end
@@ -111,7 +113,7 @@ local function new_emulator(options)
     requests = { last = 0 }, completing = {}, external = external(options),
     credentials = credentials_of(options),
   }, Emulator)
-  -- Specs move this clock, where they would otherwise wait for a URL to end.
+  -- Specs move this clock instead of waiting for a URL to expire.
   function emulator.now() return ngx.now() + (options.clock_skew or 0) end
   emulator.state = state.open(options.keep and options.directory or nil, emulator.now,
     function() return options.journal_bytes end)
@@ -132,9 +134,10 @@ local function first_chat(emulator)
   return chat
 end
 
--- A worker that is being ended may still write: the directory is one worker's at a time.
+-- Locks the directory. After a crash of the master its worker may still be writing for a moment, so
+-- the lock is waited for.
 local function take(place)
-  local path, due = place .. "/lock", ngx.now() + OTHER_ENDS
+  local path, due = place .. "/lock", ngx.now() + LOCK_PATIENCE
   repeat
     server.lock = disk.lock(path)
     if server.lock then return end
@@ -147,11 +150,11 @@ end
 --- Called in init_worker: opens the state, and says on standard output that all is ready.
 ---@param options table as `connectparticipant.emulator` has completed them
 function server.start(options)
-  -- A worker would outlive a master that is killed.
+  -- Without this, the worker would outlive a master that is killed with SIGKILL.
   ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
-  -- A file that must not grow is an error like a full disk's, and not the end.
+  -- A limit on file sizes (RLIMIT_FSIZE) is to fail a write, as a full disk does, not to kill us.
   ffi.C.signal(SIGXFSZ, ffi.cast("void *", SIG_IGN))
-  -- Tokens and keys are nobody else's to read.
+  -- The state holds tokens and keys: its files are readable by their owner only.
   ffi.C.umask(63)
   server.options = options
   if options.keep then take(options.directory) end
@@ -167,7 +170,7 @@ function server.stop()
   if server.options and not server.options.keep then
     directory.remove(server.options.directory)
   end
-  -- A terminal that closes sends SIGHUP, for which nginx would begin a second worker without state.
+  -- A closing terminal sends SIGHUP, upon which nginx replaces its worker by one without state.
   if ngx.worker.exiting() then ffi.C.kill(ffi.C.getppid(), SIGTERM) end
 end
 
@@ -179,7 +182,7 @@ function server.get() store.get(server.emulator) end
 function server.describe() store.describe(server.emulator) end
 function server.record() admin.record(server.emulator) end
 
---- Requests to the object store that are neither PUT nor GET.
+--- Refuses requests to the object store that are neither PUT nor GET.
 function server.refuse_method()
   store.refuse "MethodNotAllowed"
   return ngx.exit(ngx.HTTP_OK)
@@ -187,7 +190,7 @@ end
 
 function server.close() store.close() end
 
--- What nginx itself refuses, in the words of whom it stands for.
+-- Called for what nginx itself refuses (error_page), to answer as S3 and API Gateway do.
 function server.refuse_range() store.refuse "InvalidRange" end
 function server.refuse_size() api.refuse_size() end
 

@@ -17,7 +17,7 @@ local service = {
 
 local DAY = 86400
 
--- What goes on in a chat ends with it; what was said may still be read.
+-- After a chat has ended nothing can be sent or uploaded; its transcript can still be read.
 local function ended(caller)
   if caller.chat.open then return nil end
   return "AccessDeniedException", "The chat has ended"
@@ -59,13 +59,13 @@ function service.DisconnectParticipant(emulator, caller)
   return {}
 end
 
--- Longest content by type, as the documentation of SendMessage has it.
+-- The most characters of each ContentType, from the documentation of SendMessage.
 local CONTENT = {
   ["text/plain"] = 1024, ["text/markdown"] = 1024, ["application/json"] = 12000,
   ["application/vnd.amazonaws.connect.message.interactive.response"] = 12288,
 }
 
--- Does what a participant asks for in a chat that goes on, once for each ClientToken.
+-- Calls `action` if the chat has not ended, once for each ClientToken.
 local function act(emulator, caller, operation, input, action)
   local code, message = ended(caller)
   if code then return nil, code, message end
@@ -88,7 +88,8 @@ function service.SendMessage(emulator, caller, input)
   end)
 end
 
--- What a client may send; true, or the receipt that the event is for the sender of a message.
+-- The events that a client may send. For a receipt, the value is the member that it sets in the
+-- message's metadata.
 local EVENTS = {
   ["application/vnd.amazonaws.connect.event.typing"] = true,
   ["application/vnd.amazonaws.connect.event.connection.acknowledged"] = true,
@@ -104,7 +105,7 @@ local function find_message(chat, content)
   end
 end
 
--- A receipt stands with the message, one a recipient.
+-- Notes a receipt in the message's metadata, which has one entry a recipient.
 local function acknowledge(message, caller, field, time)
   local metadata = message.MessageMetadata or { MessageId = message.Id, Receipts = {} }
   local receipt
@@ -118,7 +119,8 @@ local function acknowledge(message, caller, field, time)
   receipt[field], message.MessageMetadata = receipt[field] or time, metadata
 end
 
--- These events go to the other participants' websockets, and into no transcript.
+-- The service sends these events to the other participants' websockets, and keeps none of them in
+-- the transcript.
 function service.SendEvent(emulator, caller, input)
   local receipt = EVENTS[input.ContentType]
   if not receipt then
@@ -141,7 +143,7 @@ function service.SendEvent(emulator, caller, input)
   end)
 end
 
--- An item as it goes over the wire: the status of an attachment is the one of now.
+-- An item as GetTranscript returns it, with the current status of its attachment.
 local function shown(emulator, item)
   if not item.attachment then return item end
   local copy = {}
@@ -191,7 +193,8 @@ function service.GetAuthenticationUrl(emulator, caller, input)
   if input.SessionId ~= chat.session_id or chat.session ~= "initiated" then
     return nil, "ValidationException", NO_SESSION
   end
-  -- An escaped redirect may be longer than the whole answer may be: the session stands for it.
+  -- The URL holds the session instead of the redirect, which, percent-encoded, could exceed the
+  -- 2083 characters of AuthenticationUrl.
   chat.redirect = input.RedirectUri
   emulator.state:touch("chats", chat.id, "redirect")
   return {

@@ -1,16 +1,16 @@
---- Words for the shell and literals for Lua: text of any bytes, passed on so that nothing in it is
--- taken for syntax.
+--- Quotes strings of any bytes as words for the shell and as literals for Lua, and runs shell
+-- scripts.
 
 local shell = {}
 
---- One word of a command.
+--- Quotes a word for the shell.
 ---@param text string without NUL, which no argument of a program can hold
 ---@return string
 function shell.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Starts a script, of which `pipe:read "*a"` gives standard output and standard error.
+--- Starts a script; the pipe reads its standard output and standard error.
 ---@param script string
 ---@param ... string its arguments: $1, $2 and so on
 ---@return file*
@@ -20,7 +20,7 @@ function shell.start(script, ...)
   return io.popen(("exec 2>&1; set -- %s\n%s"):format(table.concat(words, " "), script))
 end
 
---- What a script prints, to its standard output and to its standard error.
+--- Runs a script, and gives its standard output and standard error.
 ---@param script string
 ---@param ... string its arguments
 ---@return string
@@ -36,7 +36,7 @@ local function escape(c)
 end
 
 local function number(value)
-  -- A locale may write the point as a comma.
+  -- Some locales write a comma for the decimal point.
   local text = ("%.17g"):format(value):gsub(",", ".")
   assert(text:find "^%-?%d", "only finite numbers can be written as literals")
   return text

@@ -18,7 +18,7 @@ end
 
 local keys = { made = 0 }
 
--- Deriving the key costs four HMACs and gives the same all day.
+-- The signing key takes four HMACs and is the same for a whole day, so it is cached.
 local function signing_key(credentials, date)
   local name = credentials.secret_key .. date .. credentials.region
   if not keys[name] then
@@ -31,7 +31,7 @@ local function signing_key(credentials, date)
   return keys[name]
 end
 
--- `canonical` is the canonical request in pieces.
+-- `canonical` is the canonical request as a list of strings.
 local function signature(credentials, date, time, canonical)
   local scope = ("%s/%s/s3/aws4_request"):format(date, credentials.region)
   local text = table.concat({ ALGORITHM, time, scope, crypto.sha256_of(canonical) }, "\n")
@@ -49,7 +49,7 @@ local function canonical_query(parameters)
   return table.concat(pairs_of, "&")
 end
 
--- Outer white space goes, inner runs of it become one space; a header that came twice is a list.
+-- Trims white space, reduces inner runs of it to one space, and joins repeated headers by commas.
 local function collapse(value)
   if type(value) == "table" then value = table.concat(value, ",") end
   return (tostring(value):gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s+", " "))
@@ -216,7 +216,7 @@ local function check_time(parameters, now)
   return true
 end
 
--- The names of the signed headers, when all are signed that have to be.
+-- The names of the signed headers, if they include all that must be signed.
 local function check_headers(parameters, headers)
   local names = {}
   for name in parameters["X-Amz-SignedHeaders"]:gmatch("[^;]+") do names[#names + 1] = name end
@@ -242,7 +242,7 @@ local function check_signature(request, parameters, names, credentials)
     })
 end
 
---- Verifies a request against the URL it came by; nil and S3's refusal where it does not match.
+--- Verifies a request against the signature in its URL; nil and S3's error when it does not match.
 ---@param request { method: string, path: string, query: string, headers: table, now: integer }
 ---@param credentials table
 function sigv4.verify(request, credentials)

@@ -1,14 +1,15 @@
---- What the emulator knows: chats, participants and their tokens, attachments, transcripts. Plain
--- tables of the one worker; with a directory, a journal keeps them. Everything has a bound.
+--- The emulator's state: chats, participants and their tokens, attachments, transcripts. Plain
+-- tables in the memory of the one worker; with --dir, a journal keeps them. Everything has a
+-- bound.
 
 local crypto = require "connectparticipant.emulator.crypto"
 local journal = require "connectparticipant.emulator.journal"
 
 local state = {}
 
--- Bounds against a client that never ends: what is oldest goes first.
+-- Bounds for clients that run for days; the oldest entries are dropped first.
 local CONNECTIONS, REPLIES, ITEMS, CHATS = 1000, 1000, 10000, 10000
-local TRIMMED = 1000 -- items that go at once, since to remove the first of many costs most
+local TRIMMED = 1000 -- items dropped at a time, since each time the rest is copied
 
 local function iso(at)
   local whole = math.floor(at)
@@ -68,7 +69,7 @@ function State:connections_of(id)
   return list
 end
 
---- A new ConnectionToken, and until when it holds.
+--- A new ConnectionToken, and its expiry.
 function State:new_connection(caller, lifetime)
   local value, expiry = token "connection", self.now() + lifetime
   self.data.tokens[value] = {
@@ -86,7 +87,7 @@ function State:new_connection(caller, lifetime)
   return value, iso(expiry)
 end
 
---- What a token stands for; nil for a stranger's.
+--- The record and the participant of a token; nil when it is unknown.
 ---@return table|nil record with `kind` and `expiry`
 ---@return { chat: table, participant: table }|nil caller
 function State:find_token(value)
@@ -96,7 +97,7 @@ function State:find_token(value)
   return record, { chat = chat, participant = chat.participants[record.participant] }
 end
 
---- Adds to a chat's transcript, as a participant or as the system.
+--- Adds an item to a chat's transcript, from a participant or from the system.
 function State:add_item(chat, participant, item)
   item.Id, item.AbsoluteTime, item.ContactId = crypto.uuid(), iso(self.now()), chat.id
   if participant then
@@ -117,7 +118,7 @@ function State:add_item(chat, participant, item)
   return item
 end
 
---- A participant leaves; a chat without its customer has ended.
+--- A participant leaves; when it is the customer, the chat ends.
 function State:leave(caller)
   local chat, participant = caller.chat, caller.participant
   participant.open = false
@@ -181,8 +182,8 @@ local function forget(self, attachment)
   end
 end
 
---- Forgets uploads whose URL ended a while ago; they no longer count.
----@param over fun(attachment: table) is told of each whose upload is over
+--- Forgets uploads whose URL expired some time ago; they no longer count against the quota.
+---@param over fun(attachment: table) called for each of them
 function State:expire(over)
   local pending, now = self.pending, self.now()
   while pending.first <= pending.last do
@@ -190,7 +191,7 @@ function State:expire(over)
     if attachment.queued + state.GRACE > now then return end
     pending[pending.first], pending.first = nil, pending.first + 1
     if attachment.expires > attachment.queued then
-      -- It has been given another URL since.
+      -- A repeated StartAttachmentUpload has given it a later URL.
       attachment.queued, pending.last = attachment.expires, pending.last + 1
       pending[pending.last] = attachment
     else
@@ -200,16 +201,15 @@ function State:expire(over)
   end
 end
 
---- Seconds for which an upload is known after its URL has ended.
+--- Seconds for which an upload is remembered after its URL has expired.
 state.GRACE = 60
 
---- Notes that something has changed: its path in `data`.
+--- Notes that the value at this path of `data` has changed.
 function State:touch(...)
   if self.journal then self.journal:touch(...) end
 end
 
---- Waits until what has been changed is on the disk; without a directory there is nothing to wait
--- for.
+--- Waits until all changes are on the disk; without --dir it returns at once.
 ---@param prepare? fun(): boolean|nil, string|nil is done first
 ---@return boolean|nil
 ---@return string|nil problem
@@ -219,23 +219,24 @@ function State:commit(prepare)
   return true
 end
 
---- Writes what has been changed at once, where nothing can wait.
+--- Writes all changes at once, for phases of nginx in which nothing can wait.
 function State:flush()
   if self.journal then assert(self.journal:flush()) end
 end
 
---- Notes that a directory has new names of files, of which the state tells.
+--- Notes that a file was renamed into a directory, which must be synced before the next line.
 function State:named_in(path)
   if self.journal then self.journal:named_in(path) end
 end
 
---- Removes a file that the state does not name any more.
+--- Removes a file once no state on the disk names it.
 function State:discard(path)
   if self.journal then return self.journal:discard(path) end
   os.remove(path)
 end
 
--- What can be told from the rest is not kept.
+-- Builds what is not kept because it follows from the rest: the queue of uploads that may expire,
+-- and the order of each participant's tokens.
 local function derive(self)
   local begun, given = {}, {}
   for _ in pairs(self.data.chats) do self.chats = self.chats + 1 end
@@ -257,7 +258,7 @@ local function derive(self)
   end
 end
 
---- Reads what an earlier run has left in a directory, or begins anew.
+--- Reads the state of an earlier run from a directory, or begins with an empty one.
 ---@param directory string|nil
 ---@param now fun(): number
 ---@param bytes fun(): integer from which size on the journal is written anew

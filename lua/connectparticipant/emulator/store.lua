@@ -12,7 +12,8 @@ local sigv4 = require "connectparticipant.emulator.sigv4"
 
 local store = {}
 
--- https://www.eicar.org: every scanner takes this text for a virus. Split, so that none takes us.
+-- https://www.eicar.org: the text that scanners report as a virus, for tests. It is split, so that
+-- they do not report this file.
 local EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-" .. "ANTIVIRUS-TEST-FILE!$H+H*"
 local CHUNK = 64 * 1024
 local LARGEST = 5 * 1024 * 1024 * 1024 -- of one PUT
@@ -44,19 +45,19 @@ function store.refuse(code)
   answer.s3_error(refusal_of(code))
 end
 
--- Refuses in the rewrite phase.
+-- Sends an error from the rewrite phase.
 local function turn_away(refusal)
   answer.s3_error(refusal)
   return ngx.exit(ngx.HTTP_OK)
 end
 
--- What a request knew before it went to the location that closes, which begins without.
+-- The ngx.ctx of requests on their way to @close: an internal redirect empties it.
 local handed = {}
 
--- Refuses a PUT whose body has not been read: the connection has to end, which only a location can
--- say.
+-- Refuses a PUT whose body has not been read. The connection has to be closed then, and keepalive
+-- can be turned off only by a location of its own.
 local function end_with(refusal)
-  -- nginx would ask for the body, only to throw it away.
+  -- Otherwise nginx would send 100 Continue, and discard the body.
   ngx.req.clear_header "Expect"
   ngx.ctx.refusal = refusal
   local key = crypto.identifier()
@@ -64,7 +65,7 @@ local function end_with(refusal)
   return ngx.exec "@close"
 end
 
---- The end of a connection, in its location.
+--- The content of the location @close.
 function store.close()
   local key = ngx.var.handed
   ngx.ctx, handed[key] = handed[key], nil
@@ -75,7 +76,7 @@ local function path_of(emulator, object)
   return emulator.directory .. "/objects/" .. object.file
 end
 
---- Where the bytes of an attachment are, once it is completed.
+--- The file of a completed attachment.
 ---@return string|nil
 function store.path_of(emulator, attachment)
   return attachment.object and path_of(emulator, attachment.object)
@@ -87,14 +88,14 @@ function store.drop(emulator, attachment)
   attachment.object = nil
 end
 
---- Removes what a PUT has left, when nobody can complete it any more.
+--- Removes the bytes of a PUT that can no longer be completed.
 function store.drop_staged(emulator, attachment)
   if attachment.staged then emulator.state:discard(path_of(emulator, attachment.staged)) end
   attachment.staged = nil
   emulator.state:touch("attachments", attachment.id)
 end
 
---- What was uploaded stays, whatever is uploaded to the same URL from now on.
+--- Makes the staged bytes the attachment's object, which a later PUT to the same URL cannot change.
 ---@return boolean|nil
 ---@return string|nil problem
 ---@return string|nil code of an exception, when it is not the client's fault
@@ -111,7 +112,7 @@ function store.keep(emulator, attachment)
   return true
 end
 
---- Removes what an earlier run has left that no attachment names.
+--- Removes files that no attachment names: those of PUTs that a crash has interrupted.
 function store.tidy(emulator)
   local named = {}
   for _, attachment in pairs(emulator.state.data.attachments) do
@@ -127,7 +128,7 @@ function store.tidy(emulator)
   end
 end
 
--- The attachment of the request's path, if the URL is what it was signed as.
+-- The attachment that the request's path names, if the signature is right.
 local function find(emulator)
   local path, query = ngx.var.request_uri:match("^([^?]*)%??(.*)$")
   local ok, refusal = sigv4.verify({
@@ -140,7 +141,7 @@ local function find(emulator)
   return nil, refusal_of("NoSuchKey", { { "Key", path:gsub("^/[^/]*/", "") } })
 end
 
--- What S3 says of a PUT before it looks at the signature.
+-- The errors that S3 reports before it looks at the signature.
 local function check_framing(headers)
   if headers["transfer-encoding"] then
     return refusal_of("NotImplemented", { { "Header", "Transfer-Encoding" } })
@@ -157,7 +158,7 @@ local function check_framing(headers)
   end
 end
 
---- Before the body is read: whoever may not send it shall not have to.
+--- Called before the body is read, so that a client which waits for 100 Continue need not send it.
 function store.check_put(emulator)
   ngx.ctx.headers = ngx.req.get_headers(200)
   if emulator.faults:before "PutObject" then return end
@@ -168,7 +169,7 @@ function store.check_put(emulator)
   ngx.ctx.attachment = attachment
 end
 
--- Copies the body to a file; gives its MD5 and whether the scan will find something.
+-- Copies the body to a file; gives its MD5 and whether it contains EICAR's text.
 local function receive(socket, file, left)
   local md5, tail, infected = crypto.md5(), "", false
   while left > 0 do
@@ -208,7 +209,7 @@ local function receive_into(emulator, path, length)
   return received
 end
 
--- Gives the bytes their name, which no later PUT takes, once they are on the disk, and notes them.
+-- Syncs the bytes, renames them to a name that no other PUT uses, and notes them as staged.
 local function stage(emulator, attachment, aside, received)
   local done, problem = true, nil
   if emulator.options.keep then done, problem = disk.sync(received.file) end
@@ -225,13 +226,13 @@ local function stage(emulator, attachment, aside, received)
   return true
 end
 
--- Ends a PUT of which nothing is kept.
+-- Cleans up after a PUT that is refused.
 local function give_up(received, aside)
   if received then received.file:close() end
   os.remove(aside)
 end
 
---- Takes the body, aside until it is whole.
+--- Receives the body into incoming/, and stages it when it is complete.
 function store.put(emulator)
   local attachment, headers = ngx.ctx.attachment, ngx.ctx.headers
   local aside = emulator.directory .. "/incoming/" .. crypto.identifier()
@@ -264,7 +265,7 @@ local function matches(condition, etag)
   return false
 end
 
---- Hands the object to nginx, which knows ranges.
+--- Lets nginx send the object, including ranges of it.
 function store.get(emulator)
   ngx.ctx.headers = ngx.req.get_headers(200)
   if emulator.faults:before "GetObject" then return end
@@ -277,13 +278,13 @@ function store.get(emulator)
   if match and not matches(tostring(match), '"' .. attachment.object.etag .. '"') then
     return turn_away(refusal_of("PreconditionFailed", { { "Condition", "If-Match" } }))
   end
-  -- nginx has another ETag for the file.
+  -- nginx would compare them with its own ETag of the file.
   ngx.req.clear_header "If-Match"
   ngx.req.clear_header "If-None-Match"
   return ngx.exec("/internal/" .. attachment.object.file)
 end
 
---- What S3 says of an object beside its bytes.
+--- Sets S3's headers of an object.
 function store.describe(emulator)
   local attachment = emulator.state:attachment(ngx.var.uri:match("([^/]+)%.%d+$"))
   if not attachment or not attachment.object or ngx.status >= 300 then return end

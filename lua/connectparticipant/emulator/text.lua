@@ -1,11 +1,11 @@
---- Text as the service counts and checks it: Unicode characters in UTF-8.
+--- UTF-8: checks it, counts its characters, encodes one.
 
 local text = {}
 
 local char = string.char
 
--- Lead bytes with what may follow them; the second byte rules out overlong forms, surrogates, and
--- what is beyond U+10FFFF.
+-- The valid byte sequences. The range of the second byte rules out overlong forms, surrogates, and
+-- code points above U+10FFFF.
 local FORMS = {
   "[\194-\223][\128-\191]",
   "\224[\160-\191][\128-\191]", "[\225-\236][\128-\191][\128-\191]",
@@ -14,19 +14,19 @@ local FORMS = {
   "\244[\128-\143][\128-\191][\128-\191]",
 }
 
---- How many characters; nil where it is not UTF-8.
+--- The number of characters; nil when the text is not valid UTF-8.
 ---@param value string
 ---@return integer|nil
 function text.characters(value)
   if not value:find("[\128-\255]") then return #value end
   local rest = value
-  -- One sign for each, so that what stood around it never meets.
+  -- Each is replaced by a dot rather than removed, so that no new sequence forms around it.
   for _, form in ipairs(FORMS) do rest = rest:gsub(form, ".") end
   if rest:find("[\128-\255]") then return nil end
   return #rest
 end
 
---- One character.
+--- The UTF-8 of a code point.
 ---@param code integer
 ---@return string
 function text.encode(code)

@@ -1,5 +1,5 @@
---- GetTranscript: which items of a chat are asked for, in which order, and page by page. Items are
--- counted from the chat's beginning, so that a page's token holds while the chat goes on.
+--- GetTranscript: selects items of a chat, orders them, and divides them into pages. Items are
+-- numbered from the chat's beginning, so that a NextToken stays right when items are added.
 
 local crypto = require "connectparticipant.emulator.crypto"
 
@@ -7,7 +7,7 @@ local transcript = {}
 
 local DEFAULT_RESULTS = 10
 
--- Items are known by number: `first` is the oldest that is still kept.
+-- The items by number; `first` is the oldest that is kept.
 local function view(chat)
   local items, first = chat.items, chat.first_item
   return {
@@ -92,7 +92,7 @@ function transcript.page(chat, input, secret)
     number, problem = start_number(known, input.StartPosition, forward)
     if not number then return nil, problem end
   end
-  -- What the next page would begin with may have gone meanwhile.
+  -- The item at which this page would begin may have been dropped.
   if forward then number = math.max(number, known.first) end
   local wanted = input.MaxResults
   if not wanted or wanted == 0 then wanted = DEFAULT_RESULTS end

@@ -33,7 +33,7 @@ local function error_body(step)
   return step.error and cjson.encode { Message = step.message or "no" }
 end
 
--- JSON has no whole numbers apart from others: those are written without a point.
+-- cjson gives floats on Lua 5.3 and later; whole numbers are written without a point.
 local function written(value)
   return type(value) == "number" and ("%.0f"):format(value) or tostring(value)
 end
@@ -46,8 +46,7 @@ local function add_headers(fields, headers)
   end
 end
 
--- What a Range asks for: first and last place, or nil where there is none, or none of the form
--- that the client sends.
+-- The first and last place of a Range; nil when the request has none of the form `bytes=N-[M]`.
 local function range_of(request, size)
   local first, last = (request.headers.range or ""):match "^bytes=(%d+)%-(%d*)$"
   if not first then return nil end
@@ -85,8 +84,7 @@ local function add_framing(made, step)
   end
 end
 
--- What a step says about an answer, over what the service would say:
--- usual { status, headers, body }.
+-- Combines a step with the service's usual answer { status, headers, body, range }.
 function answer.make(step, request, usual)
   local text = step.body or error_body(step) or usual.body or ""
   local made = { status = step.status or usual.status or 200, fields = {}, first = 0 }

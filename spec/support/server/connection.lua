@@ -1,5 +1,5 @@
--- HTTP over one connection, without judgement: reads heads and bodies, writes bytes, counts both.
--- Whatever may wait yields to the loop of spec.support.server.main.
+-- HTTP over one connection: reads heads and bodies, writes bytes, counts both. Reads and writes
+-- yield to the loop of spec.support.server.main.
 local luasocket = require "socket"
 
 local connection = {}
@@ -80,7 +80,7 @@ function Connection:write(bytes)
   return written ~= nil
 end
 
--- Until the peer ends the connection; what it sends is thrown away.
+-- Waits until the peer ends the connection, and discards what it sends.
 function Connection:wait_for_end()
   while self:more() do self.buffer = "" end
 end
@@ -91,8 +91,7 @@ function Connection:close()
   self.socket:close()
 end
 
--- Closes so that the peer gets a reset. Only LuaSocket can set what this needs; it borrows the
--- descriptor.
+-- Closes with a reset. cqueues cannot set SO_LINGER, so LuaSocket borrows the descriptor for that.
 function Connection:reset()
   local lender = luasocket.tcp()
   lender:setfd(self.socket:pollfd())

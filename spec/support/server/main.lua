@@ -65,7 +65,7 @@ function controls.ca()
   return certificates.ca()
 end
 
--- The specs' own calls are no part of what is told and counted.
+-- Serves a call of spec.support.server, which is not recorded.
 local function control(connection, request)
   connection:read_body(request, math.huge)
   local name, rest = request.place:match "^/control/(%w+)/?(.*)$"

@@ -1,5 +1,4 @@
--- One request and what the script says of it: which step is its, what is done, and how it is
--- answered. The steps are described in spec.support.server.
+-- Finds the step of each request and carries it out. spec.support.server describes the steps.
 local answer = require "spec.support.server.answer"
 local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
@@ -24,7 +23,7 @@ local function take(list)
   return list[1]
 end
 
--- The step of a request; the second value tells whether it is all of the answer.
+-- The next step for a route; the second value is true when the step alone makes the answer.
 function Script:step(route)
   local list = self.routes[route]
   if list then return take(list) or {}, false end
@@ -137,8 +136,8 @@ local function carry_out(self, connection, request, step, whole)
   return respond(self, connection, request, step, whole)
 end
 
--- Gives the requests that have come together their steps, in the order of their connections: the
--- loop wakes what is ready in an order of its own.
+-- Assigns steps to requests that became readable at once, in the order of their connections:
+-- cqueues wakes them in any order.
 local function give_steps(self, batch)
   table.sort(batch, function(one, other) return one.connection < other.connection end)
   for _, request in ipairs(batch) do

@@ -1,4 +1,4 @@
--- What a Participant Service and its object store answer when all goes well; in memory.
+-- A Participant Service and its object store, in memory, as they answer when all goes well.
 local cjson = require "cjson"
 
 local service = {}
