@@ -10,6 +10,16 @@ local flows = {
   COMPLETE = "POST complete-attachment-upload", LOOK = "POST transcript",
 }
 
+-- What a server was asked for, in order.
+local function paths(server)
+  local list = {}
+  for index, request in ipairs(server:seen().requests) do
+    list[index] = request.method .. " " .. (request.path:match("^/participant/([%w-]+)")
+      or request.path:match("^[^?]*"))
+  end
+  return table.concat(list, ", ")
+end
+
 -- A spec file's own; `server` and `place` from `open` on, `client` from `begin` on.
 function flows.new()
   local lab = {}
@@ -51,15 +61,7 @@ function flows.new()
     return lab.client:download_attachment(params)
   end
 
-  -- What the server was asked for, in order.
-  function lab.paths()
-    local list = {}
-    for index, request in ipairs(lab.server:seen().requests) do
-      list[index] = request.method .. " " .. (request.path:match("^/participant/([%w-]+)")
-        or request.path:match("^[^?]*"))
-    end
-    return table.concat(list, ", ")
-  end
+  function lab.paths() return paths(lab.server) end
 
   return lab
 end
