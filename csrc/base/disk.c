@@ -20,9 +20,6 @@ enum { STACK = 256 * 1024 };
  * that is only kept needs none. */
 enum { LINGER = 5 };
 
-/* Most files that are written to memory are done by then, and it holds nobody up. */
-enum { BRIEFLY = 200 * 1000 }; /* nanoseconds */
-
 struct disk {
   pthread_mutex_t mutex;
   pthread_cond_t work_came, signalled;
@@ -100,18 +97,21 @@ void disk_drop(struct disk *disk) {
   if (left == 0) destroy(disk);
 }
 
-static struct timespec in(long seconds, long nanoseconds) {
+static struct timespec in(double seconds) {
   struct timespec moment;
   clock_gettime(CLOCK_MONOTONIC, &moment);
-  moment.tv_nsec += nanoseconds;
-  moment.tv_sec += seconds + moment.tv_nsec / 1000000000;
-  moment.tv_nsec %= 1000000000;
+  moment.tv_sec += (time_t)seconds;
+  moment.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+  if (moment.tv_nsec >= 1000000000) {
+    moment.tv_nsec -= 1000000000;
+    moment.tv_sec++;
+  }
   return moment;
 }
 
 /* False when the thread is not needed any more. */
 static bool wait_for_work(struct disk *disk) {
-  struct timespec until = in(LINGER, 0);
+  struct timespec until = in(LINGER);
   int waited = 0;
   while (disk->first == NULL && disk->holders > 1 && waited == 0)
     waited = pthread_cond_timedwait(&disk->work_came, &disk->mutex, &until);
@@ -193,8 +193,8 @@ bool disk_tell(struct disk *disk, struct work *work) {
   return news;
 }
 
-void disk_wait_briefly(struct disk *disk) {
-  struct timespec until = in(0, BRIEFLY);
+void disk_wait(struct disk *disk, double seconds) {
+  struct timespec until = in(seconds);
   pthread_cond_timedwait(&disk->signalled, &disk->mutex, &until);
 }
 

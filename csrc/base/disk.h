@@ -43,8 +43,8 @@ bool disk_queue(struct disk *disk, struct work *work);
 /* Has the listener find the work in disk_next_told; false where it is to find it already, or nobody
  * listens. */
 bool disk_tell(struct disk *disk, struct work *work);
-/* Waits for a disk_signal, for a part of a millisecond at most. */
-void disk_wait_briefly(struct disk *disk);
+/* Waits for a disk_signal, at most so many seconds. */
+void disk_wait(struct disk *disk, double seconds);
 void disk_signal(struct disk *disk);
 
 /* For the listener, unlocked. */

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/forks.h"
 #include "base/output.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +18,9 @@ enum { ROOM = 512 * 1024, WORTH_WAKING = 128 * 1024 };
  * wanted. */
 enum { STREAM_LOOK = 50 };
 
+/* Seconds in which most files that are in memory are done, and that hold nobody up. */
+#define BRIEFLY 0.0002
+
 struct sink {
   struct work work;
   unsigned owner;       /* as forks_count said */
@@ -30,15 +34,17 @@ struct sink {
   bool starved;    /* the transfer waits for room */
   bool restarting; /* the thread has to go back to the first byte */
   bool committing, discarded, closed;
+  bool busy;   /* the thread is at it */
   bool naming; /* the file's names are the thread's, too */
   struct fault fault;
 };
 
+static void run(struct work *work);
+static void advance(struct sink *sink);
+
 static bool is_ours(const struct sink *sink) {
   return sink->owner == forks_count();
 }
-
-static void run(struct work *work);
 
 static struct sink *new_sink(struct fault *fault) {
   struct sink *sink = calloc(1, sizeof *sink);
@@ -53,31 +59,35 @@ static struct sink *new_sink(struct fault *fault) {
   return sink;
 }
 
+static struct sink *keep_if(bool good, struct sink *sink) {
+  if (!good) free(sink);
+  return good ? sink : NULL;
+}
+
 struct sink *sink_open(const char *path, struct fault *fault) {
   struct sink *sink = new_sink(fault);
-  if (sink == NULL || output_open(&sink->output, path, fault)) return sink;
-  free(sink);
-  return NULL;
+  return keep_if(sink != NULL && output_open(&sink->output, path, fault), sink);
 }
 
 struct sink *sink_open_handle(FILE *handle, struct fault *fault) {
   struct sink *sink = new_sink(fault);
-  if (sink == NULL || output_open_handle(&sink->output, handle, fault)) return sink;
-  free(sink);
-  return NULL;
+  return keep_if(sink != NULL && output_open_handle(&sink->output, handle, fault), sink);
 }
 
 void sink_hold(struct sink *sink) {
   __atomic_add_fetch(&sink->holders, 1, __ATOMIC_RELAXED);
 }
 
+/* Also in a forked child, whose parent goes on with the file. */
+static void close_here(struct sink *sink) {
+  void (*close_file)(struct output *) = is_ours(sink) ? output_close : output_abandon;
+  close_file(&sink->output);
+  sink->closed = true;
+}
+
 void sink_drop(struct sink *sink) {
   if (__atomic_sub_fetch(&sink->holders, 1, __ATOMIC_ACQ_REL) > 0) return;
-  if (!is_ours(sink)) {
-    output_abandon(&sink->output);
-  } else if (!sink->closed) {
-    output_close(&sink->output);
-  }
+  if (!sink->closed) close_here(sink);
   if (sink->disk != NULL) disk_drop(sink->disk);
   buffer_free(&sink->waiting);
   buffer_free(&sink->writing);
@@ -96,8 +106,7 @@ static void queue(struct sink *sink) {
     return;
   }
   fault_set_errno(&sink->fault, "sink", "cannot start a thread", NULL, errno);
-  output_close(&sink->output);
-  sink->closed = true;
+  close_here(sink);
 }
 
 static bool is_stream(const struct sink *sink) {
@@ -111,12 +120,9 @@ static bool find_disk(struct sink *sink, struct disk *disk, struct fault *fault)
     fault_set(fault, "sink", "EINVAL", "the sink belongs to another engine");
     return false;
   }
-  if (disk == NULL || is_stream(sink)) {
-    sink->disk = disk_new(disk);
-  } else {
-    sink->disk = disk;
-    disk_hold(disk);
-  }
+  bool own = disk == NULL || is_stream(sink);
+  sink->disk = own ? disk_new(disk) : disk;
+  if (!own) disk_hold(disk);
   if (sink->disk == NULL) fault_set_errno(fault, "sink", "cannot write", NULL, ENOMEM);
   return sink->disk != NULL;
 }
@@ -139,7 +145,6 @@ void sink_end(struct sink *sink) {
   if (!is_ours(sink) || sink->disk == NULL) return;
   disk_lock(sink->disk);
   sink->transfer = NULL;
-  sink->starved = false;
   disk_unlock(sink->disk);
 }
 
@@ -165,10 +170,6 @@ static void tell(struct sink *sink) {
   if (disk_tell(sink->disk, &sink->work)) sink_hold(sink); /* here, too */
 }
 
-static size_t queued(const struct sink *sink) {
-  return sink->waiting.size + sink->writing.size;
-}
-
 static bool has_failed(const struct sink *sink, struct fault *fault) {
   if (sink->fault.kind != NULL) {
     if (fault->kind == NULL) *fault = sink->fault;
@@ -184,7 +185,7 @@ enum sink_taken sink_write(struct sink *sink, const char *data, size_t size, str
   disk_lock(sink->disk);
   if (has_failed(sink, fault)) {
     taken = SINK_FAILED;
-  } else if (queued(sink) >= ROOM) {
+  } else if (sink->waiting.size + sink->writing.size >= ROOM) {
     taken = SINK_FULL;
     sink->starved = true;
   } else if (!buffer_add(&sink->waiting, data, size)) {
@@ -199,8 +200,7 @@ enum sink_taken sink_write(struct sink *sink, const char *data, size_t size, str
 }
 
 bool sink_has_failed(struct sink *sink, struct fault *fault) {
-  if (refuse_child(sink, fault)) return true;
-  if (sink->disk == NULL) return false;
+  if (refuse_child(sink, fault) || sink->disk == NULL) return fault->kind != NULL;
   disk_lock(sink->disk);
   bool failed = has_failed(sink, fault);
   disk_unlock(sink->disk);
@@ -238,20 +238,27 @@ off_t sink_moved(struct sink *sink) {
   return moved;
 }
 
-enum sink_end sink_commit(struct sink *sink, struct fault *fault) {
+enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault) {
   if (refuse_child(sink, fault) || !find_disk(sink, NULL, fault)) return SINK_LOST;
   disk_lock(sink->disk);
   sink->committing = true;
   sink->transfer = NULL;
-  queue(sink);
-  if (!sink->closed) disk_wait_briefly(sink->disk);
+  if (may_block && !sink->busy && !sink->work.queued && !is_stream(sink)) {
+    struct signals guard;
+    signals_hold(&guard);
+    while (!sink->closed) advance(sink);
+    signals_release(&guard);
+  } else {
+    queue(sink);
+  }
   disk_unlock(sink->disk);
-  return sink_finished(sink, fault);
+  return sink_finished(sink, BRIEFLY, fault);
 }
 
-enum sink_end sink_finished(struct sink *sink, struct fault *fault) {
+enum sink_end sink_finished(struct sink *sink, double seconds, struct fault *fault) {
   if (refuse_child(sink, fault)) return SINK_LOST;
   disk_lock(sink->disk);
+  if (!sink->closed && seconds > 0) disk_wait(sink->disk, seconds);
   bool over = sink->closed, good = sink->fault.kind == NULL && !sink->discarded;
   if (over && !good) {
     fault_set_errno(&sink->fault, "sink", "cannot write the file", NULL, EBADF);
@@ -263,12 +270,9 @@ enum sink_end sink_finished(struct sink *sink, struct fault *fault) {
 }
 
 void sink_discard(struct sink *sink) {
-  if (!is_ours(sink)) {
-    output_abandon(&sink->output);
+  if (!is_ours(sink) || sink->disk == NULL) {
     sink->discarded = true;
-  } else if (sink->disk == NULL) {
-    sink->discarded = sink->closed = true;
-    output_close(&sink->output);
+    close_here(sink);
   } else {
     disk_lock(sink->disk);
     sink->discarded = true;
@@ -277,12 +281,13 @@ void sink_discard(struct sink *sink) {
     /* Its name is gone at once; to close a large file takes longer. */
     if (!sink->naming) output_unname(&sink->output);
     queue(sink);
-    if (!sink->closed) disk_wait_briefly(sink->disk);
+    if (!sink->closed) disk_wait(sink->disk, BRIEFLY);
     disk_unlock(sink->disk);
   }
 }
 
-/* From here on all is the thread's. The disk is locked, and unlocked around what may block. */
+/* From here on all is the thread's, or that of a caller who may block in its stead. The disk is
+ * locked, and unlocked around what may block. */
 
 static void fail(struct sink *sink, const struct fault *fault) {
   if (sink->fault.kind == NULL) sink->fault = *fault;
@@ -365,11 +370,8 @@ static bool has_work(const struct sink *sink) {
          (size > 0 && (is_stream(sink) || sink->starved));
 }
 
-/* One turn; the other sinks of the thread have theirs before the next. */
-static void run(struct work *work) {
-  struct sink *sink = sink_of(work);
-  struct disk *disk = sink->disk;
-  disk_lock(disk);
+/* Does what comes next. */
+static void advance(struct sink *sink) {
   if (sink->discarded) {
     close_output(sink);
   } else if (sink->fault.kind == NULL && sink->restarting) {
@@ -381,6 +383,16 @@ static void run(struct work *work) {
     close_output(sink);
   }
   if (sink->fault.kind != NULL) sink->restarting = false;
+}
+
+/* One turn; the other sinks of the thread have theirs before the next. */
+static void run(struct work *work) {
+  struct sink *sink = sink_of(work);
+  struct disk *disk = sink->disk;
+  disk_lock(disk);
+  sink->busy = true;
+  advance(sink);
+  sink->busy = false;
   if (has_work(sink)) queue(sink);
   disk_unlock(disk);
   sink_drop(sink);

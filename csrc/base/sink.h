@@ -51,10 +51,12 @@ off_t sink_moved(struct sink *sink);
 enum sink_end { SINK_PENDING, SINK_DONE, SINK_LOST };
 
 /* All bytes are there: writes what waits, brings it to disk, and gives the path its file. Nothing
- * but sink_finished and sink_discard is to be called after that. */
-enum sink_end sink_commit(struct sink *sink, struct fault *fault);
-/* How the commit goes. SINK_LOST: with a fault. */
-enum sink_end sink_finished(struct sink *sink, struct fault *fault);
+ * but sink_finished and sink_discard is to be called after that. Where the caller may block and the
+ * thread has nothing of the sink in hand, it is done here and now: waking a thread costs more than
+ * writing a small file. */
+enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault);
+/* How the commit goes, after waiting at most so many seconds for it. SINK_LOST: with a fault. */
+enum sink_end sink_finished(struct sink *sink, double seconds, struct fault *fault);
 
 /* Closes it; what was not committed is gone. */
 void sink_discard(struct sink *sink);

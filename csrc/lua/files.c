@@ -128,10 +128,10 @@ static int lua_sink_restart(lua_State *L) {
   return 1;
 }
 
-/* sink:commit() -> true, or "pending", or nil and an error */
+/* sink:commit([may_block]) -> true, or "pending", or nil and an error */
 static int lua_sink_commit(lua_State *L) {
   struct fault fault = {0};
-  enum sink_end end = sink_commit(core_file_sink(L, 1), &fault);
+  enum sink_end end = sink_commit(core_file_sink(L, 1), lua_toboolean(L, 2), &fault);
   if (end == SINK_LOST) return core_file_fault(L, &fault);
   if (end == SINK_DONE) {
     lua_pushboolean(L, 1);
@@ -141,12 +141,15 @@ static int lua_sink_commit(lua_State *L) {
   return 1;
 }
 
-/* sink:finished() -> true, or nil and how many bytes have moved, or false and an error */
+/* sink:finished([seconds]) -> true, or nil and how many bytes have moved, or false and an error;
+ * waits at most so long for it */
 static int lua_sink_finished(lua_State *L) {
   struct sink *sink = *sink_at(L, 1);
   struct fault fault = {0};
+  double seconds = (double)luaL_optnumber(L, 2, 0);
   luaL_argcheck(L, sink != NULL, 1, "the sink is closed");
-  enum sink_end end = sink_finished(sink, &fault);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 2, "seconds are needed");
+  enum sink_end end = sink_finished(sink, seconds, &fault);
   if (end == SINK_PENDING) {
     lua_pushnil(L);
     compat_pushwhole(L, (double)sink_moved(sink));

@@ -81,14 +81,21 @@ local function located(err)
   return nil, err
 end
 
+-- Whether nothing else goes on while the job waits.
+local function is_alone(job)
+  local loop = job.loop
+  return loop.driver.alone and not job.task and not loop.background
+end
+
 -- Waits for the engine's thread, which writes what is left and brings it to disk. Gives an error
 -- when that fails, takes too long, or the job must not go on.
 local function finish(self, job)
   local pause, stall = SHORTEST_LOOK, job.client.config.stall_timeout
+  local wait = is_alone(job) and LONGEST_LOOK or 0
   local moved, since = nil, core.now() -- of the system, whose disk it is
   if self.is_path then stall = math.max(stall, LONGEST_SYNC) end
   while true do
-    local done, what = self.handle:finished()
+    local done, what = self.handle:finished(wait)
     if done then return true end
     if done == false then return located(what) end
     local time, left = core.now(), job:left() or math.huge
@@ -112,7 +119,7 @@ end
 ---@return connectparticipant.Error|nil
 function Sink:commit(job)
   if not self.handle then return true end
-  local ok, err = self.handle:commit()
+  local ok, err = self.handle:commit(is_alone(job))
   if ok == "pending" then return finish(self, job) end
   if not ok then return located(err) end
   return true

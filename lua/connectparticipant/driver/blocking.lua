@@ -3,6 +3,8 @@
 local core = require "connectparticipant.core"
 
 local blocking = {
+  -- Whoever waits holds up the whole program, and so may as well do it elsewhere.
+  alone = true,
   -- Nothing else runs meanwhile, so nobody can take an event away; the bound lets signals through.
   longest = 1,
   longest_sleep = 1,
