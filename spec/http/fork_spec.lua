@@ -1,4 +1,5 @@
 -- After a fork: parent and child share descriptors, and neither may disturb the other.
+local disk = require "spec.support.disk"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
@@ -37,9 +38,9 @@ teardown(function()
   directory:remove()
 end)
 
-local function run(script)
-  local result = process.run { process.lua, "-e", CHILD:gsub("%.%.%.", ("%q, %q"):format(server.url,
-    directory:path "kept")) .. script }
+local function run(script, env)
+  local result = disk.run(CHILD:gsub("%.%.%.", ("%q, %q"):format(server.url,
+    directory:path "kept")) .. script, env)
   assert.equal("", result.stderr)
   assert.equal(0, result.status)
 end
@@ -91,5 +92,40 @@ describe("after a fork", function()
       end)
     ]]
     assert.equal(("x"):rep(20), directory.read(directory:path "kept"))
+  end)
+
+  it("a file under way is the parent's, and the child may write others", function()
+    for _, lacking in ipairs { "", "unnamed" } do
+      server:script { { size = 3000000 }, { body = "mine" } }
+      run([[
+        local files = require "spec.support.files"
+        local sink = assert(core.open_sink(path))
+        local exchange = get { sink = sink }
+        while sink:size() < 400000 do
+          engine:step()
+          engine:wait(1)
+        end
+        run("fork", function()
+          assert(select(2, sink:restart()).code == "FORKED")
+          assert(select(2, sink:commit()).code == "FORKED")
+          sink:discard()
+          local own = assert(core.open_sink(path .. ".child"))
+          assert(finish(get { sink = own }))
+          assert(files.commit(own))
+          exchange, sink, own, engine, lab.engine = nil, nil, nil, nil, nil
+          collectgarbage()
+          collectgarbage()
+        end, function()
+          assert(finish(exchange).size == 3000000)
+          assert(files.commit(sink))
+        end)
+      ]], { DISK_FAULTS = lacking })
+      assert.is_true(directory.read(directory:path "kept")
+        == ("0123456789abcdef"):rep(3000000 / 16))
+      assert.equal("mine", directory.read(directory:path "kept.child"))
+      assert.equal("kept\nkept.child\n",
+        process.run({ "ls", "-A", directory.directory }).stdout)
+      os.remove(directory:path "kept.child")
+    end
   end)
 end)
