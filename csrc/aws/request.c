@@ -90,13 +90,20 @@ static void check_count(struct request_writer *w, const struct member *m, double
   problem(w, m, "must have %s %.0f %s%s, not %.0f", rule, limit, unit, ending, count);
 }
 
-/* Finds the value among an enumeration's; NULL ends it. */
-static void check_enumeration(struct request_writer *w, const struct member *m, const char *value) {
-  struct suggestion s = {.name = value};
+static bool is_value(const struct member *m, const char *text) {
+  for (const char *const *v = m->values; *v != NULL; v++) {
+    if (strcmp(*v, text) == 0) return true;
+  }
+  return false;
+}
+
+/* Says what an enumeration's values are, where the text is none of them. */
+static void check_enumeration(struct request_writer *w, const struct member *m, const char *text) {
+  struct suggestion s = {.name = text};
   char list[LONGEST_PROBLEM] = "";
+  if (is_value(m, text)) return;
   for (const char *const *v = m->values; *v != NULL; v++) {
     size_t size = strlen(list);
-    if (strcmp(*v, value) == 0) return;
     suggest_consider(&s, *v);
     snprintf(list + size, sizeof list - size, "%s%s", size > 0 ? ", " : "", *v);
   }
@@ -200,8 +207,8 @@ void request_integer(struct request_writer *w, const struct member *m, long long
 }
 
 void request_number(struct request_writer *w, const struct member *m, double value) {
-  bool is_whole = !isnan(value) && (isinf(value) || value == floor(value));
-  if (m->type == WHOLE && !is_whole) {
+  bool has_no_fraction = !isnan(value) && (isinf(value) || value == floor(value));
+  if (m->type == WHOLE && !has_no_fraction) {
     problem(w, m, "must be a whole number");
   } else if (m->type == WHOLE && value > LARGEST_WHOLE) {
     problem(w, m, "must be at most %.0f", m->max > 0 ? m->max : LARGEST_WHOLE);

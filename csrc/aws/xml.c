@@ -65,7 +65,8 @@ static const char *end_of_tag(const struct xml *xml, const char *at) {
 }
 
 bool xml_next(struct xml *xml) {
-  while (xml->at < xml->end && pass(xml)) continue;
+  while (xml->at < xml->end && pass(xml)) {
+  }
   xml->kind = XML_END;
   if (xml->at == xml->end) return false;
   bool closes = starts(xml, "</");

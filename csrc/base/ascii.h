@@ -14,7 +14,8 @@ static inline bool ascii_is_digit(char c) {
 }
 
 static inline char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+  if (c < 'A' || c > 'Z') return c;
+  return "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
 }
 
 static inline bool ascii_is_alpha(char c) {

@@ -86,7 +86,8 @@ static size_t read_backslash(const char *text, size_t size, char out[ESCAPE_BYTE
   }
   const char *letter = strchr(letters, text[0]);
   if (letter == NULL && strchr("\\/\"'", text[0]) == NULL) return 0;
-  out[0] = letter == NULL ? text[0] : meant[letter - letters];
+  out[0] = text[0];
+  if (letter != NULL) out[0] = meant[letter - letters];
   *made = 1;
   return 1;
 }
@@ -148,7 +149,8 @@ bool escapes_undo(struct reading *r, const char *text, size_t size) {
   }
   memcpy(r->bytes, text, size);
   for (size_t i = 0; i < size; i++) r->spans[i] = (struct span){(uint32_t)i, (uint32_t)i + 1};
-  for (int layer = 0; layer < MOST_LAYERS && undo_layer(r); layer++) continue;
+  for (int layer = 0; layer < MOST_LAYERS && undo_layer(r); layer++) {
+  }
   return true;
 }
 

@@ -32,8 +32,17 @@ size_t text_encode(uint32_t c, char out[4]) {
   return length;
 }
 
+/* Eight bytes at a time, each below 0x80: less than a space borrows into the highest bit of its own
+ * byte, and DEL carries into it. */
 bool text_is_plain(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) {
+  const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+  size_t i = 0;
+  for (; size - i >= sizeof ones; i += sizeof ones) {
+    uint64_t eight;
+    memcpy(&eight, text + i, sizeof eight);
+    if (((eight | (eight - ' ' * ones) | (eight + ones)) & high) != 0) return false;
+  }
+  for (; i < size; i++) {
     if (text[i] < ' ' || text[i] > '~') return false;
   }
   return true;

@@ -217,7 +217,8 @@ static void end(struct engine *engine, struct exchange *x, CURLcode code) {
 
 static void destroy(struct engine *engine) {
   engine_close(engine);
-  while (list_take(&engine->activity.ready) != NULL) continue;
+  while (list_take(&engine->activity.ready) != NULL) {
+  }
   free(engine);
 }
 

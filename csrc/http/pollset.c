@@ -140,7 +140,8 @@ void pollset_attach(struct pollset *set, CURLM *multi) {
 static void end_idle(struct pollset *set, int fd, unsigned char *state) {
   char rest[4096];
   shutdown(fd, SHUT_RDWR);
-  while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) continue;
+  while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
+  }
   drop(set, fd, state);
 }
 

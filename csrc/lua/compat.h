@@ -16,6 +16,12 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+/* They never return, which Lua's header does not say. */
+#if defined(__GNUC__)
+int luaL_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__((noreturn));
+#endif
+
 #if LUA_VERSION_NUM < 502
 
 #define LUA_OK 0

@@ -147,7 +147,8 @@ void core_exchange_run(lua_State *L, int index) {
     engine_wait(h->engine, RUN_WAIT);
     engine_step(h->engine, NULL);
     /* Nobody else waits here for what is ready. */
-    while (engine_next_ready(h->engine) > 0) continue;
+    while (engine_next_ready(h->engine) > 0) {
+    }
   }
 }
 

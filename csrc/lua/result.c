@@ -32,8 +32,15 @@ static int fit(const char *key, const char *name) {
   return strcmp(key, name) == 0 ? 2 : ascii_equal_nocase(key, name) ? 1 : 0;
 }
 
+/* What an error's body says, and room for a code that is a number there. */
+struct found {
+  struct response_fields fields;
+  char digits[CODE_DIGITS];
+};
+
 /* Finds what an error says in the table on top of the stack, which holds the strings. */
-static void read_fields(lua_State *L, struct response_fields *fields, char digits[CODE_DIGITS]) {
+static void read_fields(lua_State *L, struct found *found) {
+  struct response_fields *fields = &found->fields;
   int best_code = 0, best_message = 0;
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
@@ -41,9 +48,9 @@ static void read_fields(lua_State *L, struct response_fields *fields, char digit
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     int code = fit(key, "code"), message = 2 * fit(key, "message");
     if (message == 0) message = fit(key, "errorMessage") > 0;
-    if (code > best_code && code_of(L, digits) != NULL) {
+    if (code > best_code && code_of(L, found->digits) != NULL) {
       best_code = code;
-      fields->code = code_of(L, digits);
+      fields->code = code_of(L, found->digits);
     } else if (text != NULL && strcmp(key, "__type") == 0) {
       fields->type = text;
     } else if (text != NULL && *text != '\0' && message > best_message) {
@@ -57,12 +64,11 @@ static void read_fields(lua_State *L, struct response_fields *fields, char digit
 static int push_service_error(lua_State *L, const struct operation *operation,
                               const struct answer *answer, const struct secrets *secrets) {
   struct response_error error;
-  struct response_fields fields = {0};
-  char digits[CODE_DIGITS];
+  struct found found = {.digits = ""};
   if (!answer->body_truncated)
-    fields.is_object = json_push_object(L, buffer_text(&answer->body), answer->body.size);
-  if (fields.is_object) read_fields(L, &fields, digits);
-  response_read_error(&error, operation, answer, &fields, time(NULL));
+    found.fields.is_object = json_push_object(L, buffer_text(&answer->body), answer->body.size);
+  if (found.fields.is_object) read_fields(L, &found);
+  response_read_error(&error, operation, answer, &found.fields, time(NULL));
   return error_return(L, &error.failure, secrets);
 }
 

@@ -54,6 +54,11 @@ static const struct field options[] = {
     [OPTIONS] = {NULL, 0},
 };
 
+/* The userdata. */
+struct box {
+  struct settings *settings; /* NULL: finalised */
+};
+
 static double seconds(const struct fields *given, int which, double otherwise) {
   double number = fields_number(given, which, otherwise);
   if (!(number > 0) || isinf(number))
@@ -170,7 +175,8 @@ static int fill(struct settings *s, const struct fields *given) {
   set_user_agent(&s->user_agent, fields_text(given, APP_ID, NULL));
   keep_text(&s->ca_file, &s->transport.ca_file, ca_file);
   keep_text(&s->proxy, &s->transport.proxy, fields_text(given, PROXY, NULL));
-  enum endpoint_result result = endpoint_resolve(&rules, &s->endpoint, &s->transport.https, &problem);
+  enum endpoint_result result =
+      endpoint_resolve(&rules, &s->endpoint, &s->transport.https, &problem);
   if (result == ENDPOINT_NO_MEMORY || !is_whole(s)) return luaL_error(L, "out of memory");
   if (result == ENDPOINT_REFUSED) return configuration_error(L, problem.option, problem.message);
   return 0;
@@ -193,13 +199,13 @@ void settings_drop(struct settings *s) {
 
 /* Pushes empty settings, which their userdata holds. (+1) */
 static struct settings *push_empty(lua_State *L) {
-  struct settings **held = lua_newuserdata(L, sizeof *held);
-  *held = NULL;
+  struct box *box = lua_newuserdata(L, sizeof *box);
+  box->settings = NULL;
   luaL_getmetatable(L, SETTINGS_TYPE);
   lua_setmetatable(L, -2);
   struct settings *s = calloc(1, sizeof *s);
   if (s == NULL) luaL_error(L, "out of memory");
-  *held = settings_hold(s);
+  box->settings = settings_hold(s);
   s->proxy.secret = s->key.secret = true; /* a proxy's URL may hold its password */
   return s;
 }
@@ -252,9 +258,9 @@ static bool is_made_from(lua_State *L, const struct settings *s, int index) {
 
 int settings_push_kept(lua_State *L, int index) {
   lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
-  struct settings *const *last = luaL_testudata(L, -1, SETTINGS_TYPE);
-  bool usable = last != NULL && *last != NULL && lua_istable(L, index);
-  if (usable && is_made_from(L, *last, index)) return 1;
+  const struct box *last = luaL_testudata(L, -1, SETTINGS_TYPE);
+  bool usable = last != NULL && last->settings != NULL && lua_istable(L, index);
+  if (usable && is_made_from(L, last->settings, index)) return 1;
   lua_pop(L, 1);
   int count = settings_push(L, index);
   if (count != 1) return count;
@@ -269,9 +275,9 @@ int settings_new(lua_State *L) {
 }
 
 struct settings *settings_check(lua_State *L, int index) {
-  struct settings *const *held = luaL_checkudata(L, index, SETTINGS_TYPE);
-  if (*held == NULL) luaL_error(L, "the settings were finalised");
-  return *held;
+  const struct box *box = luaL_checkudata(L, index, SETTINGS_TYPE);
+  if (box->settings == NULL) luaL_error(L, "the settings were finalised");
+  return box->settings;
 }
 
 static int settings_endpoint(lua_State *L) {
@@ -280,9 +286,9 @@ static int settings_endpoint(lua_State *L) {
 }
 
 static int settings_gc(lua_State *L) {
-  struct settings **held = luaL_checkudata(L, 1, SETTINGS_TYPE);
-  settings_drop(*held);
-  *held = NULL;
+  struct box *box = luaL_checkudata(L, 1, SETTINGS_TYPE);
+  settings_drop(box->settings);
+  box->settings = NULL;
   return 0;
 }
 

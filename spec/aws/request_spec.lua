@@ -275,6 +275,17 @@ describe("validation", function()
     refused("StartAttachmentUpload", upload { ConnectionToken = " padded" }, "a space")
   end)
 
+  it("takes each character of ASCII for what it is, wherever it stands", function()
+    for code = 0, 255 do
+      for at = 0, 17 do
+        local name = ("x"):rep(at) .. string.char(code) .. ("y"):rep(17 - at)
+        local request = core.build_request("StartAttachmentUpload",
+          upload { AttachmentName = name }, REGION)
+        assert.equal(code >= 32 and code < 127, request ~= nil, ("%d at %d"):format(code, at))
+      end
+    end
+  end)
+
   it("refuses what is not UTF-8", function()
     for _, bad in ipairs { "\255", "a\195", "\192\128", "\237\160\128", "\244\144\128\128" } do
       refused("StartAttachmentUpload", upload { AttachmentName = bad },

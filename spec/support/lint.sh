@@ -20,7 +20,7 @@ include_of() {
   [ "$1" = luajit ] && echo /usr/include/luajit-2.1 || echo "/usr/include/lua$1"
 }
 
-check clang-format clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/bench/*.c
+check clang-format clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/*/*.c
 strict="-std=c11 -D_GNU_SOURCE -O2 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   -Wmissing-prototypes -Werror -Icsrc"
 for compiler in gcc clang; do
