@@ -47,7 +47,7 @@ $(CORE): $(OBJECTS)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -MMD $(WARNINGS) $(HARDENING) \
+	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -MMD -MP $(WARNINGS) $(HARDENING) \
 		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
 
 # A header that has moved is no reason to fail: what included it is compiled, and found out, anew.
