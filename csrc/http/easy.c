@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From here on a refused body costs more than the wait for 100 Continue; S3 asks for it. */
-#define EXPECT_FROM (1024L * 1024L)
+/* Beyond this a refused body costs more than the wait for 100 Continue; S3 asks for it. libcurl 8
+ * has the same bound. */
+#define EXPECT_BEYOND (1024L * 1024L)
 
 /* What libcurl tells of itself; asked for once, for it costs more than all else of a request. */
 static const curl_version_info_data *about;
@@ -39,15 +40,16 @@ static const char *default_bundle(void) {
 #endif
 }
 
+/* No redirection is followed; but 7.74 counts it as one when it repeats a request after a 417. */
 static bool prepare(CURL *easy, struct pollset *set) {
   bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
   safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK;
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
 #else
-  safe = safe &&
-         curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS) == CURLE_OK;
+  const long protocols = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+  safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS, protocols) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, protocols) == CURLE_OK;
 #endif
   /* A proxy must not see the headers that are for the service. */
   safe = safe && curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK &&
@@ -130,7 +132,7 @@ static bool apply_proxy(const struct exchange *x, const struct url *url) {
 static void apply_expect(struct exchange *x) {
   static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
-  if (x->upload.size >= EXPECT_FROM) return;
+  if (x->upload.size > EXPECT_BEYOND) return;
   if (line->data != NULL) {
     while (line->next != NULL) line++;
     line->next = line + 1;

@@ -240,6 +240,13 @@ static void explain_timeout(struct exchange *x) {
   }
 }
 
+/* Whether a connection was there to send it on. */
+static bool was_sent(const struct exchange *x) {
+  long size = 0;
+  curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &size);
+  return size > 0;
+}
+
 /* libcurl has its own limits for headers: a line over 100 KB is CURLE_TOO_LARGE, before 8.6 the
  * same as no memory, and after the request nothing else needs memory before the body. */
 static void explain_large(struct exchange *x, CURLcode code) {
@@ -247,7 +254,7 @@ static void explain_large(struct exchange *x, CURLcode code) {
 #if LIBCURL_VERSION_NUM >= 0x080600
   large = large || code == CURLE_TOO_LARGE;
 #endif
-  if (large && !x->download.judged && seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
+  if (large && !x->download.judged && was_sent(x))
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large");
 }
 
@@ -270,7 +277,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   x->code = code;
   x->answer.status = status_of(x);
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
-  x->reused = connections == 0 && seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+  x->reused = connections == 0 && was_sent(x);
   x->sent = exchange_sent(x);
   x->seconds = seconds_of(x->easy, CURLINFO_TOTAL_TIME_T);
   x->connect_seconds = seconds_of(x->easy, CURLINFO_APPCONNECT_TIME_T);

@@ -1,6 +1,7 @@
 -- Exchanges that are sent more than once, and what is left of those that were released.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
+local transfers = require "spec.support.transfers"
 
 describe("an exchange of an operation", function()
   local server, settings, engine
@@ -86,12 +87,13 @@ describe("an exchange of an operation", function()
   end)
 
   it("that was released cannot end its successor", function()
-    server:script { {}, { hang = "request" } }
+    server:script { {} }
     local first = event("token-one")
     assert(finish(first:send(engine)))
     first:release()
+    server:script { { hang = "request" } }
     local second = assert(event("token-two"):send(engine))
-    engine:step()
+    transfers.arrive(server, engine)
     first:cancel()
     assert.has_error(function() first:release() end, "the exchange was released")
     collectgarbage()
@@ -102,7 +104,7 @@ describe("an exchange of an operation", function()
   it("may be finalised more than once, and used after that, and so may its engine", function()
     server:script { { hang = "request" } }
     local exchange = assert(event("token-one"):send(engine))
-    engine:step()
+    transfers.arrive(server, engine)
     local finalise = debug.getmetatable(exchange).__gc
     finalise(exchange)
     finalise(exchange)

@@ -84,6 +84,17 @@ function transfers.new()
   return lab
 end
 
+-- Moves an engine until a request has come to the server, which would else count it for whatever
+-- is specified next.
+function transfers.arrive(server, engine)
+  for _ = 1, 500 do
+    engine:step()
+    if #server:seen().requests > 0 then return end
+    engine:wait(0.01)
+  end
+  error "no request has come within 5 s"
+end
+
 -- The call has failed with these fields, and tells no secret.
 function transfers.failed(result, err, expected)
   assert.is_nil(result)
