@@ -1,6 +1,7 @@
-/* What went wrong, in plain C, twice: `struct fault` keeps what was noticed in a callback, on a disk
- * or in a source until somebody asks, and allocates nothing for that; `struct failure` is everything
- * that an error object says, borrowed from wherever it is, for as long as it takes to push one. */
+/* What went wrong, in plain C, twice: `struct fault` keeps what was noticed in a callback, on a
+ * disk or in a source until somebody asks, and allocates nothing for that; `struct failure` is
+ * everything that an error object says, borrowed from wherever it is, for as long as it takes to
+ * push one. */
 #ifndef CONNECTPARTICIPANT_FAILURE_H
 #define CONNECTPARTICIPANT_FAILURE_H
 
