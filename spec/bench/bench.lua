@@ -5,91 +5,10 @@ local certificate = require "connectparticipant.emulator.certificate"
 local core = require "connectparticipant.core"
 local picture = require "spec.bench.picture"
 local process = require "spec.support.process"
+local servers = require "spec.bench.servers"
 
 local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
 local directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
-
--- Debian keeps ngx_lua in a module of its own; OpenResty has it built in.
-local MODULES = "/usr/lib/nginx/modules/"
-
-local CONF = [[
-%(modules)
-daemon off; worker_processes 1; pid %(directory)/pid-%(port); error_log %(directory)/error.log;
-%(user)
-events { worker_connections 8192; }
-http {
-  access_log off; keepalive_requests 100000000;
-  client_max_body_size 0; client_body_buffer_size 128k;
-  client_body_temp_path %(directory)/a; proxy_temp_path %(directory)/b;
-  fastcgi_temp_path %(directory)/c; uwsgi_temp_path %(directory)/d; scgi_temp_path %(directory)/e;
-  ssl_certificate %(directory)/server.pem; ssl_certificate_key %(directory)/server.key;
-  default_type application/json;
-  server {
-    listen 127.0.0.1:%(port) backlog=8192;
-    location = /participant/start-attachment-upload {
-      add_header x-amzn-RequestId 0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f;
-      return 200 '%(started)';
-    }
-    location = /participant/complete-attachment-upload { return 200 '{}'; }
-    # Whoever answers before it has read the body is refused, and rightly so.
-    location /o/ { content_by_lua_block { ngx.req.read_body() ngx.exit(200) } }
-  }
-  server {
-    listen 127.0.0.1:%(tls_port) ssl; keepalive_timeout 0;
-    location / { return 200 '{"AttachmentId":"a"}'; }
-  }
-}
-]]
-
-local STARTED = {
-  AttachmentId = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f",
-  UploadMetadata = {
-    HeadersToInclude = { ["Content-Type"] = "application/pdf",
-      ["x-amz-meta-contact_id"] = "0b8ce8ac" },
-    Url = "http://127.0.0.1:%d/o/key?X-Amz-Signature=0123456789abcdef",
-    UrlExpiry = "2090-01-01T00:00:00.000Z",
-  },
-}
-
--- A function that ends the program at the other end of the pipe, which told its process id first.
-local function stopper(pipe)
-  local pid = pipe:read "*l"
-  return function()
-    process.run { "sh", "-c", "kill " .. pid }
-    pipe:close()
-  end
-end
-
--- Starts one, on that core where one is given.
-local function start_nginx(core_number)
-  local fd, port = core.listen("127.0.0.1", 0)
-  local tls_fd, tls_port = core.listen("127.0.0.1", 0)
-  local own = io.open(MODULES .. "ngx_http_lua_module.so")
-  if own then own:close() end
-  local values = { directory = directory, port = port, tls_port = tls_port,
-    started = (cjson.encode(STARTED):gsub("\\/", "/"):gsub("%%d", port)),
-    modules = own and ("load_module %sndk_http_module.so; load_module %sngx_http_lua_module.so;")
-      :format(MODULES, MODULES) or "",
-    user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "" }
-  local path = ("%s/nginx-%d.conf"):format(directory, port)
-  local file = assert(io.open(path, "w"))
-  file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
-  file:close()
-  -- It ends with us, however we end; what it inherits listens already.
-  local pin = core_number and "taskset -c " .. core_number or ""
-  local pipe = io.popen(("echo $$; export 'NGINX=%d;%d;'; exec %s setpriv --pdeathsig TERM nginx "
-    .. "-p %s -c %s -e %s/error.log 2>&1"):format(fd, tls_fd, pin, directory, path, directory))
-  local stop = stopper(pipe)
-  return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port, stop
-end
-
--- A server that drops what it is sent, over TLS where a certificate is given.
-local function start_drop(tls)
-  local words = tls and (" %s/server.pem %s/server.key"):format(directory, directory) or ""
-  local pipe = io.popen("exec build/bench/drop" .. words)
-  local stop = stopper(pipe)
-  return tonumber(pipe:read "*l"), stop
-end
 
 local function median(list)
   local sorted = {}
@@ -106,8 +25,8 @@ end
 
 assert(certificate.make(directory, process.quote))
 local ONE_CORE = first_core()
-local base, tls_base, stop_nginx = start_nginx()
-local one_core_base, _, stop_one_core_nginx = start_nginx(ONE_CORE)
+local base, tls_base, stop_nginx = servers.nginx(directory)
+local one_core_base, _, stop_one_core_nginx = servers.nginx(directory, ONE_CORE)
 local SDK = process.root .. "/build/peers"
 
 local function run(words, env)
@@ -288,7 +207,7 @@ local function peaks(file, command)
 end
 
 local function puts(tls)
-  local port, stop = start_drop(tls)
+  local port, stop = servers.drop(directory, tls)
   local url = ("%s://127.0.0.1:%d"):format(tls and "https" or "http", port)
   local file = directory .. "/file"
   process.run { "truncate", "-s", "1G", file }
