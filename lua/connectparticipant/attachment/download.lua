@@ -54,10 +54,7 @@ local function plan(job, params)
   if #problems > 0 then return nil, failure.validation(problems, GET, "get") end
   local into
   into, err = sink.open(params)
-  if not into then
-    err.step = err.step or Download.step
-    return nil, err
-  end
+  if not into then return nil, err end
   job:hold(into, "discard")
   return setmetatable({
     get = get, request = request, sink = into, progress = progress.new(job, params.on_progress),

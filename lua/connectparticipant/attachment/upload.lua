@@ -69,10 +69,7 @@ local function plan(job, params)
   if #problems == 0 and refusal then return nil, refusal end
   if refusal then problems[#problems + 1] = refusal.message end
   if #problems > 0 then return nil, failure.validation(problems, START, "start") end
-  if err then
-    err.step = err.step or Upload.step
-    return nil, err
-  end
+  if err then return nil, err end
   local told = progress.new(job, params.on_progress)
   told:begin(from.size)
   return setmetatable({
