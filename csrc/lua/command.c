@@ -24,7 +24,8 @@ static void end_by(int number) {
 
 /* core.catch_signals(on): from now on SIGHUP, SIGINT and SIGTERM are remembered, once: a second one
  * of the kind ends the process. With false each ends it again. Those that are ignored, as nohup
- * does with SIGHUP, stay so. */
+ * does with SIGHUP, stay so. SIGXFSZ is ignored meanwhile: standard output that is a file at its
+ * size limit gives an error that can be told. */
 static int catch_signals(lua_State *L) {
   static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
   bool on = lua_toboolean(L, 1);
@@ -35,6 +36,7 @@ static int catch_signals(lua_State *L) {
   sigemptyset(&action.sa_mask);
   if (!on && caught != 0) end_by(caught);
   caught = 0;
+  signal(SIGXFSZ, on ? SIG_IGN : SIG_DFL);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
       sigaction(numbers[i], &action, NULL);

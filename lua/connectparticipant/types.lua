@@ -125,7 +125,8 @@
 ---@field write? fun(chunk: string): boolean|nil, any false cancels; nil and a message is an error
 ---@field on_start? fun(start: { AttachmentSizeInBytes: integer, ContentType: string }) before the
 --- first byte
----@field on_progress? fun(received: integer, total: integer): boolean|nil false cancels
+---@field on_progress? fun(received: integer, total: integer): boolean|nil false cancels; at least
+--- once a second; the total is 0 until it is known
 ---@field timeout? number seconds for the whole call
 
 ---@class connectparticipant.DownloadedAttachment

@@ -109,6 +109,15 @@ describe("progress of what hangs", function()
     end)
   end
 
+  it("is told while GetAttachment hangs, with the total 0 until it is known", function()
+    lab.server:script { { hang = "request" } }
+    local result, err = download { on_progress = telling(4) }
+    failed(result, err, { kind = "cancelled", code = "Cancelled", step = "get",
+      operation = "GetAttachment" })
+    assert.equal(4, #told)
+    for _, now in ipairs(told) do assert.same({ 0, 0 }, { now.moved, now.total }) end
+  end)
+
   it("is told while Complete hangs, and what became of it is not known then", function()
     lab.server:script { faults.started(), faults.stored(), { hang = "request" } }
     local result, err = upload { on_progress = telling(4) }

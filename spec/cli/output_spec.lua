@@ -23,7 +23,7 @@ local function shell(words, behind, before)
   local line = { before or "", process.quote(process.lua), "lua/connectparticipant/command.lua" }
   for _, word in ipairs(words) do line[#line + 1] = process.quote(word) end
   line[#line + 1] = behind
-  return process.run { "env", "--default-signal=PIPE", "bash", "-c", table.concat(line, " "),
+  return process.run { "env", "--default-signal=PIPE", "--default-signal=XFSZ", "bash", "-c", table.concat(line, " "),
     env = { CONNECT_CONNECTION_TOKEN = token, AWS_ENDPOINT_URL = service.endpoint } }
 end
 
@@ -44,6 +44,12 @@ describe("standard output", function()
       assert.equal(1, said.status, table.concat(words, " "))
       assert.equal("connectparticipant: standard output: No space left on device\n", said.stderr)
     end
+  end)
+
+  it("that is a file at its size limit is told", function()
+    local said = shell({ "download", id, "-o", "-" }, ">" .. place:path "limited", "ulimit -f 100;")
+    assert.equal(1, said.status)
+    assert.equal("connectparticipant: standard output: File too large\n", said.stderr)
   end)
 
   it("that is closed is told, and no connection or file takes its place", function()

@@ -28,7 +28,7 @@ end
 
 local function call(self, now)
   self.called = now
-  if self.job:callback(self.fn, self.told, self.total) ~= false then return nil end
+  if self.job:callback(self.fn, self.told, self.total or 0) ~= false then return nil end
   return failure.cancelled("on_progress returned false")
 end
 
@@ -63,13 +63,12 @@ function Progress:tick(now)
   return call(self, now)
 end
 
---- Says how many bytes there are, once that is known; from then on the caller is called.
+--- Says how many bytes there are, once that is known.
 ---@param total integer
 function Progress:begin(total)
   local job = self.job
   self.total = total
   job.moved, job.total, job.told = 0, total, self
-  if self.fn then job.tick = function(_, now) return self:tick(now) end end
 end
 
 --- Tells that everything has moved.
@@ -82,14 +81,18 @@ function Progress:finish()
   return call(self, job.clock.now())
 end
 
+--- From here on the caller is called: what hangs before the total is known has to be cancelled,
+--- too, and the total is 0 until then.
 ---@param job connectparticipant.Job
 ---@param fn? fun(moved: integer, total: integer): any only an explicit `false` cancels
 ---@return connectparticipant.Progress
 function progress.new(job, fn)
   local now = job.clock.now()
-  return setmetatable({
+  local self = setmetatable({
     job = job, fn = fn, told = 0, called = now, due = next_moment(now),
   }, Progress)
+  if fn then job.tick = function(_, moment) return self:tick(moment) end end
+  return self
 end
 
 return progress

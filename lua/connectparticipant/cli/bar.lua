@@ -15,7 +15,8 @@ function bar.new(world, label)
   label = common.printable(label)
   local drawn
   return function(moved, total)
-    local share = total > 0 and math.min(moved / total, 1) or 1
+    if total == 0 then return end -- not known yet
+    local share = math.min(moved / total, 1)
     local filled = math.floor(WIDTH * share)
     local line = ("\r%s [%s%s] %3d %% of %s"):format(label, ("#"):rep(filled),
       ("."):rep(WIDTH - filled), math.floor(100 * share), common.bytes(total))
