@@ -71,6 +71,19 @@ describe("the pace", function()
     assert.near(1 / 85, interval_after(100, 3, 2), 0.001)
   end)
 
+  it("is not diluted by a pause in the middle", function()
+    local pacer, clock = new()
+    for _ = 1, 90 do
+      pacer:report(SEND, false)
+      clock.time = clock.time + 0.01
+    end
+    clock.time = clock.time + 1.05
+    pacer:report(SEND, false)
+    pacer:report(SEND, true)
+    local first = pacer:reserve(SEND)
+    assert.near(1 / (89 * 0.85), pacer:reserve(SEND) - first, 0.001)
+  end)
+
   it("forgets a refusal after a minute", function()
     local pacer, clock = new()
     pacer:report(START, true)

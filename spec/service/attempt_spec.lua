@@ -20,8 +20,7 @@ function Job:await(exchange) exchange.done = true return self.stopped end
 function Job:sleep(seconds)
   self.slept[#self.slept + 1] = seconds
   self.clock.seconds = self.clock.seconds + seconds
-  if self.interrupt then self:interrupt() end
-  return self.stopped
+  return self.interrupt and self:interrupt() or self.stopped
 end
 
 local Exchange = {}
@@ -204,8 +203,10 @@ describe("attempt.run", function()
       assert.near(1, (client.pace:reserve(START)), 1e-5)
     end)
 
+    -- As on_progress does, which is called while the job sleeps.
     it("before a retry gives the quota's token back", function()
-      local _, err = attempt.run(new_job { interrupt = stop },
+      local interrupt = function() return failure.cancelled("on_progress returned false") end
+      local _, err = attempt.run(new_job { interrupt = interrupt },
         new_work { service_error(500, "InternalServerException", true) })
       assert.equal("cancelled", err.kind)
       assert.equal(500, tokens())

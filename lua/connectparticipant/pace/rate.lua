@@ -112,7 +112,7 @@ end
 ---@param booking connectparticipant.Booking
 ---@return boolean given whether that changed anything
 function rate.give_back(state, booking)
-  if state.next ~= booking.ending or state.cut_at ~= booking.cut_at then return false end
+  if state.next ~= booking.ending then return false end
   state.next = booking.ending - booking.interval
   return true
 end

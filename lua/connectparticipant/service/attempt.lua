@@ -83,8 +83,8 @@ local function not_sent(job, work, err)
   return failed(work, err)
 end
 
--- Waits for the job's turn, if there is a pace to keep. Gives the seconds that are left then, if
--- they are counted, or an error when the attempt cannot be made.
+-- Sees whether the job was stopped meanwhile, and waits for its turn if there is a pace to keep.
+-- Gives the seconds that are left then, if they are counted, or why the attempt cannot be made.
 local function get_ready(job, work, last)
   local stopped = job:problem()
   work.waited = nil
