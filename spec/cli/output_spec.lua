@@ -23,7 +23,8 @@ local function shell(words, behind, before)
   local line = { before or "", process.quote(process.lua), "lua/connectparticipant/command.lua" }
   for _, word in ipairs(words) do line[#line + 1] = process.quote(word) end
   line[#line + 1] = behind
-  return process.run { "env", "--default-signal=PIPE", "--default-signal=XFSZ", "bash", "-c", table.concat(line, " "),
+  return process.run { "env", "--default-signal=PIPE", "--default-signal=XFSZ", "bash", "-c",
+    table.concat(line, " "),
     env = { CONNECT_CONNECTION_TOKEN = token, AWS_ENDPOINT_URL = service.endpoint } }
 end
 
