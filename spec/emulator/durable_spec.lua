@@ -13,8 +13,9 @@ after_each(function() directory:remove() end)
 -- there before.
 local function killer_of(service)
   local pid = service.running.pid
-  local shell = io.popen(("read -r go; kill -9 $(cat /proc/%d/task/%d/children) %d")
-    :format(pid, pid, pid), "w")
+  -- Stopped first, since nginx would replace the worker in the moment before it is ended itself.
+  local shell = io.popen(("read -r go; kill -STOP %d; kill -9 $(cat /proc/%d/task/%d/children) %d")
+    :format(pid, pid, pid, pid), "w")
   return function()
     shell:write "go\n"
     shell:close()
@@ -94,6 +95,20 @@ describe("kill -9", function()
     local page = service:call("transcript", token, {})
     service.running:stop()
     assert.equal("kept", page.result.Transcript[1].Content)
+  end)
+
+  it("of nginx in the moment when it replaces the worker leaves no worker without it", function()
+    local service = emulated.start { dir = directory.directory }
+    local pid, boot = service.running.pid, directory:path "boot.lua"
+    -- To the new worker, its parent is another process than the nginx that was started.
+    local text, count = files.read(boot):gsub('(%["pid"%]=)%d+', "%11")
+    assert.equal(1, count)
+    directory:write("boot.lua", text)
+    process.run { "sh", "-c", ("kill -9 $(cat /proc/%d/task/%d/children)"):format(pid, pid) }
+    assert.equal(0, process.run { "timeout", "10", "sh", "-c",
+      "tail -F -n +1 error.log | grep -q -m 1 'cannot be respawned'",
+      cwd = directory.directory }.status)
+    service.running:stop()
   end)
 
   it("leaves no bytes behind that nobody can reach", function()

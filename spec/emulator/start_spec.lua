@@ -88,6 +88,7 @@ describe("options", function()
     for _, value in ipairs { odd, odd:rep(500), 0.1, 2 ^ 53, -1e-300, true } do
       assert.equal(value, load_text("return " .. shell.literal(value))())
     end
+    assert.equal([["plain 'text' %s [x] ~"]], shell.literal "plain 'text' %s [x] ~")
     local service = emulated.start { extensions = 'q"$\\;,pdf' }
     finally(function() service:stop() end)
     local token = service:connect()

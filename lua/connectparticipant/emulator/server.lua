@@ -152,6 +152,8 @@ end
 function server.start(options)
   -- Without this, the worker would outlive a master that is killed with SIGKILL.
   ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
+  -- The master may have been killed before. A worker that exits with 2 is not replaced.
+  if ffi.C.getppid() ~= options.pid then os.exit(2) end
   -- A limit on file sizes (RLIMIT_FSIZE) is to fail a write, as a full disk does, not to kill us.
   ffi.C.signal(SIGXFSZ, ffi.cast("void *", SIG_IGN))
   -- The state holds tokens and keys: its files are readable by their owner only.

@@ -47,7 +47,7 @@ end
 ---@return string
 function shell.literal(value)
   local kind = type(value)
-  if kind == "string" then return '"' .. value:gsub('[^ !#-%[%]-~]', escape) .. '"' end
+  if kind == "string" then return '"' .. value:gsub('[%z\1-\31"\\\127-\255]', escape) .. '"' end
   if kind == "number" then return number(value) end
   if kind == "boolean" then return tostring(value) end
   assert(kind == "table", "there is no literal of a " .. kind)
