@@ -95,7 +95,8 @@ describe("a function of the caller's", function()
       return download { on_start = raise, path = lab.place:path("raised") }
     end,
     ["on_progress of a download"] = function()
-      lab.server:script { faults.got(SIZE), { size = SIZE } }
+      -- It is told the end only when the file is in place, so the end must not come.
+      lab.server:script { faults.got(SIZE), { size = SIZE, after = 100, hang = "middle" } }
       return download { on_progress = raise, path = lab.place:path("raised") }
     end,
   }

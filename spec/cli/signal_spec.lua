@@ -30,7 +30,7 @@ local function start(words)
     :format(table.concat(all, " "), out, err))
   local pid = pipe:read "*l"
   return function(signal, meanwhile)
-    process.run { "kill", "-" .. signal, pid }
+    process.run { "sh", "-c", ("kill -%s %s"):format(signal, pid) } -- not every system has kill(1)
     if meanwhile then meanwhile() end
     local status = tonumber(pipe:read "*l")
     pipe:close()
