@@ -101,8 +101,7 @@ static bool open_multi(struct engine *engine) {
   return true;
 }
 
-/* Only operations' handles are kept, which saves 13 % of a call's instructions. Those of transfers
- * gain nothing: as long as nothing else comes
+/* Only operations' handles are kept. Those of transfers gain nothing: as long as nothing else comes
  * and goes around its upload buffer, malloc gives that back to the system each time. */
 static void put_away(struct engine *engine, const struct exchange *x) {
   if (easy_leave(x) && engine->idles < ENGINE_IDLE) {

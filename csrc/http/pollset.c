@@ -70,9 +70,9 @@ int pollset_unsocket(void *user, curl_socket_t fd) {
 }
 
 /* libcurl waits for the socket no more. A connection that has brought an answer will mostly be
- * waited for again, in the same way, so it stays in the set (two system calls less, which are 5 %
- * of a small call's CPU); and what it says while it is idle must be heard. Of one that never came
- * about, for which libcurl waits to be writable, it does not even tell when it closes it. */
+ * waited for again, in the same way, so it stays in the set (two system calls less for an exchange,
+ * which are 5 % of a small one); and what it says while it is idle must be heard. Of one that never
+ * came about, for which libcurl waits to be writable, it does not even tell when it closes it. */
 static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *state) {
   const struct exchange *x = NULL;
   bool connected = *state & EPOLLIN && *state & OURS;

@@ -1,5 +1,5 @@
 /* URLs that many exchanges have, parsed once: what libcurl finds parsed it need neither parse again
- * nor write out again for each exchange, which is 9 % of a small call's instructions. */
+ * nor write out again for each exchange, which is a tenth of the work of a small one. */
 #ifndef CONNECTPARTICIPANT_URLS_H
 #define CONNECTPARTICIPANT_URLS_H
 

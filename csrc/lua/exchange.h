@@ -12,8 +12,8 @@ HIDDEN_BEGIN
 struct engine;
 struct settings;
 
-/* What is behind the userdata, which is a small box: what the collector sees of it is small, and
- * all of this goes as soon as it is released. */
+/* What is behind the userdata. The userdata is a small box that serves once; this waits in a pool
+ * for another box, with the memory that it has and nothing else of what it was. */
 struct handle {
   struct exchange x;
   struct engine *engine;     /* that x was last sent with; not to be touched once x is done */
