@@ -114,7 +114,7 @@ describe("a function of the caller's", function()
 
   it("may be a table that can be called", function()
     local callable = setmetatable({}, { __call = function() return nil end })
-    lab.server:script { faults.got(SIZE), { size = SIZE } }
+    lab.server:script { faults.got(1000), { size = 1000 } }
     assert(download { write = callable, on_progress = callable, on_start = callable })
   end)
 
