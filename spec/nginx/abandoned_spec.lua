@@ -212,6 +212,8 @@ describe("a started job in nginx", function()
         ngx.print(select(3, service_hangs:wait()).kind)
       } }
     ]]
-    assert.equal("1 2 3 4 5 cancelled", server:get("/start?token=" .. token).body)
+    local body = server:get("/start?token=" .. token).body
+    -- The refusal may have come before the cancel.
+    assert.truthy(body == "1 2 3 4 5 cancelled" or body == "1 2 3 4 5 service", body)
   end)
 end)
