@@ -1,11 +1,11 @@
 -- Runs all contenders against one local nginx that answers at once, round by round, and prints
 -- their ratios. bench.lua ROUNDS SCALE
 local cjson = require "cjson"
-local certificate = require "connectparticipant.emulator.certificate"
 local core = require "connectparticipant.core"
 local picture = require "spec.bench.picture"
 local process = require "spec.support.process"
 local servers = require "spec.bench.servers"
+local certificates = require "spec.support.server.certificates"
 
 local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
 local directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
@@ -23,7 +23,7 @@ local function first_core()
   return assert(told.stdout:match ".*: (%d+)", told.stderr)
 end
 
-assert(certificate.make(directory, process.quote))
+certificates.write(directory)
 local ONE_CORE = first_core()
 local base, tls_base, stop_nginx = servers.nginx(directory)
 local one_core_base, _, stop_one_core_nginx = servers.nginx(directory, ONE_CORE)

@@ -119,8 +119,31 @@ for _, path in ipairs(files "find lua -name '*.lua' | sort") do
   check_functions(path, lines, is_lua_function, "end")
   check_requires(path, lines, module)
 end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+-- The benchmarks and the soak run seldom: a module that has moved would be noticed late.
+local function check_spec(path, lines)
+  for number, line in ipairs(lines) do
+    for name in line:gmatch 'require%s*%(?%s*"([%w_.]+)"' do
+      local place = name:gsub("^connectparticipant", "lua/%0"):gsub("%.", "/")
+      local is_ours = name:find "^connectparticipant" or name:find "^spec%."
+      if is_ours and name ~= "connectparticipant.core" and not exists(place .. ".lua")
+        and not exists(place .. "/init.lua") then
+        problem("%s:%d: there is no module %s", path, number, name)
+      end
+    end
+  end
+end
+
 for _, path in ipairs(files "find spec -name '*.lua' | sort") do
-  check_file(path, lines_of(path))
+  local lines = lines_of(path)
+  check_file(path, lines)
+  check_spec(path, lines)
 end
 
 local state = {}

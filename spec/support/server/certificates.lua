@@ -58,8 +58,7 @@ local function names_of(kind)
   return names
 end
 
--- A context with a certificate: "good", "other" (for another host), "expired", or "stranger".
-function certificates.context(kind)
+local function signed(kind)
   local issuer, key = authority_of(kind), pkey.new { type = "EC", curve = "prime256v1" }
   local certificate = x509.new()
   serial = serial + 1
@@ -72,10 +71,31 @@ function certificates.context(kind)
   certificate:setPublicKey(key)
   certificate:setSubjectAlt(names_of(kind))
   certificate:sign(issuer.key)
+  return certificate, key
+end
+
+-- A context with a certificate: "good", "other" (for another host), "expired", or "stranger".
+function certificates.context(kind)
+  local certificate, key = signed(kind)
   local made = context.new("TLS", true)
   made:setCertificate(certificate)
   made:setPrivateKey(key)
   return made
+end
+
+-- Writes ca.pem, server.pem and server.key, for servers that read theirs from files.
+function certificates.write(directory)
+  local certificate, key = signed "good"
+  local texts = {
+    ["ca.pem"] = certificates.ca(),
+    ["server.pem"] = tostring(certificate),
+    ["server.key"] = key:toPEM "private",
+  }
+  for file_name, text in pairs(texts) do
+    local file = assert(io.open(directory .. "/" .. file_name, "w"))
+    assert(file:write(text))
+    file:close()
+  end
 end
 
 return certificates
