@@ -106,15 +106,18 @@ static const char *read_authority(struct url *url, const char *text) {
   return problem != NULL ? problem : read_port(url, host_end, end);
 }
 
-/* Whether one of libcurl's parts is what was read here; NULL: it must be absent. */
-static bool agrees(const struct url *url, CURLUPart part, const char *expected) {
+static const char NO_MEMORY[] = "there is not enough memory";
+
+/* NULL if one of libcurl's parts is what was read here (NULL: it must be absent), or what is wrong.
+ */
+static const char *compare(const struct url *url, CURLUPart part, const char *expected) {
   char *found = NULL;
   CURLUcode code = curl_url_get(url->handle, part, &found, CURLU_DEFAULT_PORT);
-  if (code == CURLUE_OUT_OF_MEMORY) return false;
+  if (code == CURLUE_OUT_OF_MEMORY) return NO_MEMORY;
   bool same =
       expected == NULL ? found == NULL : found != NULL && ascii_equal_nocase(found, expected);
   curl_free(found);
-  return same;
+  return same ? NULL : "it can be read in two ways";
 }
 
 static const char *parse(struct url *url, const char *text) {
@@ -123,14 +126,22 @@ static const char *parse(struct url *url, const char *text) {
   int port = url->port;
   for (*at = '\0'; port > 0; port /= 10) *--at = (char)('0' + port % 10);
   url->handle = curl_url();
-  if (url->handle == NULL) return "there is not enough memory";
-  if (curl_url_set(url->handle, CURLUPART_URL, text, flags) != CURLUE_OK) return "it is not a URL";
+  if (url->handle == NULL) return NO_MEMORY;
+  CURLUcode code = curl_url_set(url->handle, CURLUPART_URL, text, flags);
+  if (code != CURLUE_OK) return code == CURLUE_OUT_OF_MEMORY ? NO_MEMORY : "it is not a URL";
+  const struct {
+    CURLUPart part;
+    const char *expected;
+  } parts[] = {{CURLUPART_HOST, url->host},
+               {CURLUPART_SCHEME, url->https ? "https" : "http"},
+               {CURLUPART_PORT, at},
+               {CURLUPART_USER, NULL},
+               {CURLUPART_PASSWORD, NULL}};
   /* libcurl may write an IPv6 address in another way. */
-  bool same = url->host[0] == '[' || agrees(url, CURLUPART_HOST, url->host);
-  same = same && agrees(url, CURLUPART_SCHEME, url->https ? "https" : "http") &&
-         agrees(url, CURLUPART_PORT, at) && agrees(url, CURLUPART_USER, NULL) &&
-         agrees(url, CURLUPART_PASSWORD, NULL);
-  return same ? NULL : "it can be read in two ways";
+  const char *problem = NULL;
+  for (size_t i = url->host[0] == '['; i < sizeof parts / sizeof *parts && problem == NULL; i++)
+    problem = compare(url, parts[i].part, parts[i].expected);
+  return problem;
 }
 
 const char *url_parse(struct url *url, const char *text, size_t longest) {
@@ -156,4 +167,23 @@ bool url_is_safe(const struct url *url, bool allow_http) {
 void url_free(struct url *url) {
   curl_url_cleanup(url->handle);
   url->handle = NULL;
+}
+
+const char *url_problem_of_proxy(const char *text) {
+  static const char *const schemes[] = {"http",    "https",  "socks",  "socks4",
+                                        "socks4a", "socks5", "socks5h"};
+  CURLU *handle = curl_url();
+  char *scheme = NULL;
+  CURLUcode code = handle == NULL ? CURLUE_OUT_OF_MEMORY : CURLUE_OK;
+  if (code == CURLUE_OK)
+    code = curl_url_set(handle, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  if (code == CURLUE_OK) code = curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0);
+  bool known = false;
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes && code == CURLUE_OK; i++)
+    known = known || ascii_equal_nocase(scheme, schemes[i]);
+  curl_free(scheme);
+  curl_url_cleanup(handle);
+  if (code == CURLUE_OUT_OF_MEMORY) return NO_MEMORY;
+  if (code != CURLUE_OK) return "it is not a URL";
+  return known ? NULL : "its scheme must be http, https, socks4, socks4a, socks5 or socks5h";
 }

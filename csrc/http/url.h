@@ -30,6 +30,10 @@ bool url_is_safe(const struct url *url, bool allow_http);
 
 void url_free(struct url *url);
 
+/* NULL, or why a proxy's URL cannot be used. As for libcurl, the scheme may be missing, and it may
+ * hold a user and a password. */
+const char *url_problem_of_proxy(const char *text);
+
 HIDDEN_END
 
 #endif

@@ -91,20 +91,32 @@ static bool shape_list(lua_State *L, const struct member *of, char *path) {
   return true;
 }
 
+/* Writes the value on top to the key below it, in the table below that; or removes the key. An
+ * existing field changes, so lua_next may go on. */
+static void put_back(lua_State *L, bool wanted) {
+  lua_pushvalue(L, -2);
+  if (wanted) lua_pushvalue(L, -2);
+  if (!wanted) lua_pushnil(L);
+  lua_rawset(L, -5);
+}
+
 static bool shape_map(lua_State *L, const struct member *of, char *path) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) return false;
-    if (is_null(L, -1)) {
-      lua_pushvalue(L, -2);
-      lua_pushnil(L);
-      lua_rawset(L, -5);
-    } else if (!shape_value(L, of, path)) {
-      return false;
-    }
+    bool null = is_null(L, -1);
+    if (!null && !shape_value(L, of, path)) return false;
+    if (null || lua_type(L, -1) == LUA_TNUMBER) put_back(L, !null);
     lua_pop(L, 1);
   }
   return true;
+}
+
+/* What the model does not know: AWS adds members to answers before it adds them to its model. */
+static bool shape_unknown(lua_State *L, char *path) {
+  if (lua_type(L, -1) == LUA_TNUMBER) (void)shape_whole(L);
+  if (!lua_istable(L, -1)) return true;
+  return lua_rawlen(L, -1) > 0 ? shape_list(L, NULL, path) : shape_map(L, NULL, path);
 }
 
 static const struct member *find_member(const struct member *members, const char *name) {
@@ -122,33 +134,30 @@ static void add_name(char path[JSON_PATH], size_t length, const char *name) {
   memcpy(path + length, name, size + 1);
 }
 
-/* The table is on top. Only existing fields change, so lua_next may go on meanwhile. */
+/* The table is on top. */
 static bool shape_struct(lua_State *L, const struct member *members, char *path) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) return false;
     const struct member *member = find_member(members, lua_tostring(L, -2));
-    bool unwanted = member == NULL || is_null(L, -1);
-    if (!unwanted) {
+    bool null = is_null(L, -1);
+    if (!null) {
       size_t length = strlen(path);
-      add_name(path, length, member->name);
+      if (member != NULL) add_name(path, length, member->name);
       if (!shape_value(L, member, path)) return false;
       path[length] = '\0';
     }
-    if (unwanted || member->type == WHOLE) {
-      lua_pushvalue(L, -2);
-      if (unwanted) lua_pushnil(L);
-      if (!unwanted) lua_pushvalue(L, -2);
-      lua_rawset(L, -5);
-    }
+    if (null || lua_type(L, -1) == LUA_TNUMBER) put_back(L, !null);
     lua_pop(L, 1);
   }
   return true;
 }
 
-/* Brings the value on top into shape; leaves it there. */
+/* Brings the value on top into shape; leaves it there. `member` is NULL where the model has none.
+ */
 static bool shape_value(lua_State *L, const struct member *member, char *path) {
   luaL_checkstack(L, 8, "JSON");
+  if (member == NULL) return shape_unknown(L, path);
   switch (member->type) {
   case STRING:
   case TEXT:

@@ -21,8 +21,9 @@ bool json_push_object(lua_State *L, const char *text, size_t size);
 
 enum { JSON_PATH = 256 };
 
-/* Brings the table at `index` into shape: unknown members and nulls go, whole numbers become
- * integers. False when a member is not what it should be: `path` then says which. */
+/* Brings the table at `index` into shape: nulls are removed, whole numbers become integers, and
+ * members that the model does not know are kept. False when a member is not what it should be:
+ * `path` then says which. */
 bool json_shape(lua_State *L, int index, const struct member *members, char path[JSON_PATH]);
 
 HIDDEN_END

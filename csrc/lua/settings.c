@@ -3,6 +3,7 @@
 #include "lua/module.h"
 #include "aws/endpoint.h"
 #include "base/ascii.h"
+#include "http/url.h"
 #include "lua/error.h"
 #include "lua/fields.h"
 #include "lua/version.h"
@@ -149,6 +150,21 @@ static bool is_whole(const struct settings *s) {
          !s->proxy.failed;
 }
 
+/* Returns 0, or the two values of an error. Plain http has no use for a CA bundle. */
+static int check_peers(const struct settings *s, lua_State *L) {
+  const char *ca_file = s->transport.ca_file, *proxy = s->transport.proxy;
+  const char *what = ca_file == NULL || !s->transport.https ? NULL : problem_of_ca_file(ca_file);
+  if (what != NULL) {
+    what = lua_pushfstring(L, "the CA bundle %s cannot be read: %s", ca_file, what);
+    return configuration_error(L, "ca_file", what);
+  }
+  what = proxy == NULL || *proxy == '\0' ? NULL : url_problem_of_proxy(proxy);
+  if (what == NULL) return 0;
+  /* The URL itself may hold a password. */
+  what = lua_pushfstring(L, "the proxy's URL cannot be used: %s", what);
+  return configuration_error(L, "proxy", what);
+}
+
 /* Sets everything from the options. Returns 0, or the two values of an error. */
 static int fill(struct settings *s, const struct fields *given) {
   lua_State *L = given->L;
@@ -160,26 +176,21 @@ static int fill(struct settings *s, const struct fields *given) {
       .use_dualstack = fields_flag(given, USE_DUALSTACK),
       .allow_insecure = fields_flag(given, ALLOW_INSECURE),
   };
-  const char *ca_file = fields_text(given, CA_FILE, NULL), *nul = option_with_nul(given);
+  const char *nul = option_with_nul(given);
   if (nul != NULL)
     return configuration_error(L, nul, lua_pushfstring(L, "the option %s holds a NUL", nul));
-  const char *what = ca_file == NULL ? NULL : problem_of_ca_file(ca_file);
-  if (what != NULL) {
-    what = lua_pushfstring(L, "the CA bundle %s cannot be read: %s", ca_file, what);
-    return configuration_error(L, "ca_file", what);
-  }
   s->transport.allow_insecure = rules.allow_insecure;
   s->transport.connect_timeout = seconds(given, CONNECT_SECONDS, CONNECT_TIMEOUT);
   s->transport.stall_timeout = seconds(given, STALL_SECONDS, STALL_TIMEOUT);
   s->timeout = seconds(given, ATTEMPT_SECONDS, ATTEMPT_TIMEOUT);
   set_user_agent(&s->user_agent, fields_text(given, APP_ID, NULL));
-  keep_text(&s->ca_file, &s->transport.ca_file, ca_file);
+  keep_text(&s->ca_file, &s->transport.ca_file, fields_text(given, CA_FILE, NULL));
   keep_text(&s->proxy, &s->transport.proxy, fields_text(given, PROXY, NULL));
   enum endpoint_result result =
       endpoint_resolve(&rules, &s->endpoint, &s->transport.https, &problem);
   if (result == ENDPOINT_NO_MEMORY || !is_whole(s)) return luaL_error(L, "out of memory");
   if (result == ENDPOINT_REFUSED) return configuration_error(L, problem.option, problem.message);
-  return 0;
+  return check_peers(s, L);
 }
 
 struct settings *settings_hold(struct settings *s) {

@@ -23,11 +23,15 @@ describe("a result", function()
       result.ResponseMetadata)
   end)
 
-  it("drops unknown members and nulls", function()
-    local result = read("GetAttachment", 200, {},
-      '{"Url":null,"New":{"a":[1]},"UrlExpiry":"x","AttachmentSizeInBytes":5}')
+  it("has members that the model does not know, and no nulls", function()
+    local result = read("GetAttachment", 200, {}, [[{"Url":null,"UrlExpiry":"x",
+      "AttachmentSizeInBytes":5,"Null":null,"Whole":7.0,"Half":0.5,"Flag":false,"Empty":[],
+      "New":{"a":[1,null,{"b":2.0,"c":null}],"d":null}}]])
     result.ResponseMetadata = nil
-    assert.same({ UrlExpiry = "x", AttachmentSizeInBytes = 5 }, result)
+    assert.same({ UrlExpiry = "x", AttachmentSizeInBytes = 5, Whole = 7, Half = 0.5, Flag = false,
+      Empty = {}, New = { a = { 1, { b = 2 } } } }, result)
+    assert.equal("7", tostring(result.Whole))
+    assert.equal("2", tostring(result.New.a[2].b))
   end)
 
   it("has whole numbers that are whole", function()
@@ -44,7 +48,7 @@ describe("a result", function()
       [{"Status":"SOMETHING_NEW","x":1}]},null,{"Id":"2"},null]}]])
     assert.equal(2, #result.Transcript)
     assert.equal("2", result.Transcript[2].Id)
-    assert.same({ { Status = "SOMETHING_NEW" } }, result.Transcript[1].Attachments)
+    assert.same({ { Status = "SOMETHING_NEW", x = 1 } }, result.Transcript[1].Attachments)
   end)
 
   it("is empty where the answer is", function()

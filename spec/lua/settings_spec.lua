@@ -134,6 +134,23 @@ describe("options", function()
     refused({ region = "us-east-1", ca_file = "/" }, "not a file", "ca_file")
   end)
 
+  it("may name a missing CA bundle where nothing would read it", function()
+    assert(core.settings { endpoint = "http://127.0.0.1:1", ca_file = "/nonexistent/ca.pem" })
+  end)
+
+  it("name a proxy that libcurl understands, and do not tell its password", function()
+    for _, proxy in ipairs { "", "10.0.0.1", "proxy:3128", "http://u:p@proxy:3128",
+      "HTTPS://[::1]:1", "socks5h://proxy", "socks4a://proxy:1080" } do
+      assert(core.settings { region = "us-east-1", proxy = proxy })
+    end
+    for _, proxy in ipairs { "::::", "http://u:secret@a b/", "http://u:secret@proxy:999999" } do
+      refused({ region = "us-east-1", proxy = proxy }, "it is not a URL", "proxy")
+      local _, err = core.settings { region = "us-east-1", proxy = proxy }
+      assert.is_nil(tostring(err):find("secret", 1, true))
+    end
+    refused({ region = "us-east-1", proxy = "ftp://proxy" }, "its scheme must be", "proxy")
+  end)
+
   it("hold no NUL, behind which the rest would be lost", function()
     for _, name in ipairs { "region", "endpoint", "ca_file", "proxy", "app_id" } do
       local options = { region = "us-east-1" }
