@@ -1,6 +1,7 @@
-/* ASCII's classes and cases, and decimal numbers. The functions of <ctype.h>, <strings.h> and
- * printf follow the locale that a host has set: with a Turkish one, `I` is no capital `i`, and with
- * a German one, a number has a comma. None of them may decide about a protocol. */
+/* Locale-independent ASCII: character classes, case, decimal numbers. <ctype.h>, <strings.h> and
+ * printf follow the locale the host has set: in a Turkish one tolower('I') is not 'i', and in a
+ * German one printf writes a decimal comma. Nothing that parses or writes a protocol may depend on
+ * that. */
 #ifndef CONNECTPARTICIPANT_ASCII_H
 #define CONNECTPARTICIPANT_ASCII_H
 
@@ -39,7 +40,7 @@ static inline int ascii_hex(char c) {
   return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
-/* Whether the first `size` bytes are the same but for case; they must be there on both sides. */
+/* Compares `size` bytes, ignoring case. Both arguments must hold that many. */
 static inline bool ascii_same(const char *a, const char *b, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
@@ -59,8 +60,8 @@ static inline bool ascii_starts_nocase(const char *text, const char *prefix) {
   return true;
 }
 
-/* Reads a run of decimal digits, and moves `*text` behind it; what is too large is UINT64_MAX.
- * False where there is no digit. */
+/* Reads a run of decimal digits and advances `*text` past it; overflow saturates at UINT64_MAX.
+ * Returns false, changing nothing, if there is no digit. */
 static inline bool ascii_read_whole(const char **text, uint64_t *number) {
   uint64_t sum = 0;
   const char *c = *text;

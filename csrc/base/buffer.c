@@ -28,7 +28,7 @@ void buffer_recycle(struct buffer *b) {
   buffer_clear(b);
 }
 
-/* realloc would leave the old bytes in what it frees. */
+/* realloc may move the bytes and free the old block without wiping it. */
 static char *grow(struct buffer *b, size_t capacity) {
   if (!b->secret) return realloc(b->data, capacity);
   char *data = malloc(capacity);
@@ -70,7 +70,7 @@ bool buffer_add_char(struct buffer *b, char c) {
 }
 
 bool buffer_add_whole(struct buffer *b, unsigned long long number) {
-  char digits[20]; /* 2^64 has so many */
+  char digits[20]; /* digits in 2^64 - 1 */
   size_t at = sizeof digits;
   do {
     digits[--at] = (char)('0' + number % 10);

@@ -6,7 +6,7 @@
 
 HIDDEN_BEGIN
 
-/* Monotonic seconds. */
+/* Seconds of the monotonic clock. */
 double clock_now(void);
 
 HIDDEN_END

@@ -1,4 +1,4 @@
-/* A thread for what may block; see disk.h. */
+/* A worker thread for blocking file operations; see disk.h. */
 #include "base/disk.h"
 #include "base/files.h"
 #include "base/forks.h"
@@ -16,20 +16,20 @@
 
 enum { STACK = 256 * 1024 };
 
-/* Seconds that a thread without work stays: a thousand small files need one thread, and a client
- * that is only kept needs none. */
+/* Seconds an idle thread stays alive: long enough that a thousand small files share one thread,
+ * short enough that an idle client has none. */
 enum { LINGER = 5 };
 
 struct disk {
   pthread_mutex_t mutex;
   pthread_cond_t work_came, signalled;
-  unsigned owner; /* as forks_count said */
+  unsigned owner; /* forks_count() of the process that made it */
   int holders;
-  bool served; /* it has a thread, which holds it, too */
+  bool served; /* a thread runs, and counts as a holder */
   struct work *first, **end;
   struct disk *listener; /* NULL: itself */
   bool deaf;
-  int event; /* -1: nobody has asked for it */
+  int event; /* -1 until disk_descriptor is called */
   struct work *told, **told_end;
 };
 
@@ -109,7 +109,8 @@ static struct timespec in(double seconds) {
   return moment;
 }
 
-/* False when the thread is not needed any more. */
+/* Returns false when the thread should end: it has been idle for LINGER seconds or is the last
+ * holder. */
 static bool wait_for_work(struct disk *disk) {
   struct timespec until = in(LINGER);
   int waited = 0;
@@ -136,7 +137,8 @@ static void *serve(void *argument) {
   return NULL;
 }
 
-/* The thread may outlive the Lua state that loaded this library. */
+/* The thread may outlive the Lua state that loaded this library, so keep lua_close from unmapping
+ * the code it runs. */
 static void stay_loaded(void) {
   static int here; /* an address of this library */
   Dl_info self;
@@ -144,7 +146,8 @@ static void stay_loaded(void) {
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
 
-/* Signals are the program's affair: the thread takes none, and its own writes kill nobody. */
+/* The thread blocks every signal: the program's handlers run on its own threads, and SIGPIPE or
+ * SIGXFSZ from a write here cannot kill the process. */
 static int start(struct disk *disk) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_t thread;

@@ -1,9 +1,9 @@
-/* A thread for what may block: writing a file, bringing it to disk, closing it. It begins with its
- * first work and ends when there has been none for a while. Knows nothing of what the work is.
+/* A worker thread for blocking file operations (write, fsync, close), with a queue of work. It
+ * starts with the first piece of work and ends after a few idle seconds.
  *
- * Nobody ever waits for the thread to end: it may hang in a system call, and then lets go of what
- * it holds once that returns. After a fork the child has no such thread; it must neither lock a
- * disk of its parent nor give it work. */
+ * Nobody joins the thread: it may hang in a system call, and drops its references once that
+ * returns. The thread does not exist in a forked child, which must neither lock its parent's disk
+ * nor queue work on it. */
 #ifndef CONNECTPARTICIPANT_DISK_H
 #define CONNECTPARTICIPANT_DISK_H
 
@@ -15,20 +15,20 @@ HIDDEN_BEGIN
 
 struct disk;
 
-/* A piece of work; part of what it works on. */
+/* A piece of work, embedded in the object it works on. */
 struct work {
-  void (*run)(struct work *work); /* in the thread, with the disk unlocked */
+  void (*run)(struct work *work); /* called in the thread, disk unlocked */
   struct work *next, *next_told;
   bool queued, told;
 };
 
-/* A new one, held by the caller. What its work tells goes to `listener`, or to itself without one;
- * so a thread of its own, for what may hang, needs no descriptor of its own. NULL: out of memory.
- */
+/* Makes a disk with one reference, the caller's. disk_tell reports to `listener`, or to the disk
+ * itself if that is NULL; with a listener, a separate thread for something that may hang needs no
+ * descriptor of its own. NULL: out of memory. */
 struct disk *disk_new(struct disk *listener);
 void disk_hold(struct disk *disk);
 void disk_drop(struct disk *disk);
-/* Whether it was made in this process. */
+/* Whether it was made in this process, not inherited through fork. */
 bool disk_is_ours(const struct disk *disk);
 /* Whether its work tells this one. */
 bool disk_tells(const struct disk *disk, const struct disk *listener);
@@ -36,25 +36,25 @@ bool disk_tells(const struct disk *disk, const struct disk *listener);
 void disk_lock(struct disk *disk);
 void disk_unlock(struct disk *disk);
 
-/* These want the disk locked. */
+/* Call these with the disk locked. */
 
-/* False: there can be no thread, for a reason that is in errno. */
+/* Returns false, with errno, if no thread could be started. */
 bool disk_queue(struct disk *disk, struct work *work);
-/* Has the listener find the work in disk_next_told; false where it is to find it already, or nobody
- * listens. */
+/* Reports the work to the listener, which gets it from disk_next_told. Returns false if it is
+ * already reported or the listener is deaf. */
 bool disk_tell(struct disk *disk, struct work *work);
-/* Waits for a disk_signal, at most so many seconds. */
+/* Waits for disk_signal, at most `seconds`. */
 void disk_wait(struct disk *disk, double seconds);
 void disk_signal(struct disk *disk);
 
-/* For the listener, unlocked. */
+/* For the listener, with the disk unlocked. */
 
-/* A descriptor that becomes readable when something is told; -1 with errno. */
+/* An eventfd that becomes readable when work is reported; -1 with errno. */
 int disk_descriptor(struct disk *disk);
-/* What was told; NULL: nothing more. */
+/* Takes the next reported work; NULL if there is none. */
 struct work *disk_next_told(struct disk *disk);
-/* Nobody listens any more; what was told and not taken is still to be taken. A forked child may
- * call it, too. */
+/* Stops listening: closes the descriptor and refuses further reports. Work reported before still
+ * has to be taken. A forked child may call it, too. */
 void disk_deafen(struct disk *disk);
 
 HIDDEN_END

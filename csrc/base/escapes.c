@@ -1,4 +1,4 @@
-/* Escapes; see escapes.h. */
+/* Undoing escapes; see escapes.h. */
 #include "base/escapes.h"
 #include "base/ascii.h"
 #include "base/text.h"
@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More layers than anybody nests; each costs a walk through the text. */
+/* Twice what JSON in JSON or a URL in a URL needs; each layer costs a pass over the text. */
 enum { MOST_LAYERS = 4, XML_NAMES = 5 };
 
-/* HTML's names of ASCII characters that tokens and URLs hold. XML has the first five. */
+/* HTML entities for the ASCII characters that occur in tokens and URLs. The first five are
+ * XML's. */
 static const struct {
   const char *name;
   char character;
@@ -22,7 +23,7 @@ static const struct {
              {"dollar;", '$'}};
 enum { NAMES = sizeof names / sizeof *names };
 
-/* Reads up to `most` hexadecimal digits; returns how many there are. */
+/* Reads up to `most` hexadecimal digits; returns how many it read. */
 static size_t read_hex(const char *text, size_t size, size_t most, uint32_t *number) {
   size_t i = 0;
   *number = 0;
@@ -32,7 +33,7 @@ static size_t read_hex(const char *text, size_t size, size_t most, uint32_t *num
   return i;
 }
 
-/* Reads what is between `&#` and `;`; returns how long it is. */
+/* Reads the number between `&#` and `;`; returns its length. */
 static size_t read_number(const char *text, size_t size, uint32_t *number) {
   if (size > 0 && (text[0] == 'x' || text[0] == 'X')) {
     size_t digits = read_hex(text + 1, size - 1, 7, number);
@@ -46,7 +47,7 @@ static size_t read_number(const char *text, size_t size, uint32_t *number) {
   return i;
 }
 
-/* After `&`. Browsers take a number without its `;`. */
+/* Reads what follows `&`. `lenient`: accept a number without its `;`, as browsers do. */
 static size_t read_reference(const char *text, size_t size, size_t known, bool lenient,
                              char out[ESCAPE_BYTES], size_t *made) {
   for (size_t i = 0; i < known; i++) {
@@ -73,7 +74,8 @@ size_t escapes_read_xml(const char *text, size_t size, char out[ESCAPE_BYTES], s
   return length == 0 ? 0 : length + 1;
 }
 
-/* After a backslash: JSON's and JavaScript's. A surrogate is left alone: no secret holds one. */
+/* Reads what follows a backslash in JSON or JavaScript. Surrogates are left escaped: no secret
+ * contains characters beyond the BMP. */
 static size_t read_backslash(const char *text, size_t size, char out[ESCAPE_BYTES], size_t *made) {
   static const char letters[] = "nrtbf", meant[] = "\n\r\t\b\f";
   if (size == 0 || text[0] == '\0') return 0;
@@ -92,7 +94,8 @@ static size_t read_backslash(const char *text, size_t size, char out[ESCAPE_BYTE
   return 1;
 }
 
-/* The escape that the text begins with, of any kind; 0 where it begins with none. */
+/* Reads an escape of any kind at the start of the text; returns its length, or 0 if there is
+ * none. */
 static size_t read_escape(const char *text, size_t size, char out[ESCAPE_BYTES], size_t *made) {
   uint32_t number;
   size_t length = 0;
@@ -106,7 +109,7 @@ static size_t read_escape(const char *text, size_t size, char out[ESCAPE_BYTES],
   return length == 0 ? 0 : length + 1;
 }
 
-/* A line break and the blanks behind it. */
+/* Returns the length of a line break and the white space after it. */
 static size_t read_break(const char *text, size_t size) {
   size_t i = 0;
   if (text[0] != '\r' && text[0] != '\n') return 0;
@@ -114,8 +117,8 @@ static size_t read_break(const char *text, size_t size) {
   return i;
 }
 
-/* Undoes one layer, in place, for no escape is shorter than what it stands for. Returns whether
- * there was one. */
+/* Undoes one layer in place: no escape is shorter than the character it encodes. Returns whether it
+ * found any. */
 static bool undo_layer(struct reading *r) {
   size_t end = 0, undone = 0;
   for (size_t i = 0; i < r->size;) {

@@ -1,4 +1,4 @@
-/* What went wrong; see failure.h. */
+/* Recording failures; see failure.h. */
 #include "base/failure.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ void fault_set(struct fault *fault, const char *kind, const char *code, const ch
   va_end(arguments);
 }
 
-/* strerrorname_np has these too, but only from glibc 2.32 on. */
+/* strerrorname_np needs glibc 2.32. */
 static const char *name_of(int number) {
   static const struct {
     int number;

@@ -1,7 +1,6 @@
-/* What went wrong, in plain C, twice: `struct fault` keeps what was noticed in a callback, on a
- * disk or in a source until somebody asks, and allocates nothing for that; `struct failure` is
- * everything that an error object says, borrowed from wherever it is, for as long as it takes to
- * push one. */
+/* Failures without Lua. `struct fault` records one where it happens (in a libcurl callback, on the
+ * disk thread, in a source) until it is reported, without allocating. `struct failure` holds
+ * everything an error object says, borrowed only while the object is built. */
 #ifndef CONNECTPARTICIPANT_FAILURE_H
 #define CONNECTPARTICIPANT_FAILURE_H
 
@@ -12,34 +11,34 @@
 HIDDEN_BEGIN
 
 struct fault {
-  const char *kind; /* NULL: there is none. As in an error's `kind` */
+  const char *kind; /* an error's `kind`; NULL: no fault */
   char code[40];
   char message[256];
   bool retryable;
 };
 
-/* Only the first failure counts: what follows is its consequence. */
+/* Keeps the first failure and ignores later ones, which are usually its consequences. */
 void fault_set(struct fault *fault, const char *kind, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A failed system call: the code is errno's name. */
+/* Records a failed system call; the code is the name of the errno value, such as "ENOENT". */
 void fault_set_errno(struct fault *fault, const char *kind, const char *what, const char *path,
                      int number);
 
-/* Strings are borrowed for the call. NULL, 0 and false mean "not known" and leave the field out,
- * except that `retryable` and `throttled` are always there. */
+/* NULL, 0 and false mean "not known" and leave the field out of the error; only `retryable` and
+ * `throttled` are always set. */
 struct failure {
   const char *kind;
   const char *code;
-  const char *message; /* bytes of any origin; control characters and broken UTF-8 are replaced */
+  const char *message; /* any bytes: control characters and invalid UTF-8 get replaced */
   const char *hint;    /* our advice */
-  const char *option;  /* of a wrong configuration: the one that is wrong */
+  const char *option;  /* the option at fault in a configuration error */
   const char *operation;
   const char *step;
   const char *request_id;
   const char *attachment_id;
   long status;
-  double retry_after; /* seconds the server asked for; only read when `has_retry_after` */
+  double retry_after; /* seconds; valid only if `has_retry_after` */
   bool has_retry_after;
   bool retryable;
   bool throttled;

@@ -1,4 +1,4 @@
-/* What sources and sinks share; see files.h. */
+/* Opening files; see files.h. */
 #include "base/files.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static ssize_t read_all(int fd, char *out, size_t room) {
 
 ssize_t files_read(const char *path, char *out, size_t room) {
   struct stat status;
-  /* Without O_NONBLOCK, opening a FIFO would wait for its writer. */
+  /* Without O_NONBLOCK, opening a FIFO would block until it has a writer. */
   int fd = files_open(path, O_RDONLY | O_NONBLOCK, 0);
   if (fd < 0) return -1;
   ssize_t got = fstat(fd, &status);

@@ -1,4 +1,4 @@
-/* Opening files, what sources and sinks share, and reading a small file whole. */
+/* Helpers of sources and sinks: opening files safely, and reading a small file whole. */
 #ifndef CONNECTPARTICIPANT_FILES_H
 #define CONNECTPARTICIPANT_FILES_H
 
@@ -9,21 +9,22 @@
 
 HIDDEN_BEGIN
 
-/* What a file that is no regular one is: "a directory". */
+/* Describes a file that is not regular, for messages: "a directory". */
 const char *files_kind(mode_t mode);
 
-/* open(2), closed on exec. Where the program has closed its standard input or output, the file does
- * not take that number: what the program prints would end in it. */
+/* open(2) with O_CLOEXEC. Never returns 0, 1 or 2: if the program has closed its standard output,
+ * open would reuse the number, and whatever the program prints would end up in this file. */
 int files_open(const char *path, int flags, mode_t mode);
 
-/* The same for a descriptor that came from elsewhere; closes what it replaces. */
+/* Moves a descriptor below 3 to a number from 3 on, closing the original; passes others through. */
 int files_raise(int fd);
 
-/* A number from 3 on for the same open file. */
+/* dup(2) with O_CLOEXEC to a number from 3 on. */
 int files_duplicate(int fd);
 
-/* Reads a regular file from its start, as far as there is room. Nothing else is read, nor waited
- * for. Returns how many bytes, or -1 with errno, which is EINVAL for what is no regular file. */
+/* Reads a regular file from its start, up to `room` bytes. Never blocks on a FIFO or device.
+ * Returns how many bytes it read, or -1 with errno: EISDIR for a directory, EINVAL for anything
+ * else that is not a regular file. */
 ssize_t files_read(const char *path, char *out, size_t room);
 
 HIDDEN_END

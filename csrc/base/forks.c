@@ -7,18 +7,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* This process's number, on a page of its own that the kernel wipes in a forked child: there it is
- * 0 until somebody asks. NULL where the kernel cannot. */
+/* This process's number, on a MADV_WIPEONFORK page: the kernel zeroes it in a forked child, and 0
+ * means "not assigned yet". NULL if the kernel lacks that (before Linux 4.14). */
 static unsigned *own;
 
-/* The highest number that was given out, which a child inherits. */
+/* The highest number assigned so far; ordinary memory, so that a child counts on from its
+ * parent's. */
 static unsigned highest;
 
 static unsigned number(void) {
   unsigned known = __atomic_load_n(own, __ATOMIC_ACQUIRE);
   if (known != 0) return known;
-  /* Of several threads that find 0, the first settles the number, and the others take it: none may
-   * see the parent's for a moment. */
+  /* Several threads may find 0 at once: the first to swap in its number wins, and the others use
+   * that. */
   unsigned fresh = __atomic_add_fetch(&highest, 1, __ATOMIC_RELAXED);
   bool first =
       __atomic_compare_exchange_n(own, &known, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

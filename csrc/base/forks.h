@@ -1,4 +1,4 @@
-/* In which process of a line of forks this is, without a system call. */
+/* Detects forks without a system call. */
 #ifndef CONNECTPARTICIPANT_FORKS_H
 #define CONNECTPARTICIPANT_FORKS_H
 
@@ -6,8 +6,9 @@
 
 HIDDEN_BEGIN
 
-/* A number that stays the same in one process and differs in every child forked off it, however it
- * was. What holds something that a child must not touch keeps it beside that. */
+/* A number that stays the same for the life of a process and differs in every forked child, even
+ * one forked without libc's fork(). An object that a child must not touch stores the number it was
+ * made under and compares. */
 unsigned forks_count(void);
 
 HIDDEN_END

@@ -1,5 +1,5 @@
-/* Keeps our functions out of the process's symbol table, however the module is built: each header
- * declares between these two, and only luaopen_connectparticipant_core stands outside. */
+/* Hidden visibility, independent of the build's flags: every header wraps its declarations in these
+ * two, so that the module exports only luaopen_connectparticipant_core. */
 #ifndef CONNECTPARTICIPANT_HIDDEN_H
 #define CONNECTPARTICIPANT_HIDDEN_H
 

@@ -1,4 +1,4 @@
-/* Files that appear whole; see newfile.h. */
+/* Files that appear under their name only when complete; see newfile.h. */
 #include "base/newfile.h"
 #include "base/files.h"
 #include "base/random.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As many links in a row as Linux itself follows. */
+/* MOST_LINKS: as many symbolic links in a row as Linux itself follows. */
 enum { MOST_LINKS = 40, PROC_SIZE = 40 };
 
 static char *join(const char *directory, size_t size, const char *name) {
@@ -23,7 +23,7 @@ static char *join(const char *directory, size_t size, const char *name) {
   return path;
 }
 
-/* How much of a path is its directory, with the slash. */
+/* The length of a path's directory part, including the slash. */
 static size_t directory_size(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash == NULL ? 0 : (size_t)(slash + 1 - path);
@@ -37,8 +37,8 @@ static char *pointed_to(const char *link) {
   return join(link, to[0] == '/' ? 0 : directory_size(link), to);
 }
 
-/* What a path names once its last part is no symbolic link any more; realpath cannot tell that of a
- * file that does not exist yet. */
+/* Follows the path while its last component is a symbolic link, and takes ownership of it. realpath
+ * fails for a file that does not exist yet. */
 static char *follow(char *path) {
   struct stat status;
   int links = 0;
@@ -51,7 +51,7 @@ static char *follow(char *path) {
   return path;
 }
 
-/* The program may change its directory before the file gets its name. */
+/* The program may chdir before the file is linked into place. */
 static char *absolute(const char *path) {
   char here[PATH_MAX];
   size_t size = 0;
@@ -73,8 +73,8 @@ static char *directory_of(const struct newfile *file) {
   return directory;
 }
 
-/* A file without a name, so that not even a process that is killed leaves anything behind. Not
- * every file system has them, and without /proc they get no name. */
+/* Opens an O_TMPFILE file, which has no name, so that even a killed process leaves nothing behind.
+ * Not every file system supports it, and linking it into place later needs /proc. */
 static int open_unnamed(const struct newfile *file, mode_t mode) {
 #ifdef O_TMPFILE
   char proc[PROC_SIZE], *directory = directory_of(file);
@@ -91,7 +91,7 @@ static int open_unnamed(const struct newfile *file, mode_t mode) {
   return -1;
 }
 
-/* A name in the target's directory, so that the rename stays on one file system. */
+/* Picks a temporary name in the target's directory, so that the rename stays on one file system. */
 static bool choose_aside(struct newfile *file) {
   char uuid[UUID_SIZE], name[sizeof ".connectparticipant-.part" + UUID_SIZE];
   random_uuid(uuid);
@@ -110,15 +110,17 @@ static int open_aside(struct newfile *file, mode_t mode) {
   if (!choose_aside(file)) return -1;
   int fd = files_open(file->aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   int number = errno;
-  if (fd < 0) forget_aside(file); /* it is not ours to remove */
+  if (fd < 0) forget_aside(file); /* we did not create it, so we must not unlink it */
   errno = number;
   return fd;
 }
 
-/* Whether the path can become a file's; `status` has mode 0 where there is none yet. */
+/* Resolves the path and checks that a file may be put there. `status` is the existing file's, or
+ * has mode 0 if there is none. */
 static bool find_target(struct newfile *file, const char *path, struct stat *status,
                         struct fault *fault) {
-  /* The system follows the links first: it refuses those that another user left in /tmp. */
+  /* Let the kernel follow the links first: fs.protected_symlinks refuses those that another user
+   * planted in /tmp. */
   if (stat(path, status) != 0) {
     status->st_mode = 0;
     if (errno != ENOENT) {
@@ -147,7 +149,7 @@ int newfile_open(struct newfile *file, const char *path, struct fault *fault) {
     newfile_free(file);
     return -1;
   }
-  /* What replaces a private file must not be readable by others even for a moment. */
+  /* The replacement of a private file must not be readable by others, not even for a moment. */
   bool exists = status.st_mode != 0;
   mode_t mode = exists ? status.st_mode & 0777 : 0666;
   int fd = open_unnamed(file, mode);
@@ -170,7 +172,7 @@ static bool link_to(int fd, const char *path) {
   return linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
 }
 
-/* A link cannot replace a file, so the new one gets a name beside it first. */
+/* linkat cannot replace an existing file: link to a temporary name beside it and rename. */
 static bool give_name(struct newfile *file, int fd) {
   if (file->aside == NULL) {
     if (link_to(fd, file->target)) return true;
@@ -193,9 +195,9 @@ bool newfile_name(struct newfile *file, int fd, struct fault *fault) {
   return false;
 }
 
-/* A directory that may be written need not be readable, and then it cannot be synced; the common
- * file systems write its entry with the file's, too. Some cannot sync a directory, and say EINVAL.
- */
+/* fsync of a directory needs a descriptor, and a writable directory may be unreadable; then sync
+ * the file, with which the common file systems also write its directory entry. Some file systems
+ * cannot sync directories and return EINVAL. */
 bool newfile_sync(const struct newfile *file, int fd, struct fault *fault) {
   char *path = directory_of(file);
   int directory = path == NULL ? -1 : files_open(path, O_RDONLY | O_DIRECTORY, 0);

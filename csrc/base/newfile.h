@@ -1,5 +1,5 @@
-/* The file of a path that is written whole or not at all: it is made where nobody sees it, and gets
- * its name when everything is in it. Knows nothing of who writes it. */
+/* Atomic file creation: the file is written without a name, or under a temporary one, and linked or
+ * renamed to its path when it is complete. */
 #ifndef CONNECTPARTICIPANT_NEWFILE_H
 #define CONNECTPARTICIPANT_NEWFILE_H
 
@@ -9,25 +9,25 @@
 HIDDEN_BEGIN
 
 struct newfile {
-  char *target; /* absolute, and no symbolic link: a rename would replace that */
-  char *aside;  /* the file's name until then; NULL: it has none, and ends with its descriptor */
+  char *target; /* absolute, links resolved: a rename would replace the link */
+  char *aside;  /* temporary name; NULL: none (O_TMPFILE), gone when closed */
 };
 
-/* Makes the file, for the path as the caller gave it, and returns its descriptor, or -1. Of a
- * symbolic link it is the file that the link points to, whether that exists or not. A file that
- * exists keeps its mode; one that is no regular file is refused. */
+/* Creates the file for `path` and returns its descriptor, or -1 with a fault. A symbolic link is
+ * followed, even a dangling one. An existing file's mode is kept; anything but a regular file is
+ * refused. */
 int newfile_open(struct newfile *file, const char *path, struct fault *fault);
 
-/* Gives the file its name, replacing what has that. */
+/* Gives the file its name, replacing any file there. */
 bool newfile_name(struct newfile *file, int fd, struct fault *fault);
 
-/* Brings the name to disk. */
+/* Syncs the directory entry to disk. */
 bool newfile_sync(const struct newfile *file, int fd, struct fault *fault);
 
-/* Removes the file, unless it has its name. */
+/* Removes the temporary name, if there is one. */
 void newfile_remove(struct newfile *file);
 
-/* Forgets it. */
+/* Frees the strings; does not touch the file. */
 void newfile_free(struct newfile *file);
 
 HIDDEN_END

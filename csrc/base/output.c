@@ -1,4 +1,4 @@
-/* The file that a download is written to; see output.h. */
+/* Writing a download's file; see output.h. */
 #include "base/output.h"
 #include "base/files.h"
 #include "base/signals.h"
@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that poll calls writable takes so many bytes without blocking; POSIX has it for less. */
+/* When poll reports a pipe writable, Linux takes 4096 bytes (PIPE_BUF) without blocking; POSIX
+ * guarantees only 512. */
 enum { STREAM_PIECE = 4096 };
 
 bool output_open(struct output *output, const char *path, struct fault *fault) {
@@ -29,12 +30,14 @@ static bool is_writable(int fd) {
   return poll(&entry, 1, 0) != 0;
 }
 
-/* What the caller has written to the handle comes first. It could block us for ever in a pipe that
- * is full, and end the process in one that nobody reads. */
+/* Flushes what the caller wrote to the handle, which must precede our bytes. On a full pipe fflush
+ * could block for ever, hence the check; on one without a reader it raises SIGPIPE, hence the
+ * guard. */
 static bool flush(FILE *handle, bool regular, struct fault *fault) {
   struct signals guard;
   if (!regular && __fpending(handle) > 0 && !is_writable(fileno(handle))) {
-    fault_set(fault, "sink", "EAGAIN", "the file handle holds bytes that nobody takes from it yet");
+    fault_set(fault, "sink", "EAGAIN",
+              "the reader of the file handle is not taking its buffered bytes");
     return false;
   }
   signals_hold(&guard);
@@ -65,13 +68,14 @@ static bool fail(const struct output *output, const char *what, struct fault *fa
 }
 
 static bool changed(struct fault *fault, const char *how) {
-  fault_set(fault, "sink", "SinkChanged", "%s while the download was written to it", how);
+  fault_set(fault, "sink", "SinkChanged", "%s while the download was being written", how);
   return false;
 }
 
-/* The position belongs to everybody who shares the open file, and so does the file's end: a
- * stranger's bytes are neither written over nor left in the midst of ours. `more` bytes are to be
- * written now; once there are none, what comes behind ours does no harm. */
+/* Checks that nobody else has moved the position or changed the file's end since our last write:
+ * other programs may share the open file, and their bytes must be neither overwritten nor mixed
+ * with ours. `more` is how many bytes we are about to write; with 0, bytes appended after ours are
+ * harmless. */
 static bool is_undisturbed(struct output *output, off_t more, struct fault *fault) {
   struct stat status;
   if (output->kind == OUTPUT_PLACED || output->kind == OUTPUT_STREAM) return true;
@@ -87,20 +91,20 @@ static bool is_undisturbed(struct output *output, off_t more, struct fault *faul
   if (output->written > 0 && status.st_size < at) return changed(fault, "the file was cut");
   if (more > 0 && status.st_size > grown && at + more > output->end)
     return changed(fault, "another program wrote to the file");
-  /* With O_APPEND it is only where the next read begins. */
+  /* With O_APPEND the position only says where the next read begins. */
   if (position != at && output->kind == OUTPUT_POSITIONED)
     return changed(fault, "the file's position was moved");
   return true;
 }
 
-/* Puts the position behind our last byte. */
+/* Moves the handle's position to just after our last byte. */
 static bool keep_position(const struct output *output) {
   if (output->kind != OUTPUT_POSITIONED) return true;
   return lseek(output->fd, output->base + output->written, SEEK_SET) >= 0;
 }
 
-/* Whether what was appended last ends where it should. The position tells, unless a reader of the
- * same open file moves it; then the file's size does. */
+/* Whether the last append landed right after our previous bytes. Normally the position shows it; if
+ * a reader of the same open file has moved that, the file's size does. */
 static bool is_joined(const struct output *output) {
   struct stat status;
   off_t at = output->base + output->written;
@@ -108,8 +112,8 @@ static bool is_joined(const struct output *output) {
          (fstat(output->fd, &status) == 0 && status.st_size == at);
 }
 
-/* We write at an offset of our own, so that nobody who moves the position can lead us astray, and
- * then move the position ourselves. */
+/* pwrite at our own offset, so that somebody else's seek cannot misplace our bytes; the handle's
+ * position is moved afterwards. */
 static ssize_t write_regular(struct output *output, const char *data, size_t size,
                              struct fault *fault) {
   if (!is_undisturbed(output, (off_t)size, fault)) return -1;
@@ -148,7 +152,7 @@ ssize_t output_write(struct output *output, const char *data, size_t size, struc
 bool output_restart(struct output *output, struct fault *fault) {
   if (output->written == 0) return true;
   if (output->kind == OUTPUT_STREAM) {
-    fault_set(fault, "sink", "ESPIPE", "what has been written cannot be taken back");
+    fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
     return false;
   }
   if (!is_undisturbed(output, 1, fault)) return false;

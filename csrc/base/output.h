@@ -1,17 +1,15 @@
-/* The file that a download is written to, one call after the other; each may block. Knows nothing
- * of queues and threads.
+/* The file that a download is written to. Every call may block; queue and thread are sink.h's.
  *
- * What a caller's file handle keeps, whatever its mode:
- * - A regular file is written from the handle's position on, over what stands behind that, as
- *   file:write would. Nothing before it, and nothing behind the download's last byte, changes.
- * - With O_APPEND it is written at the file's end.
- * - To begin again, we go back to where our first byte is, and cut off those of our bytes by which
- *   the file grew. What anybody else wrote is never cut off or written over: if the file grew
- *   or shrank by another hand, or the position of the handle was moved, that is an error, here and
- *   on the next write. (There is no lock: a stranger who writes in the microsecond between our look
- *   and our write is noticed only after it.)
- * - Anything else (pipe, socket, terminal) cannot begin again.
- * - After success the handle's position is behind the last byte. */
+ * What is guaranteed for a caller's file handle, whatever its mode:
+ * - A regular file is overwritten from the handle's position on, as file:write would. Bytes before
+ *   that position and after the download's last byte do not change.
+ * - With O_APPEND, bytes go to the file's end.
+ * - A restart goes back to our first byte and truncates what our bytes added to the file. Another
+ *   program's bytes are never truncated or overwritten: if somebody else grew or shrank the file or
+ *   moved the handle's position, the restart or the next write fails. (There is no lock: a write
+ *   between our check and our own write is noticed only afterwards.)
+ * - Anything else (pipe, socket, terminal) cannot be restarted.
+ * - After success the handle's position is just past the last byte. */
 #ifndef CONNECTPARTICIPANT_OUTPUT_H
 #define CONNECTPARTICIPANT_OUTPUT_H
 
@@ -30,27 +28,27 @@ struct output {
   enum output_kind kind;
   int fd;        /* -1: closed */
   bool begun;    /* `base` and `end` are known */
-  off_t base;    /* where our first byte is */
-  off_t end;     /* where the file ended before that was written */
-  off_t written; /* our bytes */
+  off_t base;    /* offset of our first byte */
+  off_t end;     /* the file's size before we wrote */
+  off_t written; /* bytes that we wrote */
   struct newfile file;
 };
 
 bool output_open(struct output *output, const char *path, struct fault *fault);
 /* The handle stays the caller's. */
 bool output_open_handle(struct output *output, FILE *handle, struct fault *fault);
-/* Returns how many bytes were written, or -1 with a fault. 0: the stream takes none yet. */
+/* Returns how many bytes were written, or -1 with a fault. 0: the stream is not ready for more. */
 ssize_t output_write(struct output *output, const char *data, size_t size, struct fault *fault);
 bool output_restart(struct output *output, struct fault *fault);
-/* Everything has been written: brings it to disk, where it has a path. */
+/* Call after the last write. Syncs a file that has a path to disk; sets a handle's position. */
 bool output_sync(struct output *output, struct fault *fault);
-/* Then the path gets its file. */
+/* Call after output_sync. Moves the file to its path and syncs the directory. */
 bool output_finish(struct output *output, struct fault *fault);
-/* Forgets the path, which then stays as it was. */
+/* Removes the temporary file; the path stays as it was. */
 void output_unname(struct output *output);
-/* Closes; a path that did not get its file stays as it was. */
+/* Closes. Without output_finish, the path stays as it was. */
 void output_close(struct output *output);
-/* The same in a forked child, whose parent goes on with the file. */
+/* For a forked child: closes its copy of the descriptor without touching the parent's file. */
 void output_abandon(struct output *output);
 
 HIDDEN_END

@@ -1,35 +1,35 @@
-/* Pieces of secrets; see pieces.h. */
+/* Finding secrets and fragments of them; see pieces.h. */
 #include "base/pieces.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/* What counts as a piece of a secret. A character of a token holds six bits, so that even the
- * shortest of these does not occur by chance; words of a language do, in tokens that are made up.
- * What falls below tells so little of a token of hundreds that it need not be hidden. */
+/* The shortest fragments that are hidden. A character of a token carries about six bits, so even 4
+ * of them rarely match by chance (words do match in made-up tokens). Anything shorter reveals too
+ * little of a token of hundreds of characters to matter. */
 enum {
-  WHOLE = 4,  /* a shorter secret is too common a word to be hidden, and keeps nothing safe */
-  EDGE = 4,   /* its beginning where the text ends, and its end where the text begins */
-  OUTER = 8,  /* its beginning or end, anywhere */
-  INNER = 16, /* any part of it, anywhere */
-  LONG = 32,  /* any part of what is secret as a whole only */
-  SHORT = 32  /* of a shorter secret, three quarters at least */
+  WHOLE = 4,  /* a whole secret; hiding shorter ones would hide common words */
+  EDGE = 4,   /* the secret's start at the text's end, its end at the text's start */
+  OUTER = 8,  /* the secret's start or end, anywhere */
+  INNER = 16, /* any other part, anywhere */
+  LONG = 32,  /* any part, for pieces_hide_long */
+  SHORT = 32  /* secrets below this size: at least three quarters */
 };
 
-/* An index of a secret: every run of 16 bytes holds one of the words of 8 bytes that begin at
- * multiples of 8, so these and the last are enough to find it by. Longer secrets are taken in
+/* A hash index of a secret. Every run of 16 bytes contains an aligned 8-byte word, so indexing
+ * those words, and the last 8 bytes, finds every such run. A secret above 4 KiB is indexed in
  * turns. */
 enum { WORD = 8, TURN = 4096, WORDS = TURN / WORD + 1, SLOTS = 2048, MOST_SAME = 8 };
 
 struct index {
   const char *secret;
   size_t size;
-  size_t from, end;          /* the part that the words below are of */
-  size_t inner, outer;       /* how long a run must be to be hidden */
-  int shift;                 /* leaves as many bits of a hash as there are slots for */
-  uint16_t slots[SLOTS];     /* of a word's hash: its number, from 1 on */
-  uint16_t following[WORDS]; /* the next with the same hash */
+  size_t from, end;          /* the part that is indexed now */
+  size_t inner, outer;       /* the shortest runs to hide */
+  int shift;                 /* keeps the hash's top bits, as many as the slots need */
+  uint16_t slots[SLOTS];     /* first word with this hash, counted from 1; 0: none */
+  uint16_t following[WORDS]; /* next word with the same hash */
 };
 
 static uint64_t load(const char *bytes) {
@@ -38,7 +38,7 @@ static uint64_t load(const char *bytes) {
   return word;
 }
 
-/* Fibonacci hashing, whose upper bits are the good ones. */
+/* Fibonacci hashing: the upper bits are the well-mixed ones. */
 static size_t slot_of(const struct index *index, uint64_t word) {
   return (size_t)((word * 0x9e3779b97f4a7c15U) >> index->shift);
 }
@@ -67,7 +67,8 @@ void pieces_hide_span(const struct haystack *h, size_t from, size_t to) {
   memset(h->hidden + first, 1, end - first);
 }
 
-/* Hides the run around a word that both have, if it is long enough; returns where it ends. */
+/* Extends a matching word to the longest common run and hides it if it is long enough. Returns the
+ * run's end, or `at` if it is too short. */
 static size_t hide_run(const struct haystack *h, const struct index *index, size_t at,
                        size_t place) {
   size_t before = 0, after = WORD;
@@ -96,7 +97,7 @@ static void hide_runs(const struct haystack *h, const struct index *index) {
       if (run > end) end = run;
       tries++;
     }
-    /* The last bytes of a run may be the first of the next. */
+    /* Step back: the last bytes of a run may start the next one. */
     at = end > at ? end - WORD + 1 : at + 1;
   }
 }
@@ -110,7 +111,8 @@ static void hide_whole(const struct haystack *h, const char *secret, size_t size
   }
 }
 
-/* Hides what is left of it at the ends of a text that was cut; more than `most` others find. */
+/* Hides fragments at the ends of a text that was cut through a secret; hide_pieces finds those
+ * longer than `most`. */
 static void hide_edges(const struct haystack *h, const char *secret, size_t size, size_t least,
                        size_t most) {
   for (size_t i = most; i >= least; i--) {
@@ -122,7 +124,7 @@ static void hide_edges(const struct haystack *h, const char *secret, size_t size
 
 static void hide_pieces(const struct haystack *h, const char *secret, size_t size, size_t inner,
                         size_t outer) {
-  struct index index; /* not cleared: most of its room serves long secrets only */
+  struct index index; /* not zeroed: build() clears the slots it uses */
   index.secret = secret;
   index.size = size;
   index.inner = inner;

@@ -1,5 +1,5 @@
-/* Finds a secret in a text, and what is left of it where one of them was cut, wrapped or shortened.
- * Compares bytes; see escapes.h for how else they may be written. */
+/* Finds a secret in a text, and fragments of it if either was truncated or wrapped. Compares bytes;
+ * see escapes.h for undoing escapes first. */
 #ifndef CONNECTPARTICIPANT_PIECES_H
 #define CONNECTPARTICIPANT_PIECES_H
 
@@ -13,16 +13,17 @@ HIDDEN_BEGIN
 struct haystack {
   const char *text;
   size_t size;
-  const struct span *spans; /* where its bytes are in the text that people see; NULL: it is that */
-  char *hidden;             /* a mark for each byte of the text that people see */
+  const struct span *spans; /* maps bytes to the visible text; NULL: this is the visible text */
+  char *hidden;             /* one flag for each byte of the visible text */
 };
 
 void pieces_hide_span(const struct haystack *haystack, size_t from, size_t to);
 
-/* Marks the secret wherever it is whole, and its pieces. */
+/* Marks every occurrence of the secret and of its fragments. */
 void pieces_hide(const struct haystack *haystack, const char *secret, size_t size);
 
-/* The same for what is not secret in its parts, as a query's names and dates: only of long ones. */
+/* The same, but only fragments of 32 bytes or more: for text with harmless parts, such as the
+ * parameter names and dates of a query. */
 void pieces_hide_long(const struct haystack *haystack, const char *secret, size_t size);
 
 HIDDEN_END

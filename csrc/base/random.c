@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { BYTES = 16 }; /* of a UUID */
+enum { BYTES = 16 }; /* in a UUID */
 
 static void fill(unsigned char *bytes, size_t size) {
   while (size > 0) {
     ssize_t got = getrandom(bytes, size, 0);
-    /* Without randomness a ClientToken would repeat, and two uploads become one. */
+    /* Without randomness a ClientToken could repeat, and the service would take two uploads for
+     * one. */
     if (got < 0 && errno != EINTR) abort();
     if (got < 0) continue;
     bytes += got;

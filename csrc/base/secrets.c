@@ -9,28 +9,29 @@
 
 static const char redacted[] = "[redacted]", withheld[] = "[withheld: out of memory]";
 
-/* Parameters of a presigned URL whose values tell nothing; all others are taken for secret. */
+/* Parameters of a presigned URL whose values are not secret; all others are treated as secret. */
 static const char *const harmless[] = {
     "X-Amz-Algorithm=",      "X-Amz-Date=", "X-Amz-Expires=", "X-Amz-SignedHeaders=",
     "X-Amz-Content-Sha256=", "x-id=",       "response-"};
 enum { HARMLESS = sizeof harmless / sizeof *harmless };
 
-/* Names that a secret follows, wherever they stand, also in a URL that we have not seen. */
+/* Names whose values are secret wherever they occur, even in a URL we have never seen. */
 static const char *const telling[] = {"x-amz-signature", "x-amz-credential", "x-amz-security-token",
                                       "x-amz-bearer"};
 enum { TELLING = sizeof telling / sizeof *telling };
 
-/* What follows a name without `=` or `:` is a word, unless it is so long. */
+/* Without `=` or `:` after the name, a shorter word that follows is taken for prose, not a
+ * value. */
 enum { BARE_VALUE = 16 };
 
 static bool has_escapes(const char *text, size_t size) {
-  /* Much faster than a look at each byte: most texts and secrets have none. */
+  /* Most texts have no escapes, and memchr is much faster than a loop over the bytes. */
   return memchr(text, '%', size) != NULL || memchr(text, '&', size) != NULL ||
          memchr(text, '\\', size) != NULL || memchr(text, '\n', size) != NULL ||
          memchr(text, '\r', size) != NULL;
 }
 
-/* Hides a secret as it is, and as it reads without escapes: a query is escaped itself. */
+/* Hides a secret both verbatim and with its escapes undone: a query is itself escaped. */
 static bool hide(const struct haystack *h, const char *secret, size_t size,
                  void (*pieces)(const struct haystack *, const char *, size_t)) {
   pieces(h, secret, size);
@@ -49,7 +50,7 @@ static bool is_harmless(const char *parameter) {
   return false;
 }
 
-/* Of a credential, the key is secret; what follows is a date, a region and `aws4_request`. */
+/* Only the key of X-Amz-Credential is secret; a date, a region and `aws4_request` follow it. */
 static bool hide_parameter(const struct haystack *h, const char *name, const char *value,
                            size_t size) {
   if (!ascii_starts_nocase(name, "X-Amz-Credential=")) return hide(h, value, size, pieces_hide);
@@ -71,7 +72,8 @@ static bool hide_query(const struct haystack *h, const char *query) {
   return whole;
 }
 
-/* A password may hold what no URL may, and libcurl then says so: it ends at the last `@`. */
+/* A password may contain characters that are invalid in a URL (libcurl's error then quotes it), so
+ * it extends to the last `@`. */
 static bool hide_proxy(const struct haystack *h, const char *proxy) {
   const char *start = strstr(proxy, "://"), *end = strrchr(proxy, '@');
   start = start == NULL ? proxy : start + 3;
@@ -95,7 +97,7 @@ static size_t skip(const struct haystack *h, size_t at, const char *characters) 
   return at;
 }
 
-/* Hides what `name=`, `name: ` or `"name": "` is followed by; returns where to go on. */
+/* Hides the value after `name=`, `name: ` or `"name": "`; returns where to continue. */
 static size_t hide_value(const struct haystack *h, size_t at) {
   size_t start = skip(h, at, "\"'\\ \t");
   size_t sign = skip(h, start, "=:");
@@ -106,7 +108,7 @@ static size_t hide_value(const struct haystack *h, size_t at) {
   return end;
 }
 
-/* Hides what is between `//` and `@` of any URL. */
+/* Hides the user info, between `//` and `@`, of any URL. */
 static void hide_user(const struct haystack *h, size_t at) {
   size_t end = at;
   while (end < h->size && strchr("/?# \t\r\n\"'<>@", h->text[end]) == NULL) end++;
@@ -133,7 +135,7 @@ static bool hide_all(const struct haystack *h, const struct secrets *secrets) {
   return whole;
 }
 
-/* Marks what must not show; false where that cannot be found out. */
+/* Marks everything to hide; false if that could not be determined for lack of memory. */
 static bool mark(char *hidden, const char *text, size_t size, const struct secrets *secrets) {
   struct haystack h = {.text = text, .size = size, .hidden = hidden};
   bool whole = hide_all(&h, secrets);
@@ -148,7 +150,7 @@ static bool mark(char *hidden, const char *text, size_t size, const struct secre
   return whole;
 }
 
-/* Appends what is not hidden, one line of valid UTF-8. */
+/* Appends the text as one line of valid UTF-8, with hidden bytes replaced. */
 static void add_line(struct buffer *out, const char *text, size_t size, const char *hidden,
                      size_t limit) {
   const unsigned char *s = (const unsigned char *)text;

@@ -1,5 +1,5 @@
-/* What must never show: the bearer token, the query of a presigned URL, and a proxy's password, in
- * any text that people get to read. Every such text goes through secrets_add_clean. */
+/* Redaction of the bearer token, a presigned URL's query and a proxy's credentials. Every text that
+ * people may read goes through secrets_add_clean. */
 #ifndef CONNECTPARTICIPANT_SECRETS_H
 #define CONNECTPARTICIPANT_SECRETS_H
 
@@ -11,18 +11,18 @@
 
 HIDDEN_BEGIN
 
-/* NULL where there is none. */
+/* NULL: none. */
 struct secrets {
   const char *token; /* the bearer token of the request */
-  const char *url;   /* a presigned URL: everything after its `?` is secret, but its path is not */
-  const char *proxy; /* a proxy's URL: its user and password are */
+  const char *url;   /* a presigned URL: what follows its `?` is secret, its path is not */
+  const char *proxy; /* a proxy's URL: user and password are secret */
 };
 
-/* Appends text fit for people: one line of valid UTF-8 without the secrets, at most `limit` bytes.
- * Hand in the text as it came, and let this cut it: a secret that is cut is harder to find. They
- * are found verbatim, escaped in the ways of escapes.h, and in pieces as pieces.h has them; not in
- * base64 or other codes, in which no server tells what it refuses. What cannot be searched, for
- * want of memory, is withheld. False: there is no memory for the text itself. */
+/* Appends the text as one line of valid UTF-8 without the secrets, at most `limit` bytes. Pass the
+ * whole text and let this function truncate it: a truncated secret is harder to find. Secrets are
+ * found verbatim, with the escapes of escapes.h, and in fragments as pieces.h defines them; not in
+ * base64 or other encodings, in which no server echoes its input. If there is no memory to search
+ * the text, a placeholder is written instead. False: no memory for the text itself. */
 bool secrets_add_clean(struct buffer *out, const char *text, size_t size,
                        const struct secrets *secrets, size_t limit);
 

@@ -1,4 +1,4 @@
-/* Signals of writes; see signals.h. */
+/* Blocking the signals of failed writes; see signals.h. */
 #include "base/signals.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static void take(int number) {
   }
 }
 
-/* Without a handler in the way, errno is still that of the call that was guarded. */
+/* Preserves errno for the caller, who looks at the guarded call's. */
 void signals_release(const struct signals *guard) {
   int number = errno;
   for (int i = 0; i < OURS; i++)

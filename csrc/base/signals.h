@@ -1,6 +1,6 @@
-/* Keeps our own writes from killing the program: a pipe that nobody reads raises SIGPIPE, a file at
- * its size limit SIGXFSZ. Both come to the thread that writes, which then gets EPIPE or EFBIG, too;
- * what the program does about its own is not ours to change. */
+/* Keeps our writes from killing the program: a pipe without a reader raises SIGPIPE, a file at its
+ * size limit SIGXFSZ. Both are sent to the writing thread, so blocking them there suffices, and the
+ * write still returns EPIPE or EFBIG. The program's own signal dispositions are not changed. */
 #ifndef CONNECTPARTICIPANT_SIGNALS_H
 #define CONNECTPARTICIPANT_SIGNALS_H
 
@@ -12,10 +12,10 @@ HIDDEN_BEGIN
 
 struct signals {
   sigset_t before;  /* the thread's mask */
-  sigset_t pending; /* from somewhere else, and so not ours to take */
+  sigset_t pending; /* pending before, so not ours to consume */
 };
 
-/* To be called around what may raise them, in one thread. */
+/* Call these around a write, both on the same thread. */
 void signals_hold(struct signals *guard);
 void signals_release(const struct signals *guard);
 

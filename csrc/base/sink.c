@@ -1,4 +1,4 @@
-/* Where a download's bytes go; see sink.h. */
+/* Queueing a download's bytes for the disk thread; see sink.h. */
 #include "base/sink.h"
 #include "base/buffer.h"
 #include "base/forks.h"
@@ -10,32 +10,32 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* How many bytes may wait, and how many do before the thread is woken: a wake-up costs as much as
- * writing 16 KiB, and small files need only that of their commit. */
+/* How many bytes may be queued, and how many before the thread is woken: a wake-up costs as much as
+ * writing 16 KiB, and a file below the threshold needs only the one of its commit. */
 enum { ROOM = 512 * 1024, WORTH_WAKING = 128 * 1024 };
 
-/* Milliseconds after which the thread looks whether the bytes that a pipe does not take are still
- * wanted. */
+/* Milliseconds to poll a full pipe before checking whether the download was discarded. */
 enum { STREAM_LOOK = 50 };
 
-/* Seconds in which most files that are in memory are done, and that hold nobody up. */
+/* Seconds to wait for the thread: most small files are finished within this, and it is too short to
+ * hold up the caller. */
 #define BRIEFLY 0.0002
 
 struct sink {
   struct work work;
-  unsigned owner;       /* as forks_count said */
+  unsigned owner;       /* forks_count() of the process that made it */
   int holders;          /* atomic */
-  struct disk *disk;    /* NULL: nothing has been written yet */
-  struct output output; /* the thread's, once there is a disk */
+  struct disk *disk;    /* NULL until the first write */
+  struct output output; /* owned by the thread once `disk` is set */
   /* Under the disk's lock: */
-  struct buffer waiting, writing; /* `writing` is the thread's while it is not empty */
+  struct buffer waiting, writing; /* the thread owns `writing` while it is not empty */
   off_t size, moved;
   void *transfer;
   bool starved;    /* the transfer waits for room */
-  bool restarting; /* the thread has to go back to the first byte */
+  bool restarting; /* the thread must go back to the first byte */
   bool committing, discarded, closed;
-  bool busy;   /* the thread is at it */
-  bool naming; /* the file's names are the thread's, too */
+  bool busy;   /* the thread is working on this sink */
+  bool naming; /* the thread is renaming or closing the file */
   struct fault fault;
 };
 
@@ -78,7 +78,7 @@ void sink_hold(struct sink *sink) {
   __atomic_add_fetch(&sink->holders, 1, __ATOMIC_RELAXED);
 }
 
-/* Also in a forked child, whose parent goes on with the file. */
+/* In a forked child this closes only the child's descriptor. */
 static void close_here(struct sink *sink) {
   void (*close_file)(struct output *) = is_ours(sink) ? output_close : output_abandon;
   close_file(&sink->output);
@@ -98,11 +98,11 @@ bool sink_is_open(const struct sink *sink) {
   return !sink->committing && !sink->discarded;
 }
 
-/* The thread may not be there: then it never will be, and what it would do is over. */
+/* If the thread cannot be started, the sink fails and is closed here. */
 static void queue(struct sink *sink) {
   if (sink->work.queued || sink->closed) return;
   if (disk_queue(sink->disk, &sink->work)) {
-    sink_hold(sink); /* the thread waits for the lock before it can let go */
+    sink_hold(sink); /* safe: the thread needs the lock before it can drop its reference */
     return;
   }
   fault_set_errno(&sink->fault, "sink", "cannot start a thread", NULL, errno);
@@ -113,7 +113,7 @@ static bool is_stream(const struct sink *sink) {
   return sink->output.kind == OUTPUT_STREAM;
 }
 
-/* A pipe may take nothing for ever: it must not keep the other files' thread. */
+/* A pipe may block for ever, so a stream gets its own thread and cannot hold up other files. */
 static bool find_disk(struct sink *sink, struct disk *disk, struct fault *fault) {
   if (sink->disk != NULL) {
     if (disk == NULL || disk_tells(sink->disk, disk)) return true;
@@ -167,7 +167,7 @@ void *sink_next_told(struct disk *disk) {
 
 static void tell(struct sink *sink) {
   if (sink->transfer == NULL) return;
-  if (disk_tell(sink->disk, &sink->work)) sink_hold(sink); /* here, too */
+  if (disk_tell(sink->disk, &sink->work)) sink_hold(sink); /* dropped in sink_next_told */
 }
 
 static bool has_failed(const struct sink *sink, struct fault *fault) {
@@ -211,7 +211,7 @@ bool sink_restart(struct sink *sink, struct fault *fault) {
   if (sink->size == 0) return true;
   if (refuse_child(sink, fault)) return false;
   if (is_stream(sink)) {
-    fault_set(fault, "sink", "ESPIPE", "what has been written cannot be taken back");
+    fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
     return false;
   }
   disk_lock(sink->disk);
@@ -278,7 +278,7 @@ void sink_discard(struct sink *sink) {
     sink->discarded = true;
     sink->transfer = NULL;
     buffer_free(&sink->waiting);
-    /* Its name is gone at once; to close a large file takes longer. */
+    /* Unlink right away; closing a large file can take longer and is left to the thread. */
     if (!sink->naming) output_unname(&sink->output);
     queue(sink);
     if (!sink->closed) disk_wait(sink->disk, BRIEFLY);
@@ -286,8 +286,8 @@ void sink_discard(struct sink *sink) {
   }
 }
 
-/* From here on all is the thread's, or that of a caller who may block in its stead. The disk is
- * locked, and unlocked around what may block. */
+/* Everything below runs on the thread, or in a caller that may block instead of it. Functions are
+ * entered with the disk locked, and unlock it around blocking calls. */
 
 static void fail(struct sink *sink, const struct fault *fault) {
   if (sink->fault.kind == NULL) sink->fault = *fault;
@@ -304,7 +304,7 @@ static void restart(struct sink *sink) {
   if (!good) fail(sink, &fault);
 }
 
-/* Waits no longer than a moment for a stream to take bytes. */
+/* Waits up to STREAM_LOOK for a stream to become writable. */
 static bool is_writable(const struct sink *sink) {
   struct pollfd entry = {.fd = sink->output.fd, .events = POLLOUT};
   return !is_stream(sink) || poll(&entry, 1, STREAM_LOOK) > 0;
@@ -370,7 +370,7 @@ static bool has_work(const struct sink *sink) {
          (size > 0 && (is_stream(sink) || sink->starved));
 }
 
-/* Does what comes next. */
+/* Takes the next step. */
 static void advance(struct sink *sink) {
   if (sink->discarded) {
     close_output(sink);
@@ -385,7 +385,7 @@ static void advance(struct sink *sink) {
   if (sink->fault.kind != NULL) sink->restarting = false;
 }
 
-/* One turn; the other sinks of the thread have theirs before the next. */
+/* Takes one step and requeues the sink, so that the thread's other sinks get their turns. */
 static void run(struct work *work) {
   struct sink *sink = sink_of(work);
   struct disk *disk = sink->disk;

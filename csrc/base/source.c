@@ -1,4 +1,4 @@
-/* Where an upload's bytes come from; see source.h. */
+/* Reading an upload's file; see source.h. */
 #include "base/source.h"
 #include "base/files.h"
 
@@ -28,7 +28,7 @@ static bool take(struct source *source, const char *name, struct fault *fault) {
 
 bool source_open(struct source *source, const char *path, struct fault *fault) {
   *source = (struct source){.fd = -1};
-  /* Without O_NONBLOCK, opening a FIFO would wait for its writer. */
+  /* Without O_NONBLOCK, opening a FIFO would block until it has a writer. */
   source->fd = files_open(path, O_RDONLY | O_NONBLOCK, 0);
   if (source->fd < 0) {
     fault_set_errno(fault, "source", "cannot open", path, errno);
@@ -53,8 +53,9 @@ static bool is_same(const struct timespec *one, const struct timespec *other) {
   return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
 }
 
-/* A program can write to the file and set its mtime back, but not its ctime. That also changes with
- * the file's names, of which the source needs none, and then the number of links does, too. */
+/* A program can set the mtime back after writing, but not the ctime. Linking or unlinking the file
+ * changes the ctime as well, harmlessly, so a new ctime counts only if the link count is still the
+ * same. */
 static bool is_unchanged(const struct source *source, struct fault *fault) {
   struct stat now;
   const struct stat *then = &source->opened;

@@ -1,5 +1,5 @@
-/* Where an upload's bytes come from, when it is a customer's file. Knows nothing of HTTP. Nothing
- * here calls Lua, so libcurl's callbacks may use it. */
+/* Where the bytes of an upload from a file come from. Nothing here calls Lua, so libcurl's
+ * callbacks may use it. */
 #ifndef CONNECTPARTICIPANT_SOURCE_H
 #define CONNECTPARTICIPANT_SOURCE_H
 
@@ -16,15 +16,16 @@ struct source {
   int fd; /* -1: closed */
   off_t base;
   off_t size;
-  struct stat opened; /* as it was then */
+  struct stat opened; /* fstat at opening */
 };
 
-/* Regular files only: a FIFO or device has no size, and could block for ever. */
+/* Accepts regular files only: a FIFO or device has no size and could block for ever. */
 bool source_open(struct source *source, const char *path, struct fault *fault);
-/* From the handle's position on; the handle stays the caller's. */
+/* Reads from the handle's position on, through a duplicate descriptor; the caller keeps the
+ * handle. */
 bool source_open_handle(struct source *source, FILE *handle, struct fault *fault);
-/* Reads at `at`. A file that has become shorter or longer, or was written to, is a fault: it is
- * looked at before its last byte is handed out. Returns -1 with a fault. */
+/* Reads at offset `at`. Returns how many bytes, or -1 with a fault. Before the last byte is handed
+ * out, the file is checked: having grown, shrunk or been written to since opening is a fault. */
 ssize_t source_read(const struct source *source, char *out, size_t room, off_t at,
                     struct fault *fault);
 void source_close(struct source *source);

@@ -1,4 +1,4 @@
-/* "Did you mean": the nearest of some names to one that is none of them. */
+/* "Did you mean": finds the candidate nearest to an unknown name. */
 #ifndef CONNECTPARTICIPANT_SUGGEST_H
 #define CONNECTPARTICIPANT_SUGGEST_H
 
@@ -8,17 +8,17 @@
 
 HIDDEN_BEGIN
 
-/* Begins with the name alone: `struct suggestion s = {.name = name}`. */
+/* Initialise with the name alone: `struct suggestion s = {.name = name}`. */
 struct suggestion {
   const char *name;
-  const char *nearest; /* of the candidates so far; NULL before the first */
+  const char *nearest; /* of the candidates so far; NULL: none yet */
   size_t distance;
 };
 
-/* Strings are borrowed. */
+/* Borrows the strings. */
 void suggest_consider(struct suggestion *s, const char *candidate);
 
-/* The nearest candidate, or NULL where none is near enough to be a slip of the pen. */
+/* The nearest candidate, or NULL if none is near enough to be a typo. */
 const char *suggest_nearest(const struct suggestion *s);
 
 HIDDEN_END

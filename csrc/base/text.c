@@ -1,4 +1,4 @@
-/* Rules for text; see text.h. */
+/* UTF-8, header and URL text; see text.h. */
 #include "base/text.h"
 
 #include "base/ascii.h"
@@ -32,8 +32,8 @@ size_t text_encode(uint32_t c, char out[4]) {
   return length;
 }
 
-/* Eight bytes at a time, each below 0x80: less than a space borrows into the highest bit of its own
- * byte, and DEL carries into it. */
+/* Tests eight bytes at a time. With every byte below 0x80, subtracting a space sets the high bit of
+ * a byte below it, and adding 1 sets that of a DEL. */
 bool text_is_plain(const char *text, size_t size) {
   const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
   size_t i = 0;
@@ -76,7 +76,7 @@ bool text_has_control(const char *text, size_t size, enum text_kind kind) {
     i += step == 0 ? 1 : step;
     if (!text_is_control(c)) continue;
     if (kind == TEXT_LINES && (c == '\t' || c == '\n' || c == '\r')) continue;
-    if (step == 0 && c >= 0x80) continue; /* a broken byte is no C1 character */
+    if (step == 0 && c >= 0x80) continue; /* a byte of invalid UTF-8 is not a C1 character */
     return true;
   }
   return false;
@@ -123,7 +123,7 @@ bool text_add_percent(struct buffer *out, const char *text, size_t size) {
 
 const char *text_seconds(char room[TEXT_SECONDS], double seconds) {
   if (!(seconds > 0)) seconds = 0;
-  if (seconds > 1e12) seconds = 1e12; /* nobody waits longer, and it always fits */
+  if (seconds > 1e12) seconds = 1e12; /* always fits into TEXT_SECONDS */
   unsigned long long thousandths = (unsigned long long)(seconds * 1000 + 0.5);
   int size = snprintf(room, TEXT_SECONDS, "%llu.%03llu", thousandths / 1000, thousandths % 1000);
   while (room[size - 1] == '0') size--;
@@ -142,7 +142,7 @@ static size_t plain_name(const char *name, char plain[LONGEST_NAME]) {
   return size;
 }
 
-/* Levenshtein's distance, with a swap of neighbours as one step. */
+/* Levenshtein distance with transpositions (optimal string alignment). */
 size_t text_distance(const char *a, const char *b) {
   char left[LONGEST_NAME], right[LONGEST_NAME];
   size_t rows[3][LONGEST_NAME + 1];

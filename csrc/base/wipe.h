@@ -1,13 +1,12 @@
-/* Overwrites what was secret, before its memory serves others. Lua's strings cannot be wiped: a
- * token that a program holds in one stays there until the collector frees it, and after that, too.
- */
+/* Overwrites secrets before their memory is freed or reused. Lua strings cannot be wiped: a token
+ * in one stays in memory until the collector frees it, and beyond. */
 #ifndef CONNECTPARTICIPANT_WIPE_H
 #define CONNECTPARTICIPANT_WIPE_H
 
 #include <stddef.h>
 #include <string.h>
 
-/* memset alone is removed by compilers that see that nobody reads the bytes again. */
+/* Compilers drop a plain memset of bytes that are not read again; the asm makes them look read. */
 static inline void wipe(void *memory, size_t size) {
   if (size == 0) return;
   memset(memory, 0, size);
