@@ -14,8 +14,8 @@ struct partition {
   const char *name;
   const char *suffix;
   const char *dualstack_suffix;
-  const char *global;      /* the pseudo region of the whole partition */
-  const char *prefixes[9]; /* of its regions, which go on as AWS's regionRegex: \w+-\d+ */
+  const char *global;      /* the partition's pseudo region */
+  const char *prefixes[9]; /* of region names, before \w+-\d+ (AWS's regionRegex) */
 };
 
 /* clang-format off */
@@ -39,7 +39,7 @@ static const struct partition partitions[] = {
 };
 /* clang-format on */
 
-/* \w+-\d+ up to the end */
+/* Matches \w+-\d+ to the end. */
 static bool is_place_and_number(const char *s) {
   const char *start = s;
   while (ascii_is_alnum(*s) || *s == '_') s++;
@@ -61,7 +61,7 @@ static bool owns_region(const struct partition *partition, const char *region) {
   return false;
 }
 
-/* A region nobody knows yet belongs to the partition aws, as AWS's aws.partition() has it. */
+/* Unknown regions belong to the partition aws, as in AWS's aws.partition() function. */
 static const struct partition *partition_of(const char *region) {
   size_t count = sizeof partitions / sizeof *partitions;
   for (size_t i = 0; i < count; i++) {
@@ -77,7 +77,7 @@ static enum endpoint_result refuse(struct endpoint_problem *problem, const char 
   return ENDPOINT_REFUSED;
 }
 
-/* NULL, or why a custom endpoint cannot be used. */
+/* Returns NULL, or why the custom endpoint cannot be used. */
 static const char *problem_of_url(const struct endpoint_rules *rules, bool *https) {
   struct url url;
   const char *what = url_parse(&url, rules->endpoint, LONGEST_ENDPOINT);
@@ -85,8 +85,8 @@ static const char *problem_of_url(const struct endpoint_rules *rules, bool *http
   bool safe = url_is_safe(&url, rules->allow_insecure), query = url.query;
   *https = url.https;
   url_free(&url);
-  if (query) return "it must not hold a query";
-  if (!safe) return "http is for loopback only, unless the option allow_insecure allows it";
+  if (query) return "it must not contain a query";
+  if (!safe) return "http is allowed to loopback only, unless the option allow_insecure is set";
   return NULL;
 }
 
@@ -102,7 +102,8 @@ static enum endpoint_result custom(const struct endpoint_rules *rules, struct bu
 static enum endpoint_result regional(const struct endpoint_rules *rules, struct buffer *out) {
   const struct partition *partition = partition_of(rules->region);
   bool gov = strcmp(partition->name, "aws-us-gov") == 0;
-  /* The rule set's exception: FIPS in GovCloud is the ordinary name, unless it is dual-stack. */
+  /* An exception in AWS's rule set: GovCloud's FIPS endpoint has the ordinary name, unless it is
+   * dual-stack. */
   bool fips_name = rules->use_fips && (!gov || rules->use_dualstack);
   bool whole = buffer_format(
       out, "https://participant.connect%s.%s.%s", fips_name ? "-fips" : "", rules->region,

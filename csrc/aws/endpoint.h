@@ -1,5 +1,4 @@
-/* Where the service is: AWS's partitions and its endpoint rule set for `participant.connect`.
- * Resolves no name and opens no connection. */
+/* AWS's partitions and endpoint rule set for `participant.connect`. Pure: no DNS, no connection. */
 #ifndef CONNECTPARTICIPANT_ENDPOINT_H
 #define CONNECTPARTICIPANT_ENDPOINT_H
 
@@ -12,14 +11,14 @@
 HIDDEN_BEGIN
 
 struct endpoint_rules {
-  const char *region;   /* NULL where none is set */
-  const char *endpoint; /* a custom one, or NULL */
+  const char *region;   /* NULL: not set */
+  const char *endpoint; /* a custom endpoint, or NULL */
   bool use_fips;
   bool use_dualstack;
-  bool allow_insecure; /* whether http: may go further than loopback */
+  bool allow_insecure; /* allow http: beyond loopback */
 };
 
-/* Why there is no endpoint: which of the rules is wrong, by its name, and a sentence. */
+/* Why there is no endpoint: the name of the option at fault, and a message. */
 struct endpoint_problem {
   const char *option;
   char message[256];
@@ -27,8 +26,7 @@ struct endpoint_problem {
 
 enum endpoint_result { ENDPOINT_RESOLVED, ENDPOINT_REFUSED, ENDPOINT_NO_MEMORY };
 
-/* Appends the base URL, without a final slash, and tells whether it is https; or sets the problem.
- */
+/* Appends the base URL, without a trailing slash, and sets `https`; or sets `problem`. */
 enum endpoint_result endpoint_resolve(const struct endpoint_rules *rules, struct buffer *url,
                                       bool *https, struct endpoint_problem *problem);
 

@@ -1,5 +1,5 @@
-/* The service as data: what the eleven operations take and give, as AWS's model of
- * 2018-09-07 (last shape change 2025-12-01) says. A new operation or member is a new row here. */
+/* The service as data: input and output of the eleven operations, after AWS's model 2018-09-07
+ * (last changed 2025-12-01). A new operation or member is a new row in model.c. */
 #ifndef CONNECTPARTICIPANT_MODEL_H
 #define CONNECTPARTICIPANT_MODEL_H
 
@@ -13,18 +13,18 @@ enum place { IN_BODY, IN_HEADER, IN_PATH };
 
 enum type {
   STRING, /* one line: no control characters */
-  TEXT,   /* may hold line breaks and tabs */
+  TEXT,   /* may contain line breaks and tabs */
   BOOLEAN,
-  WHOLE, /* AWS's integer and long */
-  LIST,  /* of `of[0]` */
-  MAP,   /* from strings to `of[0]` */
-  STRUCT /* with the members `of` */
+  WHOLE, /* AWS's integer or long */
+  LIST,  /* its element is `of[0]` */
+  MAP,   /* string keys; its values are `of[0]` */
+  STRUCT /* its members are `of` */
 };
 
 enum need {
   OPTIONAL,
   REQUIRED,
-  TOKEN /* AWS's idempotencyToken: a UUID where the caller gives none */
+  TOKEN /* AWS's idempotencyToken: defaults to a new UUID */
 };
 
 struct member {
@@ -32,8 +32,8 @@ struct member {
   enum place place;
   enum type type;
   enum need need;
-  double min, max;           /* characters, entries or the value itself; max 0: no upper limit */
-  const char *const *values; /* an enumeration, or NULL; open in answers */
+  double min, max;           /* of characters, of entries, or of the number; max 0: none */
+  const char *const *values; /* an enumeration's, or NULL; not enforced in answers */
   const struct member *of;
 };
 
@@ -49,7 +49,7 @@ struct operation {
 /* Ends with a row whose name is NULL. */
 extern const struct operation model_operations[];
 
-/* Finds an operation by AWS's name; NULL where there is none. */
+/* Finds an operation by AWS's name; NULL: unknown. */
 const struct operation *model_operation(const char *name);
 
 HIDDEN_END

@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Enough for people to see what is wrong; a table of a million strangers must not fill memory. */
+/* Violations beyond MOST_PROBLEMS are only counted, so that a table with a million unknown keys
+ * does not fill memory. */
 enum { MOST_PROBLEMS = 20, PATH_SIZE = 160, LONGEST_PROBLEM = 512, LONGEST_NAME = 64 };
 
-/* Up to here a double holds every whole number. */
+/* 2^53: a double represents every whole number up to here. */
 #define LARGEST_WHOLE 9007199254740992.0
 
 /* Appends a name to a path: "Type[1]", "StartPosition.MostRecent". */
@@ -25,7 +26,7 @@ static void add_name(char path[PATH_SIZE], const char *name, size_t entry) {
   if (entry > 0) snprintf(path + size, PATH_SIZE - size, "[%zu]", entry);
 }
 
-/* Where a name stands below the structures and lists that are open. */
+/* Writes the path of a member of the innermost open structure or list. */
 static void write_path(const struct request_writer *w, const char *name, char path[PATH_SIZE]) {
   path[0] = '\0';
   for (int i = 1; i <= w->depth; i++) add_name(path, w->levels[i].member->name, w->levels[i].entry);
@@ -41,7 +42,7 @@ static void add_problem(struct request_writer *w, const char *path, const char *
   buffer_format(out, "%s%s %s", out->size > 0 ? "; " : "", path, text);
 }
 
-/* Says what is wrong with what stands at the path. */
+/* Records a violation at the path. */
 static void problem_at(struct request_writer *w, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -52,7 +53,7 @@ static void problem_at(struct request_writer *w, const char *path, const char *f
   va_end(arguments);
 }
 
-/* Says what is wrong with a member of what is open. */
+/* Records a violation of a member of the innermost open structure. */
 static void problem(struct request_writer *w, const struct member *m, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -65,7 +66,7 @@ static void problem(struct request_writer *w, const struct member *m, const char
   va_end(arguments);
 }
 
-/* What stands in JSON before a member's value or a list's entry. */
+/* Writes what precedes a value in JSON: a comma if needed, and a member's name. */
 static void begin_value(struct request_writer *w, const struct member *m) {
   struct buffer *body = &w->request->body;
   bool begun = w->levels[w->depth].begun;
@@ -80,7 +81,7 @@ static void begin_value(struct request_writer *w, const struct member *m) {
   buffer_add(body, "\":", 2);
 }
 
-/* Says that a count lies outside the limits of a member. */
+/* Records a violation if the count is outside the member's limits. */
 static void check_count(struct request_writer *w, const struct member *m, double count) {
   const char *rule = m->min == m->max ? "exactly" : count < m->min ? "at least" : "at most";
   double limit = count < m->min ? m->min : m->max;
@@ -97,7 +98,7 @@ static bool is_value(const struct member *m, const char *text) {
   return false;
 }
 
-/* Says what an enumeration's values are, where the text is none of them. */
+/* Records a violation, listing the enumeration's values, if the text is not one of them. */
 static void check_enumeration(struct request_writer *w, const struct member *m, const char *text) {
   struct suggestion s = {.name = text};
   char list[LONGEST_PROBLEM] = "";
@@ -112,7 +113,7 @@ static void check_enumeration(struct request_writer *w, const struct member *m, 
           meant != NULL ? meant : "", meant != NULL ? "?)" : "");
 }
 
-/* Whether a string may be sent; `plain` is what text_is_plain says of it. */
+/* Validates a string; `plain` is the result of text_is_plain. */
 static bool check_string(struct request_writer *w, const struct member *m, const char *text,
                          size_t size, bool plain) {
   int before = w->problems;
@@ -123,7 +124,7 @@ static bool check_string(struct request_writer *w, const struct member *m, const
   }
   check_count(w, m, (double)length);
   if (!plain && text_has_control(text, size, m->type == TEXT ? TEXT_LINES : TEXT_ONE_LINE))
-    problem(w, m, "must not hold control characters");
+    problem(w, m, "must not contain control characters");
   if (m->place == IN_HEADER && size > 0 && (text[0] == ' ' || text[size - 1] == ' '))
     problem(w, m, "must not begin or end with a space");
   if (m->values != NULL) check_enumeration(w, m, text);
@@ -192,8 +193,8 @@ static void write_whole(struct request_writer *w, const struct member *m,
   buffer_add_whole(&w->request->body, value);
 }
 
-/* An integer beyond 2^53 would be rounded into the limits as a double; the limits are whole
- * numbers that both types hold. */
+/* Compare as integers: converted to a double, a value beyond 2^53 could round to within the limits.
+ * The limits themselves are exact in both types. */
 void request_integer(struct request_writer *w, const struct member *m, long long value) {
   if (m->type != WHOLE) {
     request_other(w, m, "number");
@@ -259,11 +260,11 @@ bool request_open_list(struct request_writer *w, const struct member *m, size_t 
     return false;
   }
   if (!is_list) {
-    problem(w, m, "must be a list, with entries from 1 on and nothing else");
+    problem(w, m, "must be a list, with keys from 1 on and no others");
     return false;
   }
   check_count(w, m, (double)count);
-  /* What is over the limit is said once, and need not be said of each entry. */
+  /* The list is refused as a whole; no need to validate each entry. */
   if (m->max > 0 && (double)count > m->max) return false;
   open_level(w, m, '[');
   return true;
@@ -295,7 +296,7 @@ void request_unknown(struct request_writer *w, const struct member *members, con
   write_path(w, buffer_text(&clean), path);
   buffer_free(&clean);
   const char *meant = suggest_nearest(&s);
-  problem_at(w, path, "is no member of %s%s%s%s", w->request->operation->name,
+  problem_at(w, path, "is not a member of %s%s%s%s", w->request->operation->name,
              meant != NULL ? " (did you mean " : "", meant != NULL ? meant : "",
              meant != NULL ? "?)" : "");
 }

@@ -1,6 +1,5 @@
-/* From parameters to a request: a writer that is told the value of each member, checks it against
- * the model, and writes URL, headers and JSON as it goes. Does no I/O, and knows nothing of where
- * the parameters come from. */
+/* Builds a request from parameters. The caller passes each member's value to a writer, which
+ * validates it against the model and writes URL, headers and JSON as it goes. No I/O. */
 #ifndef CONNECTPARTICIPANT_REQUEST_H
 #define CONNECTPARTICIPANT_REQUEST_H
 
@@ -19,41 +18,40 @@ struct operation;
 struct request {
   const struct operation *operation;
   struct buffer url;
-  struct buffer headers; /* lines, each ended by a NUL, and an empty one at the end */
-  size_t attempt_line;   /* where the line begins that differs from attempt to attempt */
+  struct buffer headers; /* NUL-terminated lines, ended by an empty one */
+  size_t attempt_line;   /* offset of the line that changes with each attempt */
   struct buffer body;    /* JSON; empty for GET */
   struct buffer token;   /* the bearer token, for redaction */
   struct buffer client_token;
-  struct buffer problems; /* every violation, when it was refused */
+  struct buffer problems; /* all violations, if it was refused */
 };
 
-/* Deeper than any input of the model. */
+/* Deeper than any input in the model. */
 enum { REQUEST_DEPTH = 8 };
 
 struct request_writer {
   struct request *request;
   int problems;
-  int depth; /* of the structure or list that is open; its member and state: */
+  int depth; /* index of the innermost open structure or list */
   struct {
     const struct member *member;
-    size_t entry; /* of a list: the one that is written, from 1 on */
-    bool begun;   /* something is in it */
+    size_t entry; /* in a list: the current entry, from 1 on */
+    bool begun;   /* not empty: the next value needs a comma */
   } levels[REQUEST_DEPTH];
-  const char *path_rest; /* of the operation's path, behind what a member fills in */
+  const char *path_rest; /* the operation's path after the `{}` */
   const char *user_agent;
-  char client_token[UUID_SIZE]; /* for a caller without one */
+  char client_token[UUID_SIZE]; /* used if the caller passes none */
   char invocation_id[UUID_SIZE];
 };
 
 enum request_result { REQUEST_BUILT, REQUEST_REFUSED, REQUEST_NO_MEMORY };
 
-/* Begins a request, which must be clear, and the structure of the operation's input. Strings are
- * borrowed until the end. */
+/* Begins a request, which must be empty. Strings are borrowed until request_end. */
 void request_begin(struct request_writer *w, struct request *request,
                    const struct operation *operation, const char *endpoint, const char *user_agent);
 
-/* Then, for each member of `operation->input`, in the model's order, one of these. A value that is
- * not of the member's type is a violation like others. */
+/* Call one of these for each member of `operation->input`, in the model's order. A value of the
+ * wrong type is recorded as a violation. */
 void request_absent(struct request_writer *w, const struct member *member);
 void request_string(struct request_writer *w, const struct member *member, const char *text,
                     size_t size);
@@ -61,36 +59,35 @@ void request_integer(struct request_writer *w, const struct member *member, long
 void request_number(struct request_writer *w, const struct member *member, double value);
 void request_boolean(struct request_writer *w, const struct member *member, bool value);
 
-/* A value of a type that no member has, or that is not the member's; the type is named. */
+/* A value of the wrong type, whose name is `type`. */
 void request_other(struct request_writer *w, const struct member *member, const char *type);
 
-/* True: the members of `member->of` follow, in their order, and request_close. */
+/* If true, pass the members of `member->of` in their order, then call request_close. */
 bool request_open_struct(struct request_writer *w, const struct member *member);
 
-/* True: for each entry, request_entry and then one value of `member->of`; and request_close. A
- * table is no list when it has other keys than 1 to `count`. */
+/* If true, call request_entry and pass one value of `member->of` for each entry, then call
+ * request_close. `is_list`: the table has the keys 1 to `count` and no others. */
 bool request_open_list(struct request_writer *w, const struct member *member, size_t count,
                        bool is_list);
 void request_entry(struct request_writer *w);
 
 void request_close(struct request_writer *w);
 
-/* For keys of the structure that is open: a name that is none of its members', and a key that is
- * no name. */
+/* For keys of the open structure: a name that is not a member, and a key that is not a string. */
 void request_unknown(struct request_writer *w, const struct member *members, const char *name,
                      size_t size);
 void request_wrong_key(struct request_writer *w, const char *type);
 
-/* So much is wrong that the rest needs no look. */
+/* Whether there are so many violations that the caller may stop. */
 bool request_is_full(const struct request_writer *w);
 
-/* Refused: `problems` says why. */
+/* REQUEST_REFUSED: see `problems`. */
 enum request_result request_end(struct request_writer *w);
 
-/* Sets the header that tells the service which attempt this is. False: out of memory. */
+/* Sets the amz-sdk-request header, which carries the attempt's number. False: out of memory. */
 bool request_set_attempt(struct request *request, int attempt, int max_attempts);
 
-/* Forgets everything, keeps the memory. */
+/* Empties the request for reuse; keeps small buffers' memory. */
 void request_clear(struct request *request);
 void request_free(struct request *request);
 

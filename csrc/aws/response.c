@@ -1,4 +1,4 @@
-/* Errors of the service; see response.h. */
+/* Reading the service's errors; see response.h. */
 #include "aws/response.h"
 #include "aws/model.h"
 #include "aws/retry_after.h"
@@ -61,7 +61,8 @@ void response_classify(struct failure *f) {
                  f->status == 502 || f->status == 503 || f->status == 504;
 }
 
-/* restJson1: "aws.protocol#FooError:http://docs/" is FooError. False where nothing is left. */
+/* Strips namespace and URL from a restJson1 code: "aws.protocol#FooError:http://docs/" becomes
+ * "FooError". False if nothing is left. */
 static bool sanitise_code(char out[RESPONSE_CODE], const char *code) {
   if (code == NULL) return false;
   size_t size = strcspn(code, ",:");
@@ -78,7 +79,7 @@ static bool sanitise_code(char out[RESPONSE_CODE], const char *code) {
   return size > 0;
 }
 
-/* The code is in a header, in the body, or nowhere, and then the status stands for it. */
+/* Takes the code from the header, else from the body, else uses the status. */
 static void read_code(struct response_error *e, const struct answer *answer,
                       const struct response_fields *fields) {
   if (sanitise_code(e->code, answer_header(answer, "x-amzn-errortype"))) return;
@@ -97,8 +98,7 @@ bool response_is_page(const struct answer *answer) {
   return false;
 }
 
-/* The service's own words, as long as they are: what they hold of secrets is found before they are
- * cut. */
+/* Takes the service's message uncut: redaction, later, must see it whole before it is truncated. */
 static void read_message(struct response_error *e, const struct answer *answer,
                          const struct response_fields *fields) {
   bool text = answer->body.size > 0 && !fields->is_object;
@@ -115,17 +115,17 @@ static void read_message(struct response_error *e, const struct answer *answer,
   }
 }
 
-/* What helps where users stumble, or NULL. */
+/* Advice on errors that users run into, or NULL. */
 static const char *hint(const struct operation *operation, const struct failure *f) {
   bool connects = strcmp(operation->name, "CreateParticipantConnection") == 0;
   if (f->throttled) {
-    return "AWS limits the requests a second of each Amazon Connect instance; see retry_mode and"
+    return "AWS limits the requests per second of each Amazon Connect instance; see retry_mode and"
            " pace";
   }
   if (f->status == 402 || strcmp(f->code, "ServiceQuotaExceededException") == 0)
     return "the chat already has as many attachments as its instance allows";
   if (f->status == 413)
-    return "the request is larger than the service, or a proxy on the way to it, accepts";
+    return "the request is larger than the service, or a proxy in front of it, accepts";
   if (f->status != 403) return NULL;
   if (connects) {
     return "this operation takes the ParticipantToken of StartChatContact; it is refused once the"

@@ -1,5 +1,5 @@
-/* What an answer of the service means, where it is an error. Does no I/O and knows no JSON: status,
- * headers, bytes and what JSON decoding found go in, what an error object says comes out. */
+/* Interprets an error answer of the service: takes status, headers, body and the decoded JSON
+ * fields, and gives a `struct failure`. No I/O, no JSON parsing. */
 #ifndef CONNECTPARTICIPANT_RESPONSE_H
 #define CONNECTPARTICIPANT_RESPONSE_H
 
@@ -14,17 +14,17 @@ HIDDEN_BEGIN
 
 struct operation;
 
-/* What stands at the top level of an error's JSON; NULL where there is no such string. */
+/* Top-level fields of an error's JSON; NULL: absent, or not a string. */
 struct response_fields {
-  bool is_object;      /* false: the body is no JSON object */
-  const char *code;    /* `code`, in any case; a whole number as text */
+  bool is_object;      /* the body is a JSON object */
+  const char *code;    /* `code`, in any letter case; a whole number as text */
   const char *type;    /* `__type` */
-  const char *message; /* `message`, in any case, or `errorMessage` */
+  const char *message; /* `message` or `errorMessage`, in any letter case */
 };
 
 enum { RESPONSE_CODE = 256, RESPONSE_MESSAGE = 2056 };
 
-/* The failure borrows from the answer and from the fields, and from the room beside it. */
+/* The failure's strings point into the answer, the fields and the arrays beside it. */
 struct response_error {
   struct failure failure;
   char code[RESPONSE_CODE];
@@ -32,20 +32,21 @@ struct response_error {
   char request_id[RESPONSE_CODE];
 };
 
-/* What the service or the store calls the request, or NULL. */
+/* The request id that the service or the store assigned, or NULL. */
 const char *response_request_id(const struct answer *answer);
 
-/* Begins an error of this kind: with the status, the request's id, and how long to wait. */
+/* Initialises an error of this kind with the status, request id and Retry-After. */
 void response_begin_error(struct response_error *error, const char *kind,
                           const struct answer *answer, time_t now);
 
-/* Says what may be repeated. The code beats the status: a 503 SlowDown throttles. */
+/* Sets `retryable` and `throttled`. The code takes precedence over the status: a 503 SlowDown is
+ * throttling. */
 void response_classify(struct failure *failure);
 
-/* Whether it is a page for people, which says nothing to a program. */
+/* Whether the body is an HTML page, which makes no useful message. */
 bool response_is_page(const struct answer *answer);
 
-/* An error of the service: any answer that is no 2xx. */
+/* Reads an error of the service: any answer outside 2xx. */
 void response_read_error(struct response_error *error, const struct operation *operation,
                          const struct answer *answer, const struct response_fields *fields,
                          time_t now);

@@ -1,5 +1,5 @@
-/* Retry-After; see retry_after.h. The date is read here: the C library's functions follow the
- * locale, and libcurl's belongs to a layer that this one does without. */
+/* Retry-After; see retry_after.h. Dates are parsed by hand: the C library's functions follow the
+ * locale, and this layer does not use libcurl. */
 #include "aws/retry_after.h"
 #include "base/ascii.h"
 
@@ -13,7 +13,7 @@ static const char *skip_blanks(const char *text) {
   return text;
 }
 
-/* A whole number, and nothing else. */
+/* Reads a whole number that makes up the entire value. */
 static bool read_whole(const char *text, double *number) {
   uint64_t whole;
   if (text == NULL || !ascii_read_whole(&text, &whole) || *skip_blanks(text) != '\0') return false;
@@ -48,7 +48,7 @@ static bool read_time(const char **text, struct date *date) {
          ascii_read_whole(text, &date->second);
 }
 
-/* Sunday, 06-Nov-94: a year of two digits is the one that is nearest. */
+/* "Sunday, 06-Nov-94": two-digit years are 1970 to 2069. */
 static bool read_year(const char **text, struct date *date) {
   if (!ascii_read_whole(text, &date->year)) return false;
   if (date->year < 70) date->year += 2000;
@@ -56,7 +56,7 @@ static bool read_year(const char **text, struct date *date) {
   return true;
 }
 
-/* What follows the name of the day: "06 Nov 1994 08:49:37 GMT", or "06-Nov-94 …". */
+/* Reads what follows the day's name: "06 Nov 1994 08:49:37 GMT" or "06-Nov-94 08:49:37 GMT". */
 static bool read_day_first(const char **text, struct date *date) {
   char between = ' ';
   if (!ascii_read_whole(text, &date->day)) return false;
@@ -67,7 +67,7 @@ static bool read_day_first(const char **text, struct date *date) {
          (ascii_starts_nocase(*text, "GMT") || ascii_starts_nocase(*text, "UTC"));
 }
 
-/* C's asctime: "Nov  6 08:49:37 1994". */
+/* Reads asctime's form: "Nov  6 08:49:37 1994". */
 static bool read_month_first(const char **text, struct date *date) {
   if (!read_month(text, date)) return false;
   *text = skip_blanks(*text);
@@ -75,7 +75,7 @@ static bool read_month_first(const char **text, struct date *date) {
          read_character(text, ' ') && read_year(text, date);
 }
 
-/* Days since 1970 of a date of the Gregorian calendar, whose year begins with March here. */
+/* Days from 1970-01-01 to a Gregorian date. Counting years from March puts the leap day last. */
 static int64_t days(int64_t year, int64_t month, int64_t day) {
   if (month <= 2) {
     year--;
@@ -85,7 +85,7 @@ static int64_t days(int64_t year, int64_t month, int64_t day) {
          719469;
 }
 
-/* One of the three forms of RFC 9110. */
+/* Reads any of RFC 9110's three date formats. */
 static bool read_date(const char *text, int64_t *time) {
   struct date d;
   if (text == NULL) return false;

@@ -1,4 +1,5 @@
-/* How long a server asks to wait: AWS's header in milliseconds, HTTP's in seconds or as a date. */
+/* How long a server asks the client to wait: x-amz-retry-after, in milliseconds, or Retry-After, in
+ * seconds or as a date. */
 #ifndef CONNECTPARTICIPANT_RETRY_AFTER_H
 #define CONNECTPARTICIPANT_RETRY_AFTER_H
 
@@ -10,8 +11,8 @@
 
 HIDDEN_BEGIN
 
-/* The seconds from `now` on; false where no header says them. What cannot be read is as if it were
- * not there, and what is beyond 2^31 seconds is these, as RFC 9111 has it for such numbers. */
+/* Sets the seconds from `now` on; false if no header has them. An invalid value is ignored; one
+ * beyond 2^31 seconds is capped there, as RFC 9111 does with delta-seconds. */
 bool retry_after_read(const struct answer *answer, time_t now, double *seconds);
 
 HIDDEN_END

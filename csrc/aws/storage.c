@@ -1,4 +1,4 @@
-/* Errors of the object store; see storage.h. */
+/* Reading the object store's errors; see storage.h. */
 #include "aws/storage.h"
 #include "aws/xml.h"
 #include "base/ascii.h"
@@ -9,14 +9,14 @@
 #include <string.h>
 
 enum field { CODE, MESSAGE, REQUEST_ID, FIELDS };
-enum { DEEPEST = 64 }; /* elements; S3's have two levels */
+enum { DEEPEST = 64 }; /* nested elements; S3's errors have two levels */
 
 struct document {
   struct xml xml;
   int depth;
-  uint64_t errors; /* a bit for each element that is open: whether it is an Error */
+  uint64_t errors; /* one bit per open element: is it an Error? */
   enum field field;
-  int within; /* the depth of that field's element; 0: in none */
+  int within; /* depth of that field's element; 0: not in a field */
   struct buffer texts[FIELDS];
   bool found[FIELDS];
 };
@@ -25,7 +25,7 @@ static bool is_name(const struct xml *xml, const char *name) {
   return xml->size == strlen(name) && memcmp(xml->text, name, xml->size) == 0;
 }
 
-/* A field is a child of an Error, and the first of its name is the one. */
+/* A field is a child of an Error element; the first one of each name counts. */
 static void open_element(struct document *d) {
   static const char *const names[FIELDS] = {"Code", "Message", "RequestId"};
   bool in_error = d->depth > 0 && (d->errors >> (d->depth - 1) & 1) != 0;
@@ -67,11 +67,11 @@ static void read_document(struct document *d, const struct answer *answer) {
       add_text(d);
     }
   }
-  /* The document ended within it: half a message says something, half a code something else. */
+  /* The document was cut inside a field: half a message is still useful, half a code is wrong. */
   if (d->within > 0 && d->field != MESSAGE) buffer_clear(&d->texts[d->field]);
 }
 
-/* Takes a field without the blanks around it and without secrets, as far as there is room. */
+/* Copies a field, trimmed, redacted and truncated to the room there is. */
 static bool take(struct document *d, enum field field, const struct secrets *secrets, char *room,
                  size_t size) {
   const char *text = buffer_text(&d->texts[field]), *end = text + d->texts[field].size;
@@ -90,17 +90,18 @@ static const char *hint(const struct failure *f) {
   static const struct {
     const char *code, *hint;
   } hints[] = {
-      {"SignatureDoesNotMatch", "each entry of HeadersToInclude must be sent as it is, and the body"
-                                " must have the size and type that were announced"},
+      {"SignatureDoesNotMatch", "each entry of HeadersToInclude must be sent verbatim, and the body"
+                                " must have the announced size and type"},
       {"EntityTooLarge", "the body is larger than the presigned URL allows"},
-      {"ExpiredToken",
-       "the presigned URL has ended with the session that signed it: ask for another"},
-      {"RequestTimeTooSkewed", "the clock of who signed the URL is wrong, not this machine's"},
+      {"ExpiredToken", "the session that signed the presigned URL has expired: request a new URL"},
+      {"RequestTimeTooSkewed",
+       "the clock of the machine that signed the URL is wrong, not this one's"},
   };
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
     if (strcmp(hints[i].code, f->code) == 0) return hints[i].hint;
   }
-  if (f->status == 413) return "the body is larger than the store, or a proxy before it, accepts";
+  if (f->status == 413)
+    return "the body is larger than the store, or a proxy in front of it, accepts";
   return NULL;
 }
 

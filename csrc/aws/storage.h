@@ -1,4 +1,4 @@
-/* What an answer of the object store means, where it is an error: S3's XML. Does no I/O. */
+/* Interprets an error answer of the object store: S3's XML. No I/O. */
 #ifndef CONNECTPARTICIPANT_STORAGE_H
 #define CONNECTPARTICIPANT_STORAGE_H
 
@@ -8,7 +8,7 @@
 
 HIDDEN_BEGIN
 
-/* The message is clean of the secrets when it is cut to the room that it has. */
+/* Code, message and request id are redacted before they are truncated. */
 void storage_read_error(struct response_error *error, const struct answer *answer,
                         const struct secrets *secrets, time_t now);
 

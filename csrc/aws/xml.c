@@ -1,4 +1,4 @@
-/* XML; see xml.h. */
+/* Scanning XML; see xml.h. */
 #include "aws/xml.h"
 #include "base/ascii.h"
 
@@ -13,13 +13,13 @@ static bool starts(const struct xml *xml, const char *with) {
   return (size_t)(xml->end - xml->at) >= size && memcmp(xml->at, with, size) == 0;
 }
 
-/* The place of a mark, or the end. */
+/* Finds a mark; returns the text's end if there is none. */
 static const char *find(const struct xml *xml, const char *from, const char *mark) {
   const char *found = memmem(from, (size_t)(xml->end - from), mark, strlen(mark));
   return found == NULL ? xml->end : found;
 }
 
-/* Takes what stands up to the mark, and goes on behind it. */
+/* Takes the text up to the mark and continues after it. */
 static void take(struct xml *xml, enum xml_kind kind, const char *from, const char *mark) {
   const char *found = find(xml, from, mark);
   xml->kind = kind;
@@ -28,7 +28,7 @@ static void take(struct xml *xml, enum xml_kind kind, const char *from, const ch
   xml->at = found == xml->end ? found : found + strlen(mark);
 }
 
-/* Passes over a comment or declaration; false where there is none. */
+/* Skips a comment or declaration; false if there is none here. */
 static bool pass(struct xml *xml) {
   const char *mark = starts(xml, "<!--") ? "-->" : starts(xml, "<?") ? "?>" : ">";
   if (!starts(xml, "<?") && (!starts(xml, "<!") || starts(xml, "<![CDATA["))) return false;
@@ -41,7 +41,7 @@ static bool is_name(char c) {
   return !ascii_is_space(c) && c != '/' && c != '>' && c != '<' && c != '\0';
 }
 
-/* Reads the name of a tag, without the prefix of its namespace. */
+/* Reads a tag's name, dropping its namespace prefix. */
 static const char *read_name(struct xml *xml, const char *at) {
   xml->text = at;
   for (; at < xml->end && is_name(*at); at++) {
@@ -51,7 +51,7 @@ static const char *read_name(struct xml *xml, const char *at) {
   return at;
 }
 
-/* Passes over attributes, whose values may hold a `>`, to the end of the tag. */
+/* Finds the tag's closing `>`, skipping attributes, whose values may contain one. */
 static const char *end_of_tag(const struct xml *xml, const char *at) {
   char quote = '\0';
   for (; at < xml->end && (quote != '\0' || *at != '>'); at++) {
@@ -72,7 +72,7 @@ bool xml_next(struct xml *xml) {
   bool closes = starts(xml, "</");
   const char *name = xml->at + (closes ? 2 : 1);
   if (*xml->at != '<' || (name < xml->end && !is_name(*name) && !starts(xml, "<![CDATA["))) {
-    /* A `<` that begins nothing is text, too. */
+    /* A `<` that does not start a tag is text. */
     xml->kind = XML_TEXT;
     xml->text = xml->at;
     xml->at = find(xml, xml->at + 1, "<");

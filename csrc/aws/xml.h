@@ -1,5 +1,5 @@
-/* Walks through XML, as far as an object store's errors need it: elements, text and CDATA sections.
- * Comments, declarations and attributes are passed over, and what is broken ends the walk. */
+/* A minimal XML scanner for an object store's errors: elements, text and CDATA sections. Comments,
+ * declarations and attributes are skipped; malformed XML ends the scan. */
 #ifndef CONNECTPARTICIPANT_XML_H
 #define CONNECTPARTICIPANT_XML_H
 
@@ -15,14 +15,14 @@ enum xml_kind { XML_END, XML_OPEN, XML_CLOSE, XML_TEXT, XML_CDATA };
 struct xml {
   const char *at, *end;
   enum xml_kind kind;
-  const char *text; /* an element's name without its prefix, or the text as it stands */
+  const char *text; /* an element's name without its prefix, or the raw text */
   size_t size;
-  bool is_empty; /* of what opens: <Name/> closes, too, and no XML_CLOSE follows */
+  bool is_empty; /* for XML_OPEN: <Name/>, no XML_CLOSE follows */
 };
 
 void xml_begin(struct xml *xml, const char *text, size_t size);
 
-/* Steps to the next; false at the end. */
+/* Advances to the next token; false at the end. */
 bool xml_next(struct xml *xml);
 
 HIDDEN_END

@@ -39,7 +39,7 @@ struct sink *core_file_sink(lua_State *L, int index) {
 /* A path must reach the system as it stands. */
 static bool check_path(const char *path, size_t size, const char *kind, struct fault *fault) {
   if (size == 0) fault_set(fault, kind, "ENOENT", "the path is empty");
-  if (strlen(path) != size) fault_set(fault, kind, "EINVAL", "the path holds a NUL");
+  if (strlen(path) != size) fault_set(fault, kind, "EINVAL", "the path contains a NUL");
   return fault->kind == NULL;
 }
 

@@ -59,7 +59,7 @@ static char **push_strings(lua_State *L, int index, size_t more) {
     lua_rawgeti(L, index, (int)i);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
     luaL_argcheck(L, text != NULL, index, "a list of strings is needed");
-    luaL_argcheck(L, strlen(text) == size, index, "a string holds a NUL");
+    luaL_argcheck(L, strlen(text) == size, index, "a string contains a NUL");
     list[more + i - 1] = (char *)text;
     lua_pop(L, 1);
   }

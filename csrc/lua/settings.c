@@ -178,7 +178,7 @@ static int fill(struct settings *s, const struct fields *given) {
   };
   const char *nul = option_with_nul(given);
   if (nul != NULL)
-    return configuration_error(L, nul, lua_pushfstring(L, "the option %s holds a NUL", nul));
+    return configuration_error(L, nul, lua_pushfstring(L, "the option %s contains a NUL", nul));
   s->transport.allow_insecure = rules.allow_insecure;
   s->transport.connect_timeout = seconds(given, CONNECT_SECONDS, CONNECT_TIMEOUT);
   s->transport.stall_timeout = seconds(given, STALL_SECONDS, STALL_TIMEOUT);

@@ -148,7 +148,7 @@ describe("a mistake in the parameters", function()
       [both .. " (none was given)"] = { body = false },
       [both .. " (path and body were given)"] = { path = "a" },
       ["timeout must be a number of seconds above 0"] = { timeout = 0 },
-      ["on_progres is no member of upload_attachment (did you mean on_progress?)"] =
+      ["on_progres is not a member of upload_attachment (did you mean on_progress?)"] =
         { on_progres = print },
     } do
       local result, err = upload(changes)

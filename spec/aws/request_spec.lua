@@ -126,9 +126,9 @@ describe("a request", function()
     })
     assert.equal("one\r\n\ttwo", cjson.decode(request.body).Content)
     refused("SendMessage", { ConnectionToken = TOKEN, ContentType = "text/\nplain", Content = "x" },
-      "ContentType must not hold control characters")
+      "ContentType must not contain control characters")
     refused("SendMessage", { ConnectionToken = TOKEN, ContentType = "text/plain", Content = "\0" },
-      "Content must not hold control characters")
+      "Content must not contain control characters")
   end)
 end)
 
@@ -136,7 +136,7 @@ describe("validation", function()
   it("lists every violation at once", function()
     local err = refused("StartAttachmentUpload", {
       "positional", connection_token = TOKEN, AttachmentSizeInBytes = 0, ContentType = "",
-    }, "must have names only", "connection_token is no member", "did you mean ConnectionToken?",
+    }, "must have names only", "connection_token is not a member", "did you mean ConnectionToken?",
       "ConnectionToken is required", "AttachmentName is required",
       "AttachmentSizeInBytes must be at least 1", "ContentType must have at least 1 character")
     assert.is_nil(tostring(err):find(TOKEN, 1, true))
@@ -151,7 +151,7 @@ describe("validation", function()
     refused("GetAttachment", { ConnectionToken = TOKEN }, "AttachmentId is required")
     refused("DescribeView", { ConnectionToken = TOKEN }, "ViewToken is required")
     refused("CreateParticipantConnection", { ConnectionToken = TOKEN },
-      "ParticipantToken is required", "ConnectionToken is no member")
+      "ParticipantToken is required", "ConnectionToken is not a member")
   end)
 
   -- name, operation, the other parameters, least and most characters
@@ -258,7 +258,7 @@ describe("validation", function()
     refused("CreateParticipantConnection", { ParticipantToken = TOKEN, Type = { "WEBSOCKETS" } },
       "Type[1] must be one of WEBSOCKET", "did you mean WEBSOCKET?")
     refused("GetTranscript", { ConnectionToken = TOKEN, StartPosition = { mostRecent = 101 } },
-      "StartPosition.mostRecent is no member", "did you mean MostRecent?")
+      "StartPosition.mostRecent is not a member", "did you mean MostRecent?")
     refused("GetTranscript", { ConnectionToken = TOKEN, StartPosition = { MostRecent = 101 } },
       "StartPosition.MostRecent must be at most 100")
     refused("GetTranscript", { ConnectionToken = TOKEN, SortOrder = "descending" },
@@ -268,9 +268,9 @@ describe("validation", function()
   it("refuses control characters wherever a header could hold them", function()
     for _, bad in ipairs { "a\r\nX-Evil: 1", "a\nb", "a\0b", "a\127", "\27[31m" } do
       refused("StartAttachmentUpload", upload { ConnectionToken = bad },
-        "ConnectionToken must not hold control characters")
+        "ConnectionToken must not contain control characters")
       refused("StartAttachmentUpload", upload { AttachmentName = bad },
-        "AttachmentName must not hold control characters")
+        "AttachmentName must not contain control characters")
     end
     refused("StartAttachmentUpload", upload { ConnectionToken = " padded" }, "a space")
   end)
@@ -301,7 +301,7 @@ describe("validation", function()
   it("names a stranger whose name people cannot read", function()
     local params = upload()
     params["a\0\27[31mb\255" .. ("x"):rep(100)] = 1
-    refused("StartAttachmentUpload", params, "a  [31mb?xxx", "... is no member")
+    refused("StartAttachmentUpload", params, "a  [31mb?xxx", "... is not a member")
   end)
 
   it("bounds its message when a table is full of strangers", function()

@@ -75,7 +75,7 @@ describe("the options of new", function()
     for _, name in ipairs { "region", "endpoint", "profile", "ca_file", "proxy", "app_id",
       "shared_dict" } do
       local problem = raised_by(new, { [name] = "a\0b" })
-      local wanted = ("option '%s' must not hold a NUL"):format(name)
+      local wanted = ("option '%s' must not contain a NUL"):format(name)
       assert.truthy(problem:find(wanted, 1, true), problem)
     end
   end)
@@ -88,7 +88,7 @@ describe("the options of new", function()
     local wrong = {
       ["unknown option 'pace.instanse' (did you mean 'pace.instance'?)"] = { instanse = "i" },
       ["option 'pace.shared_dict' must be a string that is not empty"] = { shared_dict = "" },
-      ["option 'pace.instance' must not hold a NUL"] = { instance = "\0" },
+      ["option 'pace.instance' must not contain a NUL"] = { instance = "\0" },
       ["options must have names only"] = { "d" },
     }
     for problem, pace in pairs(wrong) do

@@ -155,7 +155,7 @@ describe("options", function()
     for _, name in ipairs { "region", "endpoint", "ca_file", "proxy", "app_id" } do
       local options = { region = "us-east-1" }
       options[name] = "a\0b"
-      refused(options, "holds a NUL", name)
+      refused(options, "contains a NUL", name)
       local result, err = core.send_event({ ConnectionToken = "t", ContentType = "x" }, options)
       assert.is_nil(result)
       assert.equal(name, err.option)

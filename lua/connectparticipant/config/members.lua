@@ -52,7 +52,7 @@ function members.problems(params, kinds, names, flow)
         :format(type(name))
     elseif not kind then
       local meant = core.suggest(name, names)
-      problems[#problems + 1] = ("%s is no member of %s%s"):format(name, flow,
+      problems[#problems + 1] = ("%s is not a member of %s%s"):format(name, flow,
         meant and (" (did you mean %s?)"):format(meant) or "")
     elseif kind ~= "service" then
       problems[#problems + 1] = problem_of(name, value, kind)

@@ -63,7 +63,7 @@ local function problem_of_value(value, wanted)
   if not range and type(value) ~= kind then
     return ("must be a %s, not a %s"):format(kind, type(value))
   end
-  if type(value) == "string" and value:find("\0", 1, true) then return "must not hold a NUL" end
+  if type(value) == "string" and value:find("\0", 1, true) then return "must not contain a NUL" end
 end
 
 local function problem_of(name, value, types, prefix)
