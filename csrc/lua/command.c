@@ -1,4 +1,4 @@
-/* The command's own process; see command.h. */
+/* Signals and standard descriptors of the command; see command.h. */
 #include "lua/command.h"
 
 #include <errno.h>
@@ -22,15 +22,16 @@ static void end_by(int number) {
   raise(number);
 }
 
-/* core.catch_signals(on): from now on SIGHUP, SIGINT and SIGTERM are remembered, once: a second one
- * of the kind ends the process. With false each ends it again. Those that are ignored, as nohup
- * does with SIGHUP, stay so. SIGXFSZ is ignored meanwhile: standard output that is a file at its
- * size limit gives an error that can be told. */
+/* core.catch_signals(on): records the next SIGHUP, SIGINT or SIGTERM instead of dying of it; a
+ * second one of the same kind ends the process. `false` restores the default, and ends the process
+ * if a signal was recorded. Signals that are ignored, as SIGHUP under nohup, stay ignored. While
+ * on, SIGXFSZ is ignored, so that standard output at its file size limit fails with EFBIG, which
+ * can be reported. */
 static int catch_signals(lua_State *L) {
   static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
   bool on = lua_toboolean(L, 1);
-  /* Without SA_RESTART, which would go on with what a signal interrupts: reading a token from a
-   * terminal, say. */
+  /* No SA_RESTART: a signal must interrupt blocking calls, such as reading a token from a
+   * terminal. */
   struct sigaction before, action = {.sa_handler = SIG_DFL, .sa_flags = (int)SA_RESETHAND};
   if (on) action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -44,7 +45,7 @@ static int catch_signals(lua_State *L) {
   return 0;
 }
 
-/* core.caught_signal() -> number, name; nothing while none has come. */
+/* core.caught_signal() -> number, name; nothing if none was recorded */
 static int caught_signal(lua_State *L) {
   int number = caught;
   if (number == 0) return 0;
@@ -53,19 +54,19 @@ static int caught_signal(lua_State *L) {
   return 2;
 }
 
-/* core.end_by_signal(number): ends the process as if it had never caught the signal, so that a
- * shell, which stops its script at Ctrl-C, sees it. */
+/* core.end_by_signal(number): dies of the signal, so that the parent sees it in the exit status. A
+ * shell, for instance, stops its script when a command dies of SIGINT. */
 static int end_by_signal(lua_State *L) {
   int number = (int)luaL_checkinteger(L, 1);
   luaL_argcheck(L, number == SIGHUP || number == SIGINT || number == SIGTERM, 1,
-                "SIGHUP, SIGINT or SIGTERM is needed");
+                "SIGHUP, SIGINT or SIGTERM expected");
   end_by(number);
   return 0;
 }
 
-/* core.hold_descriptors(): where standard input, output or error is closed, takes its descriptor,
- * so that no socket or file becomes what the program prints to. Reading and writing there fail as
- * before. */
+/* core.hold_descriptors(): opens /dev/null on each of the descriptors 0 to 2 that is closed, so
+ * that no socket or file opened later becomes standard output. It is opened in the wrong direction,
+ * so that reading or writing still fails. */
 static int hold_descriptors(lua_State *L) {
   (void)L;
   for (int fd = 0; fd <= 2; fd++) {

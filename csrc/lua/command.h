@@ -1,5 +1,5 @@
-/* What the command `connectparticipant` needs of its own process: to notice signals, and standard
- * descriptors that are its own. Only the command calls it; a library changes nothing of these. */
+/* Signals and standard descriptors for the command `connectparticipant`. Only the command calls
+ * these functions: a library must not change process-wide state. */
 #ifndef CONNECTPARTICIPANT_COMMAND_H
 #define CONNECTPARTICIPANT_COMMAND_H
 
@@ -8,8 +8,7 @@
 
 HIDDEN_BEGIN
 
-/* Sets `catch_signals`, `caught_signal`, `end_by_signal`, `hold_descriptors` and `is_terminal` into
- * the table on top of the stack. */
+/* Adds the functions to the table on top of the stack. */
 void command_open(lua_State *L);
 
 HIDDEN_END

@@ -1,12 +1,12 @@
-/* What differs between the C interfaces of Lua 5.1 to 5.5 and LuaJIT, and nothing else: the rest of
- * csrc is written once, against the names of Lua 5.3. */
+/* Bridges the differences between the C APIs of Lua 5.1 to 5.5 and LuaJIT; all other code uses the
+ * names of Lua 5.3. */
 #ifndef CONNECTPARTICIPANT_COMPAT_H
 #define CONNECTPARTICIPANT_COMPAT_H
 
-/* Lua opens modules with RTLD_NOW: one that another Lua was meant to load fails there, and the
- * dynamic linker names some missing function ("undefined symbol: lua_newuserdatauv"). As weak
- * references, what is missing is NULL, and luaopen_connectparticipant_core can say which Lua the
- * module was built for; it lets nothing be called before it knows that all of them are there. */
+/* Lua loads modules with RTLD_NOW, so loading a module built for another Lua fails with a message
+ * like "undefined symbol: lua_newuserdatauv". With weak references a missing function is NULL
+ * instead, the module loads, and luaopen_connectparticipant_core can name the Lua it was built for.
+ * It checks that before it calls any function that could be missing. */
 #include <luaconf.h>
 #if defined(__GNUC__) && defined(__ELF__)
 #undef LUA_API
@@ -16,7 +16,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-/* They never return, which Lua's header does not say. */
+/* They never return, but Lua's headers do not say so. */
 #if defined(__GNUC__)
 int luaL_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
 int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__((noreturn));
@@ -55,8 +55,8 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int 
 
 #endif
 
-/* A userdata that keeps some values alive, numbered from 1. Before Lua 5.4 there is one, and in 5.1
- * it must be a table: so there they are in a table. */
+/* A userdata with user values, numbered from 1. Lua before 5.4 has only one user value, which 5.1
+ * requires to be a table; there the values live in a table. */
 #if LUA_VERSION_NUM >= 504
 
 #define compat_newuserdata(L, size, values) lua_newuserdatauv((L), (size), (values))
@@ -73,7 +73,7 @@ static inline void *compat_newuserdata(lua_State *L, size_t size, int values) {
   return data;
 }
 
-/* Takes the value off the stack. */
+/* Pops the value. */
 static inline void compat_setvalue(lua_State *L, int index, int n) {
   lua_getuservalue(L, index);
   lua_insert(L, -2);
@@ -89,8 +89,8 @@ static inline void compat_pushvalue(lua_State *L, int index, int n) {
 
 #endif
 
-/* Numbers have no integer subtype before Lua 5.3, and a size of 2^53 must not become 9.0e15 there.
- */
+/* Pushes a whole number: as an integer where Lua has that subtype, so that a size prints as
+ * 20971520 and not as 20971520.0. */
 static inline void compat_pushwhole(lua_State *L, double whole) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)whole);

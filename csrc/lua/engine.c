@@ -1,4 +1,4 @@
-/* Engines for Lua; see engine.h. */
+/* The engine userdata; see engine.h. */
 #include "lua/engine.h"
 #include "http/engine.h"
 #include "lua/module.h"
@@ -6,12 +6,12 @@
 
 #define ENGINE_TYPE "connectparticipant.engine"
 
-/* The userdata. The engine outlives it as long as an exchange is under way. */
+/* The userdata. The engine outlives it while an exchange is in progress. */
 struct box {
   struct engine *engine; /* NULL: collected */
 };
 
-/* NULL after `__gc`, which a finalizer that comes later may still meet. */
+/* NULL after __gc: another object's finalizer may still call us. */
 static struct engine *engine_at(lua_State *L, int index) {
   return ((const struct box *)luaL_checkudata(L, index, ENGINE_TYPE))->engine;
 }
@@ -41,8 +41,8 @@ static int lua_engine_step(lua_State *L) {
   return 2;
 }
 
-/* engine:ready() -> the id of an exchange that is done or waits to be fed or drained; nil when all
- * have been told. */
+/* engine:ready() -> the id of the next exchange that is done or waits to be fed or drained; nothing
+ * if there is none. Each change is reported once. */
 static int lua_engine_ready(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
   double id = engine == NULL ? 0 : engine_next_ready(engine);
@@ -58,12 +58,13 @@ static int lua_engine_wait(lua_State *L) {
   return 0;
 }
 
-/* engine:pollfd(), engine:events(), engine:timeout(): what cqueues and its like poll an object
- * by */
+/* engine:pollfd(), engine:events(), engine:timeout(): the methods by which cqueues polls an
+ * object */
 static int lua_engine_pollfd(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
   int fd = engine == NULL ? -1 : engine_pollfd(engine);
-  if (fd < 0) return luaL_error(L, "the engine is closed, or no descriptor is left");
+  if (fd < 0)
+    return luaL_error(L, "the engine is closed, or the process is out of file descriptors");
   lua_pushinteger(L, fd);
   return 1;
 }

@@ -7,13 +7,13 @@
 
 #define ERROR_TYPE "connectparticipant.error"
 
-/* The many violations that a validation error lists are of our own making, and not cut. */
+/* A validation error's list of violations is our own text and gets more room. */
 enum { LONGEST_MESSAGE = 2048, MOST_VIOLATIONS = 4096, LONGEST_FIELD = ERROR_LONGEST_FIELD };
 
 void error_set_text(lua_State *L, const char *field, const char *text,
                     const struct secrets *secrets, size_t limit) {
   if (text == NULL) return;
-  /* Pushing may raise, so nothing may be left to free by then. */
+  /* lua_pushlstring may raise, so copy to the stack and free the buffer first. */
   char room[MOST_VIOLATIONS + sizeof "..."];
   struct buffer clean = {0};
   bool whole = secrets_add_clean(&clean, text, strlen(text), secrets, limit);
@@ -25,7 +25,7 @@ void error_set_text(lua_State *L, const char *field, const char *text,
   lua_setfield(L, -2, field);
 }
 
-/* A whole number of an error: what is none, or beyond any of ours, is as if it were not there. */
+/* A whole number; 0 if it is missing, not a number or out of range. */
 static long small_field(const struct fields *f, int which) {
   double number = fields_number(f, which, 0);
   return number >= 0 && number < 1e9 ? (long)number : 0;
@@ -53,8 +53,8 @@ enum field_of_error {
   FIELDS
 };
 
-/* Each may be anything, and is left out when it is not what it should be: some come from a caller's
- * parameters, and a mistake there must not hide the error that is told. */
+/* A field of the wrong type is left out, not refused: some come from a caller's parameters, and a
+ * mistake there must not mask the error that is being reported. */
 static const struct field fields_of_error[] = {
     [KIND] = {"kind", LUA_TNONE},
     [CODE] = {"code", LUA_TNONE},
@@ -77,8 +77,8 @@ static const struct field fields_of_error[] = {
     [FIELDS] = {NULL, 0},
 };
 
-/* StartAttachmentUpload: put: AccessDenied: Request has expired (hint) [status 403, request id 42]
- */
+/* "StartAttachmentUpload: put: AccessDenied: Request has expired (hint) [status 403, request id
+ * 42]" */
 static int error_tostring(lua_State *L) {
   static const int leading[] = {OPERATION, STEP, CODE};
   lua_settop(L, 1);
@@ -196,7 +196,7 @@ int error_new(lua_State *L) {
       .attempts = (int)small_field(&given, ATTEMPTS),
   };
   luaL_argcheck(L, f.kind != NULL && f.code != NULL && f.message != NULL, 1,
-                "kind, code and message are needed");
+                "kind, code and message are required");
   error_push(L, &f, &secrets);
   if (fields_has(&given, CAUSE)) {
     lua_pushvalue(L, fields_index(&given, CAUSE));

@@ -1,4 +1,4 @@
-/* Exchanges for Lua; see exchange.h. */
+/* The exchange userdata; see exchange.h. */
 #include "lua/exchange.h"
 #include "aws/response.h"
 #include "base/wipe.h"
@@ -17,8 +17,8 @@
 
 enum { RUN_WAIT = 1 };
 
-/* As many handles as a wide map has under way wait for another box. A new one costs eight
- * allocations a call, which is 4 % of a call's CPU. */
+/* How many idle handles to keep: enough for a map with a high concurrency. A new handle costs eight
+ * allocations, 4 % of a call's CPU time. */
 enum { MOST_IDLE = 64 };
 
 /* The userdata. */
@@ -39,7 +39,7 @@ static struct pool *pool_of(lua_State *L) {
   lua_pushlightuserdata(L, (void *)&pool_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
   struct pool *pool = lua_touserdata(L, -1);
-  lua_pop(L, 1); /* the registry holds it */
+  lua_pop(L, 1); /* the registry keeps it alive */
   return pool;
 }
 
@@ -80,7 +80,7 @@ static void free_handle(struct handle *h) {
   buffer_free(&h->url);
   buffer_free(&h->headers);
   buffer_free(&h->etag);
-  wipe(h, sizeof *h); /* what libcurl and our own checks said may name a proxy with its password */
+  wipe(h, sizeof *h); /* error messages in it may quote a proxy's password */
   free(h);
 }
 
@@ -136,7 +136,8 @@ int core_exchange_failure(lua_State *L, const struct handle *h) {
   struct failure f = {.operation = h->operation, .step = h->step};
   struct secrets secrets = h->x.request.secrets;
   exchange_failure(&h->x, &f);
-  /* libcurl quotes a proxy's URL that it does not understand. */
+  /* libcurl quotes a proxy URL that it cannot parse, so a proxy from the environment must be
+   * redacted, too. */
   if (secrets.proxy == NULL) secrets.proxy = easy_proxy_of_environment(h->x.https);
   return error_return(L, &f, &secrets);
 }
@@ -146,7 +147,7 @@ void core_exchange_run(lua_State *L, int index) {
   while (!h->x.done) {
     engine_wait(h->engine, RUN_WAIT);
     engine_step(h->engine, NULL);
-    /* Nobody else waits here for what is ready. */
+    /* A blocking call has no other exchanges to serve: discard the reports. */
     while (engine_next_ready(h->engine) > 0) {
     }
   }
@@ -161,7 +162,7 @@ static int push_transfer(lua_State *L, const struct handle *h) {
   if (x->answer.body_truncated && !put) {
     struct failure f = {.kind = "protocol",
                         .code = "ResponseTooLarge",
-                        .message = "the file is larger than it was said to be",
+                        .message = "the file is larger than announced",
                         .operation = h->operation,
                         .step = h->step,
                         .status = x->answer.status,
@@ -193,7 +194,7 @@ int core_exchange_result(lua_State *L, int index) {
   if (h->told) return luaL_error(L, "the exchange's result was taken already");
   int count = operation == NULL ? push_transfer(L, h)
                                 : result_push(L, operation, &h->x.answer, &h->x.request.secrets);
-  /* The collector does not see how large it is, and may come late. */
+  /* Free it now: the collector does not know its size, and may not run for long. */
   buffer_free(&h->x.answer.body);
   h->told = true;
   return count;
@@ -245,7 +246,7 @@ static int lua_exchange_progress(lua_State *L) {
   return 2;
 }
 
-/* exchange:header(name) -> a header of the answer so far, or nil */
+/* exchange:header(name) -> a header of the answer received so far, or nothing */
 static int lua_exchange_header(lua_State *L) {
   const char *value = answer_header(&core_exchange_at(L, 1)->x.answer, luaL_checkstring(L, 2));
   if (value == NULL) return 0;
@@ -280,7 +281,7 @@ static int lua_exchange_info(lua_State *L) {
   return 1;
 }
 
-/* What is cancelled once more, by whoever cleans up, may have been released meanwhile. */
+/* Allowed after release: clean-up code may cancel an exchange again. */
 static int lua_exchange_cancel(lua_State *L) {
   const struct box *box = luaL_checkudata(L, 1, EXCHANGE_TYPE);
   if (box->handle != NULL) cancel(box->handle);

@@ -1,4 +1,4 @@
-/* The Lua face of exchanges: the userdata of operations and transfers, and how they end. */
+/* Exchanges as Lua userdata, shared by operations and transfers. */
 #ifndef CONNECTPARTICIPANT_CORE_EXCHANGE_H
 #define CONNECTPARTICIPANT_CORE_EXCHANGE_H
 
@@ -12,37 +12,38 @@ HIDDEN_BEGIN
 struct engine;
 struct settings;
 
-/* What is behind the userdata. The userdata is a small box that serves once; this waits in a pool
- * for another box, with the memory that it has and nothing else of what it was. */
+/* The exchange's state. The userdata is a box with a pointer to it and is used once; the handle,
+ * cleared but with its buffers, goes back to a pool for the next userdata. */
 struct handle {
   struct exchange x;
-  struct engine *engine;     /* that x was last sent with; not to be touched once x is done */
-  struct settings *settings; /* held; NULL until they are known */
-  struct request request;    /* of an operation, to be sent as often as needed; else it has none */
-  struct buffer url, headers, etag; /* of a transfer */
-  const char *operation, *step;     /* never of Lua's memory */
-  bool told;                        /* its answer was read by `result`, and let go of */
+  struct engine *engine;            /* the last that x was sent with; do not use once x is done */
+  struct settings *settings;        /* a reference; NULL until set */
+  struct request request;           /* an operation's, kept for retries; empty for a transfer */
+  struct buffer url, headers, etag; /* a transfer's */
+  const char *operation, *step;     /* static strings, never Lua's */
+  bool told;                        /* `result` has taken the answer */
 };
 
-/* Pushes an exchange of which nothing is known yet, and which can keep `values` alive. (+1) */
+/* Pushes a new, empty exchange with room for `values` user values. (+1) */
 struct handle *core_exchange_new(lua_State *L, int values);
 
-/* The exchange at `index`; raises where it is none, or released. */
+/* The exchange at `index`; raises if it is not an exchange, or was released. */
 struct handle *core_exchange_at(lua_State *L, int index);
 
-/* Lets the exchange hold these settings, and no others. */
+/* Replaces the settings that the exchange holds a reference to. */
 void core_exchange_set_settings(struct handle *h, struct settings *settings);
 
 /* Blocks until the exchange is done. */
 void core_exchange_run(lua_State *L, int index);
 
-/* Pushes what a done exchange came to, once, and returns how many values that is. */
+/* Pushes the result of a finished exchange, or nil and an error; returns how many values. Raises if
+ * the result was taken before. */
 int core_exchange_result(lua_State *L, int index);
 
 /* Pushes nil and the error of an exchange that failed; returns 2. */
 int core_exchange_failure(lua_State *L, const struct handle *h);
 
-/* Ends it, and lets go of what it has; nobody may use it any more. */
+/* Cancels the exchange if it is in progress and frees its resources. Any later use raises. */
 void core_exchange_release(lua_State *L, int index);
 
 /* Registers the metatable. */

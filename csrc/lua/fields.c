@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Up to here a double holds every whole number. */
+/* 2^53: a double represents every whole number up to here. */
 #define LARGEST_WHOLE 9007199254740992.0
 
 static int raise_unknown(const struct fields *f, const char *name) {
@@ -16,7 +16,8 @@ static int raise_unknown(const struct fields *f, const char *name) {
   return luaL_error(f->L, "unknown %s '%s' (did you mean '%s'?)", f->noun, name, meant);
 }
 
-/* The known field that the key at -2 names; -1 where there is none, and no noun. */
+/* The index of the known field that the key at -2 names. Raises if it is unknown; without a noun,
+ * returns -1. */
 static int find(const struct fields *f) {
   lua_State *L = f->L;
   bool named = lua_type(L, -2) == LUA_TSTRING;
@@ -69,7 +70,7 @@ bool fields_has(const struct fields *f, int which) {
   return !lua_isnil(f->L, fields_index(f, which));
 }
 
-/* Numbers are none: lua_tolstring would turn them into strings, and a caller's type is checked. */
+/* Checks the type first, because lua_tolstring would convert a number. */
 const char *fields_text(const struct fields *f, int which, size_t *size) {
   int index = fields_index(f, which);
   if (size != NULL) *size = 0;

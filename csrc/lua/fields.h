@@ -1,7 +1,6 @@
-/* The one reader of a Lua table's fields. It reads raw, so that no metamethod runs and each value
- * is read once, and leaves the values on the stack: pointers into strings and userdata hold as long
- * as they are there. Not for an operation's parameters, whose names are the model's: see params.h.
- */
+/* Reads a Lua table with known fields. Access is raw, so that no metamethod runs and each value is
+ * read once. The values stay on the stack, which keeps pointers to strings and userdata valid. An
+ * operation's parameters are read by params.h instead, because the model names them. */
 #ifndef CONNECTPARTICIPANT_FIELDS_H
 #define CONNECTPARTICIPANT_FIELDS_H
 
@@ -13,10 +12,10 @@
 
 HIDDEN_BEGIN
 
-/* One that a table may have. NULL as the name ends a list of them. */
+/* A known field. A list of them ends with the name NULL. */
 struct field {
   const char *name;
-  int type; /* as lua_type says; LUA_TNONE: any */
+  int type; /* as lua_type returns; LUA_TNONE: any */
 };
 
 struct fields {
@@ -26,27 +25,26 @@ struct fields {
   int first;
 };
 
-/* Puts the values of the table at `index` on the stack, in the order of `known`, and nil where it
- * has none. Raises where a name is unknown, with the one that was probably meant, or a value has
- * the wrong type; `noun` is what messages call a field: "option". Without a noun, unknown names are
- * passed over. (+known) */
+/* Pushes the values of the table at `index` in the order of `known`; nil for missing ones. Raises
+ * on an unknown name, with a "did you mean", and on a wrong type. `noun` is what messages call a
+ * field, such as "option"; if it is NULL, unknown names are ignored. (+known) */
 struct fields fields_read(lua_State *L, int index, const char *noun, const struct field *known);
 
-/* The field is told by its place in `known`. */
+/* In the functions below, `which` is a field's index in `known`. */
 
-/* Where its value stands on the stack. */
+/* The stack index of its value. */
 int fields_index(const struct fields *f, int which);
 
 bool fields_has(const struct fields *f, int which);
 
-/* NULL where there is none. The size may be NULL: then a NUL in the text cuts it. */
+/* Returns NULL if it is not a string. `size` may be NULL. */
 const char *fields_text(const struct fields *f, int which, size_t *size);
 
 bool fields_flag(const struct fields *f, int which);
 
 double fields_number(const struct fields *f, int which, double otherwise);
 
-/* A whole number from `least` up to 2^53; raises on any other. */
+/* A whole number from `least` to 2^53; raises on anything else. */
 double fields_whole(const struct fields *f, int which, double least, double otherwise);
 
 HIDDEN_END

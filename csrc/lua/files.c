@@ -1,4 +1,4 @@
-/* Sources and sinks for Lua; see core_file.h. */
+/* The source and sink userdata; see files.h. */
 #include "lua/files.h"
 #include "lua/module.h"
 #include "lua/error.h"
@@ -25,7 +25,7 @@ struct source *core_file_source(lua_State *L, int index) {
   return source;
 }
 
-/* Where the userdata has its sink; NULL there once nothing is left of it. */
+/* The userdata's pointer to its sink, which is NULL after `discard`. */
 static struct sink **sink_at(lua_State *L, int index) {
   return luaL_checkudata(L, index, SINK_TYPE);
 }
@@ -36,14 +36,14 @@ struct sink *core_file_sink(lua_State *L, int index) {
   return sink;
 }
 
-/* A path must reach the system as it stands. */
+/* Refuses paths that C would truncate at a NUL, and empty ones. */
 static bool check_path(const char *path, size_t size, const char *kind, struct fault *fault) {
   if (size == 0) fault_set(fault, kind, "ENOENT", "the path is empty");
   if (strlen(path) != size) fault_set(fault, kind, "EINVAL", "the path contains a NUL");
   return fault->kind == NULL;
 }
 
-/* Every handle of Lua's io library begins with its FILE. */
+/* In every Lua, the userdata of an io handle begins with a FILE pointer. */
 static FILE *file_at(lua_State *L, int index) {
   FILE **handle = luaL_checkudata(L, index, "FILE*");
 #if LUA_VERSION_NUM >= 502
@@ -141,14 +141,14 @@ static int lua_sink_commit(lua_State *L) {
   return 1;
 }
 
-/* sink:finished([seconds]) -> true, or nil and how many bytes have moved, or false and an error;
- * waits at most so long for it */
+/* sink:finished([seconds]) -> true; or nil and the bytes moved so far; or false and an error. Waits
+ * at most `seconds` for the commit. */
 static int lua_sink_finished(lua_State *L) {
   struct sink *sink = *sink_at(L, 1);
   struct fault fault = {0};
   double seconds = (double)luaL_optnumber(L, 2, 0);
   luaL_argcheck(L, sink != NULL, 1, "the sink is closed");
-  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 2, "seconds are needed");
+  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 2, "seconds must be from 0 to 3600");
   enum sink_end end = sink_finished(sink, seconds, &fault);
   if (end == SINK_PENDING) {
     lua_pushnil(L);
@@ -180,13 +180,13 @@ static int describe(lua_State *L) {
   return 1;
 }
 
-/* core.read_file(path, most) -> text, or nil, message, errno: what a regular file holds, of which
- * no more than `most` bytes are read. Never waits, as reading a FIFO would. */
+/* core.read_file(path, most) -> text, or nil, message, errno: reads up to `most` bytes of a regular
+ * file. Unlike io.open, it does not block on a FIFO. */
 static int read_file(lua_State *L) {
   size_t size;
   const char *path = luaL_checklstring(L, 1, &size);
   lua_Number most = luaL_checknumber(L, 2);
-  luaL_argcheck(L, most >= 0 && most <= 1 << 30, 2, "a number of bytes is needed");
+  luaL_argcheck(L, most >= 0 && most <= 1 << 30, 2, "number of bytes expected");
   char *room = lua_newuserdata(L, (size_t)most + 1);
   ssize_t got = strlen(path) == size ? files_read(path, room, (size_t)most) : (errno = ENOENT, -1);
   if (got >= 0) {

@@ -1,4 +1,4 @@
-/* JSON; see json.h. */
+/* Decoding JSON; see json.h. */
 #include "lua/json.h"
 #include "aws/model.h"
 
@@ -23,7 +23,7 @@ void json_open(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Pushes what cjson makes of the text: a value, or nil and a sentence. (+2) */
+/* Pushes the decoded value and nil, or nil and a message. (+2) */
 static void decode(lua_State *L, const char *text, size_t size) {
   lua_getfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
   lua_pushlstring(L, text, size);
@@ -40,8 +40,9 @@ bool json_push_object(lua_State *L, const char *text, size_t size) {
   }
   decode(L, text, size);
   if (!lua_istable(L, -2)) {
-    /* lua-cjson 2.1 notes the locale's decimal point when an instance is made, and reads no
-     * fraction after a host has called setlocale. A new instance notes it anew, for all. */
+    /* lua-cjson 2.1 looks up the locale's decimal point when an instance is made, and fails on
+     * fractions after the host has called setlocale. Making a new instance looks it up again, for
+     * all instances. */
     lua_pop(L, 2);
     json_open(L);
     decode(L, text, size);
@@ -58,7 +59,7 @@ static bool is_null(lua_State *L, int index) {
   return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
 }
 
-/* Wraps the whole number on top as an integer. */
+/* Converts a whole number on top of the stack to an integer. False if it is not one. */
 static bool shape_whole(lua_State *L) {
   if (lua_type(L, -1) != LUA_TNUMBER) return false;
   double number = lua_tonumber(L, -1);
@@ -68,7 +69,7 @@ static bool shape_whole(lua_State *L) {
   return true;
 }
 
-/* A list of AWS's is dense: nulls in it close up. */
+/* Removes nulls from the list on top, closing the gaps: AWS's lists are dense. */
 static bool shape_list(lua_State *L, const struct member *of, char *path) {
   size_t count = lua_rawlen(L, -1), kept = 0;
   lua_pushnil(L);
@@ -91,8 +92,8 @@ static bool shape_list(lua_State *L, const struct member *of, char *path) {
   return true;
 }
 
-/* Writes the value on top to the key below it, in the table below that; or removes the key. An
- * existing field changes, so lua_next may go on. */
+/* Stores the value on top under the key below it in the table below that, or nil to remove the key.
+ * Only existing fields are assigned, which lua_next permits during a traversal. */
 static void put_back(lua_State *L, bool wanted) {
   lua_pushvalue(L, -2);
   if (wanted) lua_pushvalue(L, -2);
@@ -112,7 +113,8 @@ static bool shape_map(lua_State *L, const struct member *of, char *path) {
   return true;
 }
 
-/* What the model does not know: AWS adds members to answers before it adds them to its model. */
+/* Values that the model does not describe are kept: AWS adds members to answers before it adds them
+ * to its public model. */
 static bool shape_unknown(lua_State *L, char *path) {
   if (lua_type(L, -1) == LUA_TNUMBER) (void)shape_whole(L);
   if (!lua_istable(L, -1)) return true;
@@ -126,7 +128,7 @@ static const struct member *find_member(const struct member *members, const char
   return NULL;
 }
 
-/* A model's names are short, and its shapes few levels deep, so that a path always fits. */
+/* Names in the model are short and its structures shallow, so a path always fits. */
 static void add_name(char path[JSON_PATH], size_t length, const char *name) {
   size_t size = strlen(name);
   if (length + size + 2 > JSON_PATH) return;
@@ -134,7 +136,7 @@ static void add_name(char path[JSON_PATH], size_t length, const char *name) {
   memcpy(path + length, name, size + 1);
 }
 
-/* The table is on top. */
+/* Shapes the table on top of the stack. */
 static bool shape_struct(lua_State *L, const struct member *members, char *path) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
@@ -153,8 +155,7 @@ static bool shape_struct(lua_State *L, const struct member *members, char *path)
   return true;
 }
 
-/* Brings the value on top into shape; leaves it there. `member` is NULL where the model has none.
- */
+/* Shapes the value on top of the stack in place. `member` is NULL if the model has none. */
 static bool shape_value(lua_State *L, const struct member *member, char *path) {
   luaL_checkstack(L, 8, "JSON");
   if (member == NULL) return shape_unknown(L, path);

@@ -1,5 +1,5 @@
-/* Reads JSON through a private lua-cjson, and cleans what it gives by the shape AWS documents. What
- * is sent is written by aws/request. */
+/* Decodes JSON with a private lua-cjson instance and checks it against AWS's model. JSON for
+ * requests is written by aws/request.c. */
 #ifndef CONNECTPARTICIPANT_JSON_H
 #define CONNECTPARTICIPANT_JSON_H
 
@@ -12,18 +12,18 @@ HIDDEN_BEGIN
 
 struct member;
 
-/* Makes the private instance. Called once, when the module is loaded. */
+/* Makes the private lua-cjson instance. Called when the module is loaded. */
 void json_open(lua_State *L);
 
-/* Pushes the table a JSON object stands for, or nil and a sentence; returns whether it worked.
- * Nothing but one object, and white space, may be in the text. */
+/* Decodes a text that is one JSON object, surrounded only by white space. Pushes a table and
+ * returns true, or pushes nil and a message and returns false. */
 bool json_push_object(lua_State *L, const char *text, size_t size);
 
 enum { JSON_PATH = 256 };
 
-/* Brings the table at `index` into shape: nulls are removed, whole numbers become integers, and
- * members that the model does not know are kept. False when a member is not what it should be:
- * `path` then says which. */
+/* Checks the table at `index` against the members and normalises it: removes nulls, turns whole
+ * numbers into integers, keeps unknown members. False if a member has the wrong type; `path` names
+ * it. */
 bool json_shape(lua_State *L, int index, const struct member *members, char path[JSON_PATH]);
 
 HIDDEN_END

@@ -1,4 +1,4 @@
-/* The model of the service for Lua; see model.h. */
+/* Exporting the model; see model.h. */
 #include "lua/model.h"
 #include "aws/model.h"
 
@@ -11,7 +11,7 @@ static void push_members(lua_State *L, const struct member *members);
 
 static void set_element(lua_State *L, const struct member *m);
 
-/* A table that says everything of a member. (+1) */
+/* Pushes a table that describes a member. (+1) */
 static void push_member(lua_State *L, const struct member *m) {
   static const char *const types[] = {
       [STRING] = "string", [TEXT] = "text", [BOOLEAN] = "boolean", [WHOLE] = "whole",
@@ -38,7 +38,7 @@ static void push_member(lua_State *L, const struct member *m) {
   set_element(L, m);
 }
 
-/* What it is made of: the members of a structure, or the one element of a list or map. */
+/* Sets `members` of a structure, or `element` of a list or map. */
 static void set_element(lua_State *L, const struct member *m) {
   if (m->of == NULL) return;
   if (m->type == STRUCT) {

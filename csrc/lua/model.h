@@ -1,4 +1,4 @@
-/* The model of the service for Lua: what the annotations and the reference are made from. */
+/* Exports the model to Lua, for generating annotations and the reference. */
 #ifndef CONNECTPARTICIPANT_LUA_MODEL_H
 #define CONNECTPARTICIPANT_LUA_MODEL_H
 
@@ -7,7 +7,7 @@
 
 HIDDEN_BEGIN
 
-/* Sets the function into the table on top of the stack. */
+/* Adds core.model to the table on top of the stack. */
 void lua_model_open(lua_State *L);
 
 HIDDEN_END

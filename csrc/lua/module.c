@@ -1,5 +1,5 @@
-/* luaopen_connectparticipant_core: checks that it is in the right Lua, and puts the module
- * together. Also the few functions that belong to no other file: clocks, randomness, names. */
+/* luaopen_connectparticipant_core: checks that it is loaded by the right Lua and assembles the
+ * module. Also holds small functions without a file of their own: clocks, randomness, names. */
 #include "lua/module.h"
 #include "lua/command.h"
 #include "lua/engine.h"
@@ -63,7 +63,8 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
-/* core.suggest(name, candidates): the nearest candidate, if it is near enough. */
+/* core.suggest(name, candidates): the nearest candidate, or nothing if none is near enough to be a
+ * typo */
 static int core_suggest(lua_State *L) {
   struct suggestion s = {.name = luaL_checkstring(L, 1)};
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -71,7 +72,7 @@ static int core_suggest(lua_State *L) {
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, (int)i);
     if (lua_type(L, -1) == LUA_TSTRING) suggest_consider(&s, lua_tostring(L, -1));
-    lua_pop(L, 1); /* the table still holds it, and nothing changes it meanwhile */
+    lua_pop(L, 1); /* the table keeps the string alive */
   }
   const char *nearest = suggest_nearest(&s);
   if (nearest == NULL) return 0;
@@ -79,7 +80,7 @@ static int core_suggest(lua_State *L) {
   return 1;
 }
 
-/* core.lower(text): string.lower for what protocols and files say, in any locale */
+/* core.lower(text): string.lower for ASCII only, independent of the locale */
 static int core_lower(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
@@ -90,16 +91,16 @@ static int core_lower(lua_State *L) {
   return 1;
 }
 
-/* The object that holds an address; NULL where the dynamic linker does not know it. */
+/* The shared object that contains an address, or NULL. */
 static const void *object_of(const void *address) {
   Dl_info info;
   return address != NULL && dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
 }
 
-/* Which Lua our calls go to, told by the functions that only it has; NULL where it cannot be told.
- * Another Lua may be in the process, as ModSecurity's beside that of ngx_lua: so a function counts
- * only when it is in the object that lua_gettop, which all of them have, was bound to. LuaJIT has
- * the ABI of 5.1. */
+/* The version of the Lua that our calls are bound to, or NULL if it cannot be determined. It is
+ * recognised by functions that only this version or later ones have. The process may contain
+ * another Lua (ModSecurity's next to ngx_lua's), so a function counts only if it is in the same
+ * shared object as lua_gettop, which every version has. LuaJIT has the ABI of 5.1. */
 static const char *running_lua(void) {
   static const struct {
     const char *function, *version;

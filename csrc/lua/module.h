@@ -1,4 +1,4 @@
-/* What the files of the Lua face share. */
+/* Shared by the files of csrc/lua. */
 #ifndef CONNECTPARTICIPANT_CORE_H
 #define CONNECTPARTICIPANT_CORE_H
 
@@ -7,7 +7,7 @@
 
 HIDDEN_BEGIN
 
-/* Registers a type of userdata. */
+/* Registers a userdata type's metatable. */
 void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
                    const luaL_Reg *metamethods);
 

@@ -1,4 +1,4 @@
-/* Requests and responses for Lua; see core_request.h. */
+/* Operations; see operation.h. */
 #include "lua/operation.h"
 #include "lua/module.h"
 #include "lua/engine.h"
@@ -17,7 +17,7 @@
 #define RESPONSE_TYPE "connectparticipant.response"
 #define SHARED_ENGINE "connectparticipant.engine.shared"
 
-/* The caps of what is kept of an answer: a transcript of 100 long messages is far below. */
+/* How many bytes of an answer to keep. A transcript page of 100 long messages is far smaller. */
 enum { SUCCESS_LIMIT = 16 * 1024 * 1024, ERROR_LIMIT = 64 * 1024 };
 
 static const struct operation *operation_check(lua_State *L, int index) {
@@ -41,8 +41,8 @@ static int violation(lua_State *L, const struct request *r) {
   return error_return(L, &f, &secrets);
 }
 
-/* Pushes an exchange with the request for the parameters at `params`, or nil and an error; returns
- * how many. */
+/* Pushes an exchange with a request built from the parameters at `params`, or nil and an error;
+ * returns how many values. */
 static int push_request(lua_State *L, const struct operation *operation, int params,
                         int settings_index) {
   struct settings *settings = settings_check(L, settings_index);
@@ -58,8 +58,8 @@ static int push_request(lua_State *L, const struct operation *operation, int par
   return result == REQUEST_BUILT ? 1 : violation(L, &h->request);
 }
 
-/* Sends the request of the exchange at `index` through the engine; pushes nothing, or nil and an
- * error. */
+/* Adds the exchange at `index` to the engine. Returns 0, or pushes nil and an error and returns
+ * 2. */
 static int send_request(lua_State *L, int index, int engine_index, double timeout, int attempt,
                         int max_attempts) {
   struct handle *h = core_exchange_at(L, index);
@@ -104,14 +104,15 @@ int core_request_client_token(lua_State *L) {
   return 1;
 }
 
-/* core.request(operation, params, settings): an exchange that can be sent */
+/* core.request(operation, params, settings) -> an exchange, to be sent with exchange:send */
 static int new_request(lua_State *L) {
   const struct operation *operation = operation_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   return push_request(L, operation, 2, 3);
 }
 
-/* core.build_request(operation, params, options): what would be sent, as a table. */
+/* core.build_request(operation, params, options) -> { method, url, headers, body }: what would be
+ * sent */
 static int build_request(lua_State *L) {
   const struct operation *operation = operation_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -143,7 +144,7 @@ static int build_request(lua_State *L) {
   return 1;
 }
 
-/* An answer that came by another way; freed like everything else that Lua can forget. */
+/* An answer as a userdata, so that the collector frees it if something raises. */
 static struct answer *push_response(lua_State *L) {
   struct answer *response = lua_newuserdata(L, sizeof *response);
   memset(response, 0, sizeof *response);
@@ -184,7 +185,8 @@ static int read_response(lua_State *L) {
   return result_push(L, operation, response, NULL);
 }
 
-/* Pushes the engine that all calls of one Lua state share, and with it their connections. (+1) */
+/* Pushes the engine that blocking calls in this Lua state share, so that they share connections.
+ * (+1) */
 static void push_shared_engine(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
   if (!lua_isnil(L, -1)) return;
@@ -195,7 +197,7 @@ static void push_shared_engine(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
 }
 
-/* core.<operation>(params, options): one attempt, blocking. */
+/* core.<operation>(params, options): makes one blocking attempt. */
 static int call_operation(lua_State *L) {
   const struct operation *operation = &model_operations[lua_tointeger(L, lua_upvalueindex(1))];
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -225,7 +227,7 @@ static void add_operations(lua_State *L) {
   }
 }
 
-/* core.operations(): every operation's names. */
+/* core.operations() -> a list of { name, method } */
 static int operations(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; model_operations[i].name != NULL; i++) {

@@ -1,11 +1,11 @@
-/* Parameters from Lua tables; see params.h. */
+/* Reading parameters from Lua tables; see params.h. */
 #include "lua/params.h"
 #include "aws/model.h"
 
 #include <string.h>
 
-/* Which of the members the key at -2 names; tells the writer of one that names none, which is -1.
- */
+/* The index of the member that the key at -2 names. For any other key, records a violation and
+ * returns -1. */
 static int find_member(lua_State *L, struct request_writer *w, const struct member *members) {
   size_t size;
   if (lua_type(L, -2) != LUA_TSTRING) {
@@ -22,8 +22,8 @@ static int find_member(lua_State *L, struct request_writer *w, const struct memb
 
 static void write_value(lua_State *L, struct request_writer *w, const struct member *m);
 
-/* Puts the value of every member of the table on top on the stack, in their order, so that one walk
- * over the table finds both them and the strangers; then writes and pops them. */
+/* Writes the members of the table on top. First collects their values on the stack in the model's
+ * order, so that one traversal of the table finds both the members and the unknown keys. */
 static void write_members(lua_State *L, struct request_writer *w, const struct member *members) {
   int table = lua_gettop(L), count = 0;
   while (members[count].name != NULL) count++;
@@ -79,7 +79,7 @@ static void write_table(lua_State *L, struct request_writer *w, const struct mem
   }
 }
 
-/* The value is on top of the stack, where it stays. */
+/* Writes the value on top of the stack, without popping it. */
 static void write_value(lua_State *L, struct request_writer *w, const struct member *m) {
   size_t size;
   const char *text;

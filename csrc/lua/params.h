@@ -1,5 +1,5 @@
-/* An operation's parameters: walks a Lua table by the model, and tells the request's writer each
- * value. What may be in the table, the writer knows. */
+/* Walks a Lua table of parameters along the model and passes each value to the request writer,
+ * which validates it. */
 #ifndef CONNECTPARTICIPANT_PARAMS_H
 #define CONNECTPARTICIPANT_PARAMS_H
 
@@ -9,8 +9,8 @@
 
 HIDDEN_BEGIN
 
-/* Writes the table at `index` as the operation's input into a request that has begun. Reads raw. It
- * may raise; the request must belong to a userdata that frees it. */
+/* Writes the table at `index` as the input of a request that was begun. Access is raw. May raise,
+ * so the request must be owned by a userdata. */
 void params_write(lua_State *L, int index, struct request_writer *w);
 
 HIDDEN_END

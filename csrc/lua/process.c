@@ -23,17 +23,17 @@ static int failed(lua_State *L, const char *what, int number) {
   return 2;
 }
 
-/* core.listen(address, port) -> descriptor, port: a listening socket that a program started with
- * core.exec inherits. Port 0 takes a free one. */
+/* core.listen(address, port) -> descriptor, port: opens a listening socket that a program started
+ * with core.exec inherits. Port 0 picks a free one. */
 static int process_listen(lua_State *L) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   socklen_t size = sizeof address;
   int on = 1, port = (int)luaL_checkinteger(L, 2);
   luaL_argcheck(L, inet_pton(AF_INET, luaL_checkstring(L, 1), &address.sin_addr) == 1, 1,
-                "an IPv4 address is needed");
-  luaL_argcheck(L, port >= 0 && port <= 65535, 2, "a port is needed");
+                "IPv4 address expected");
+  luaL_argcheck(L, port >= 0 && port <= 65535, 2, "port number expected");
   address.sin_port = htons((uint16_t)port);
-  /* nginx expects the sockets that it inherits not to block. */
+  /* nginx expects inherited sockets to be non-blocking. */
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0) return failed(L, "socket", errno);
   fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -49,8 +49,9 @@ static int process_listen(lua_State *L) {
   return 2;
 }
 
-/* An array of `more` places, the strings of the list at `index`, and NULL. Lua owns the array, and
- * the list its strings: both stay where they are as long as they are on the stack. (+1) */
+/* Pushes an array of `more` unset entries, the strings of the list at `index`, and NULL. The array
+ * is a userdata and its strings belong to the list, so both stay valid while they are on the stack.
+ * (+1) */
 static char **push_strings(lua_State *L, int index, size_t more) {
   size_t count = lua_rawlen(L, index);
   char **list = lua_newuserdata(L, (count + more + 1) * sizeof *list);
@@ -58,7 +59,7 @@ static char **push_strings(lua_State *L, int index, size_t more) {
     size_t size = 0;
     lua_rawgeti(L, index, (int)i);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
-    luaL_argcheck(L, text != NULL, index, "a list of strings is needed");
+    luaL_argcheck(L, text != NULL, index, "list of strings expected");
     luaL_argcheck(L, strlen(text) == size, index, "a string contains a NUL");
     list[more + i - 1] = (char *)text;
     lua_pop(L, 1);
@@ -67,7 +68,7 @@ static char **push_strings(lua_State *L, int index, size_t more) {
   return list;
 }
 
-/* How long the name of an environment's "NAME=value" is, with its `=`; 0 where there is none. */
+/* The length of the name in "NAME=value", including the `=`; 0 if there is no name. */
 static size_t name_length(const char *entry) {
   const char *equals = strchr(entry, '=');
   return equals == NULL || equals == entry ? 0 : (size_t)(equals - entry) + 1;
@@ -81,13 +82,13 @@ static bool is_set(char *const *list, const char *entry) {
   return false;
 }
 
-/* The environment with what the list at `index` adds and replaces. (+1) */
+/* Pushes the environment, extended and overridden by the list at `index`. (+1) */
 static char **push_environment(lua_State *L, int index) {
   size_t kept = 0, count = 0;
   while (environ[count] != NULL) count++;
   char **all = push_strings(L, index, count), **added = all + count;
   for (char **entry = added; *entry != NULL; entry++) {
-    luaL_argcheck(L, name_length(*entry) > 0, index, "NAME=value is needed");
+    luaL_argcheck(L, name_length(*entry) > 0, index, "entries must be NAME=value");
   }
   for (size_t i = 0; i < count; i++) {
     if (!is_set(added, environ[i])) all[kept++] = environ[i];
@@ -96,8 +97,8 @@ static char **push_environment(lua_State *L, int index) {
   return all;
 }
 
-/* Lets this process end when `parent` does. False: that has ended already. Where the system cannot,
- * it goes on without. */
+/* Asks Linux for SIGTERM when the parent dies; does nothing on other systems. False if `parent` is
+ * already gone. */
 static bool follow(int parent) {
 #if defined(__linux__)
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -105,9 +106,9 @@ static bool follow(int parent) {
   return getppid() == parent;
 }
 
-/* core.exec(file, arguments, environment, parent) -> nil, message: becomes another program.
- * `environment` is a list of "NAME=value" to add. With `parent`, a pid, the program ends when that
- * process does. */
+/* core.exec(file, arguments, environment [, parent]): replaces this process by another program, and
+ * returns nil and a message only if that fails. `environment` is a list of "NAME=value" to add.
+ * With `parent`, a pid, the program gets SIGTERM when that process ends. */
 static int process_exec(lua_State *L) {
   const char *file = luaL_checkstring(L, 1);
   lua_settop(L, 4);
@@ -117,7 +118,8 @@ static int process_exec(lua_State *L) {
   int parent = (int)luaL_optinteger(L, 4, 0);
   arguments[0] = (char *)file;
   if (parent != 0 && !follow(parent)) return failed(L, "the parent is gone", ESRCH);
-  /* execvp passes `environ` on. If it fails, ours is as it was, and holds nothing of Lua's. */
+  /* execvp passes on `environ`. If it fails, restore ours, which does not point into Lua's
+   * memory. */
   char **ours = environ;
   environ = environment;
   execvp(file, arguments);
@@ -126,7 +128,7 @@ static int process_exec(lua_State *L) {
   return failed(L, file, number);
 }
 
-/* core.pid() -> this process, and its parent */
+/* core.pid() -> the pids of this process and its parent */
 static int process_pid(lua_State *L) {
   lua_pushinteger(L, getpid());
   lua_pushinteger(L, getppid());

@@ -1,5 +1,5 @@
-/* What a program needs of the system to start another one on a port that is its own: Lua's
- * libraries can neither bind a socket nor become another program. */
+/* Listening sockets and exec, for starting the emulator's server: Lua's standard library has
+ * neither. */
 #ifndef CONNECTPARTICIPANT_PROCESS_H
 #define CONNECTPARTICIPANT_PROCESS_H
 
@@ -8,7 +8,7 @@
 
 HIDDEN_BEGIN
 
-/* Sets `listen`, `exec` and `pid` into the table on top of the stack. */
+/* Adds `listen`, `exec` and `pid` to the table on top of the stack. */
 void process_open(lua_State *L);
 
 HIDDEN_END

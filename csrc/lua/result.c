@@ -1,4 +1,4 @@
-/* Results for Lua; see result.h. */
+/* Pushing results; see result.h. */
 #include "lua/result.h"
 #include "aws/model.h"
 #include "aws/response.h"
@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Up to here a double holds every whole number. */
+/* 2^53: a double represents every whole number up to here. */
 #define LARGEST_WHOLE 9007199254740992.0
 
 enum { CODE_DIGITS = 32 };
 
-/* The value on top of the stack as text, or NULL. A number is written to `digits`, unless it has a
- * fraction or is too large to be anybody's code. */
+/* The value on top of the stack as an error code, or NULL. A number is formatted into `digits`
+ * unless it has a fraction or exceeds 2^53. */
 static const char *code_of(lua_State *L, char digits[CODE_DIGITS]) {
   if (lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
   if (lua_type(L, -1) != LUA_TNUMBER) return NULL;
@@ -27,18 +27,18 @@ static const char *code_of(lua_State *L, char digits[CODE_DIGITS]) {
   return digits;
 }
 
-/* How well a key of an error's body fits a name: as it is, or but for its case. */
+/* How well a key matches a name: 2 exactly, 1 ignoring case, 0 not at all. */
 static int fit(const char *key, const char *name) {
   return strcmp(key, name) == 0 ? 2 : ascii_equal_nocase(key, name) ? 1 : 0;
 }
 
-/* What an error's body says, and room for a code that is a number there. */
+/* The fields of an error's body, and room for a numeric code. */
 struct found {
   struct response_fields fields;
   char digits[CODE_DIGITS];
 };
 
-/* Finds what an error says in the table on top of the stack, which holds the strings. */
+/* Finds the error's fields in the table on top of the stack, which keeps the strings alive. */
 static void read_fields(lua_State *L, struct found *found) {
   struct response_fields *fields = &found->fields;
   int best_code = 0, best_message = 0;
@@ -102,7 +102,7 @@ int result_push(lua_State *L, const struct operation *operation, const struct an
     return push_service_error(L, operation, answer, secrets);
   if (answer->body_truncated) {
     return push_protocol_error(L, operation, answer, secrets, "ResponseTooLarge",
-                               "the answer is larger than any of this operation can be");
+                               "the answer is larger than any this operation can give");
   }
   if (answer->body.size == 0) {
     lua_newtable(L);
@@ -113,7 +113,7 @@ int result_push(lua_State *L, const struct operation *operation, const struct an
   }
   char path[JSON_PATH];
   if (!json_shape(L, -1, operation->output, path)) {
-    lua_pushfstring(L, "the answer does not have the shape of this operation: %s is wrong", path);
+    lua_pushfstring(L, "the answer does not match this operation's model: %s is wrong", path);
     return push_protocol_error(L, operation, answer, secrets, "InvalidResponse",
                                lua_tostring(L, -1));
   }

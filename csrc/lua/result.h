@@ -1,5 +1,5 @@
-/* What an exchange came to, for Lua: decodes JSON, and pushes a result or an error. What an answer
- * means is told by aws/response.h and aws/storage.h. */
+/* Turns an answer into a result table or an error object. Decodes JSON; errors are interpreted by
+ * aws/response.h and aws/storage.h. */
 #ifndef CONNECTPARTICIPANT_RESULT_H
 #define CONNECTPARTICIPANT_RESULT_H
 
@@ -16,7 +16,7 @@ struct operation;
 int result_push(lua_State *L, const struct operation *operation, const struct answer *answer,
                 const struct secrets *secrets);
 
-/* Pushes nil and the error that an object store's answer stands for; returns 2. */
+/* Pushes nil and an error object for an object store's answer; returns 2. */
 int result_push_storage_error(lua_State *L, const char *operation, const char *step,
                               const struct answer *answer, const struct secrets *secrets);
 

@@ -1,4 +1,4 @@
-/* Settings; see settings.h. */
+/* The settings userdata; see settings.h. */
 #include "lua/settings.h"
 #include "lua/module.h"
 #include "aws/endpoint.h"
@@ -20,7 +20,7 @@
 #define SETTINGS_TYPE "connectparticipant.settings"
 #define LAST_SETTINGS "connectparticipant.settings.last"
 
-/* AWS's SDKs give a connection and an answer 60 s each; a connection needs far less. */
+/* AWS's SDKs allow 60 s each for connecting and for an answer; connecting needs far less. */
 #define CONNECT_TIMEOUT 10.0
 #define STALL_TIMEOUT 30.0
 #define ATTEMPT_TIMEOUT 60.0
@@ -67,7 +67,7 @@ static double seconds(const struct fields *given, int which, double otherwise) {
   return number;
 }
 
-/* A component of AWS's User-Agent grammar: what it does not allow becomes `-`. */
+/* Appends a component of AWS's User-Agent grammar; characters it does not allow become `-`. */
 static void add_component(struct buffer *out, const char *text) {
   for (; *text != '\0'; text++) {
     bool allowed = ascii_is_alnum(*text) || strchr("!$%&'*+-.^_`|~", *text) != NULL;
@@ -95,17 +95,17 @@ static int configuration_error(lua_State *L, const char *option, const char *mes
   return error_return(L, &f, NULL);
 }
 
-/* NULL, or why a CA bundle cannot be used. */
+/* Returns NULL, or why the CA bundle cannot be used. */
 static const char *problem_of_ca_file(const char *path) {
   struct stat status;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return strerror(errno);
   bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
   close(fd);
-  return regular ? NULL : "it is not a file";
+  return regular ? NULL : "it is not a regular file";
 }
 
-/* The bytes of the value on top of the stack; `number` is room for them. */
+/* The bytes of the value on top of the stack; `number` is room for those of a number. */
 static const char *value_bytes(lua_State *L, lua_Number *number, size_t *size) {
   if (lua_type(L, -1) == LUA_TSTRING) return lua_tolstring(L, -1, size);
   *number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : lua_toboolean(L, -1);
@@ -113,7 +113,7 @@ static const char *value_bytes(lua_State *L, lua_Number *number, size_t *size) {
   return (const char *)number;
 }
 
-/* The options as bytes: each name and value, in the order in which Lua has them. */
+/* Serialises the options, each name and value, in the order lua_next gives them. */
 static void add_key(lua_State *L, struct buffer *key, int index) {
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
@@ -129,7 +129,7 @@ static void add_key(lua_State *L, struct buffer *key, int index) {
   }
 }
 
-/* The first option that holds a NUL, where C would read the string as if it ended; or NULL. */
+/* The name of the first option whose string contains a NUL, where C would truncate it; or NULL. */
 static const char *option_with_nul(const struct fields *given) {
   for (int i = 0; i < OPTIONS; i++) {
     size_t size;
@@ -150,7 +150,8 @@ static bool is_whole(const struct settings *s) {
          !s->proxy.failed;
 }
 
-/* Returns 0, or the two values of an error. Plain http has no use for a CA bundle. */
+/* Checks CA bundle and proxy. Returns 0, or 2 after pushing nil and an error. With plain http the
+ * CA bundle is not used and not checked. */
 static int check_peers(const struct settings *s, lua_State *L) {
   const char *ca_file = s->transport.ca_file, *proxy = s->transport.proxy;
   const char *what = ca_file == NULL || !s->transport.https ? NULL : problem_of_ca_file(ca_file);
@@ -160,12 +161,12 @@ static int check_peers(const struct settings *s, lua_State *L) {
   }
   what = proxy == NULL || *proxy == '\0' ? NULL : url_problem_of_proxy(proxy);
   if (what == NULL) return 0;
-  /* The URL itself may hold a password. */
+  /* Do not quote the URL, which may contain a password. */
   what = lua_pushfstring(L, "the proxy's URL cannot be used: %s", what);
   return configuration_error(L, "proxy", what);
 }
 
-/* Sets everything from the options. Returns 0, or the two values of an error. */
+/* Sets everything from the options. Returns 0, or 2 after pushing nil and an error. */
 static int fill(struct settings *s, const struct fields *given) {
   lua_State *L = given->L;
   struct endpoint_problem problem;
@@ -208,7 +209,7 @@ void settings_drop(struct settings *s) {
   free(s);
 }
 
-/* Pushes empty settings, which their userdata holds. (+1) */
+/* Pushes a userdata with empty settings. (+1) */
 static struct settings *push_empty(lua_State *L) {
   struct box *box = lua_newuserdata(L, sizeof *box);
   box->settings = NULL;
@@ -217,7 +218,7 @@ static struct settings *push_empty(lua_State *L) {
   struct settings *s = calloc(1, sizeof *s);
   if (s == NULL) luaL_error(L, "out of memory");
   box->settings = settings_hold(s);
-  s->proxy.secret = s->key.secret = true; /* a proxy's URL may hold its password */
+  s->proxy.secret = s->key.secret = true; /* a proxy's URL may contain its password */
   return s;
 }
 

@@ -1,5 +1,5 @@
-/* What a client sends with: endpoint, User-Agent, and the transport's options, checked once and
- * then shared by all that is sent with them. */
+/* A client's endpoint, User-Agent and transport options, validated once and shared by all its
+ * exchanges. */
 #ifndef CONNECTPARTICIPANT_SETTINGS_H
 #define CONNECTPARTICIPANT_SETTINGS_H
 
@@ -10,12 +10,12 @@
 
 HIDDEN_BEGIN
 
-/* The userdata and each exchange hold it; the last of them frees it. Lua may finalise its userdata
- * in any order, so that none of them could rely on another to keep it. */
+/* Reference-counted by its userdata and by each exchange. Lua may finalise userdata in any order,
+ * so an exchange's userdata cannot rely on the settings' userdata being alive. */
 struct settings {
   unsigned holders;
   struct transport transport; /* its strings point into the buffers below */
-  struct buffer key;          /* the options it was made from */
+  struct buffer key;          /* the serialised options it was made from */
   struct buffer endpoint;
   struct buffer user_agent;
   struct buffer ca_file;
@@ -24,21 +24,22 @@ struct settings {
 };
 
 struct settings *settings_hold(struct settings *settings);
-/* Ends one settings_hold. NULL is nothing to end. */
+/* Drops one reference. NULL is allowed. */
 void settings_drop(struct settings *settings);
 
-/* core.settings(options): the userdata, or nil and a `configuration` error, whose field `option`
- * names what is wrong; raises on an option that does not exist or has the wrong type. */
+/* core.settings(options) -> the userdata, or nil and a `configuration` error, whose field `option`
+ * names the option at fault. Raises on an unknown option or a wrong type. */
 int settings_new(lua_State *L);
 
-/* Makes settings from the table at `index`, which may be absent; leaves the userdata, or nil and
- * an error, on the stack and returns how many. */
+/* Makes settings from the table at `index`, which may be nil or none. Pushes the userdata, or nil
+ * and an error; returns how many values. */
 int settings_push(lua_State *L, int index);
 
-/* The same for calls that come with their options each time, which are mostly the last ones. */
+/* The same for calls that pass their options each time: reuses the last settings if the options are
+ * the same. */
 int settings_push_kept(lua_State *L, int index);
 
-/* The settings at `index`; raises where there are none, or they were finalised. */
+/* The settings at `index`; raises if it is not settings, or finalised. */
 struct settings *settings_check(lua_State *L, int index);
 
 /* Registers the metatable. */

@@ -1,4 +1,4 @@
-/* Transfers for Lua; see transfer.h. */
+/* Starting transfers; see transfer.h. */
 #include "lua/transfer.h"
 #include "lua/engine.h"
 #include "lua/exchange.h"
@@ -13,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* AWS's model allows 2000 characters; what is far beyond is no presigned URL. */
+/* AWS's model limits a presigned URL to 2000 characters; leave some margin. */
 enum { LONGEST_URL = 4096, ANSWER_LIMIT = 64 * 1024 };
 
-/* What a memory download may hold where the caller sets no limit: AWS's largest attachment is
- * 100 MB. */
+/* The default limit of a download into memory: 1 GiB. AWS's largest attachment is 100 MB. */
 #define MEMORY_LIMIT (1024.0 * 1024 * 1024)
 
 enum {
@@ -37,7 +36,8 @@ enum {
   FIELDS
 };
 
-/* What the service handed out may be of any type: that it is wrong is an error of its answer. */
+/* LUA_TNONE for values that came from the service: a wrong type there is a `protocol` error, not a
+ * caller's mistake that raises. */
 static const struct field known[] = {
     [METHOD] = {"method", LUA_TSTRING},   [URL] = {"url", LUA_TNONE},
     [HEADERS] = {"headers", LUA_TNONE},   [SOURCE] = {"source", LUA_TNONE},
@@ -48,13 +48,14 @@ static const struct field known[] = {
     [STEP] = {"step", LUA_TSTRING},       [FIELDS] = {NULL, 0},
 };
 
-/* Has the exchange on top of the stack keep the body that it reads, or the sink that it writes. */
+/* Makes the exchange on top of the stack keep a field's value alive: the body or source it reads,
+ * or the sink it writes. */
 static void keep_alive(const struct fields *given, int which) {
   lua_pushvalue(given->L, fields_index(given, which));
   compat_setvalue(given->L, -2, 1);
 }
 
-/* Whose step this is; what errors say of it outlives every string of Lua. */
+/* Sets operation and step, for errors, to static strings, which outlive any of Lua's. */
 static void read_names(const struct fields *given, struct handle *h) {
   static const char *const steps[] = {"start", "put", "complete", "get", NULL};
   const char *operation = fields_text(given, OPERATION, NULL);
@@ -65,7 +66,9 @@ static void read_names(const struct fields *given, struct handle *h) {
   while (step != NULL && steps[i] != NULL && strcmp(steps[i], step) != 0) i++;
   if (step != NULL) h->step = steps[i];
   if ((operation != NULL && h->operation == NULL) || (step != NULL && h->step == NULL))
-    luaL_error(given->L, "a transfer has an operation of the service, and one of its steps");
+    luaL_error(
+        given->L,
+        "a transfer needs an operation of the service and a step: start, put, complete or get");
 }
 
 static void refuse_url(struct fault *fault, const char *problem) {
@@ -79,7 +82,7 @@ static void read_url(const struct fields *given, struct handle *h) {
   size_t size;
   const char *text = fields_text(given, URL, &size);
   if (text == NULL || strlen(text) != size) {
-    refuse_url(&h->x.fault, text != NULL ? "it holds what no URL may hold" : "it is no text");
+    refuse_url(&h->x.fault, text != NULL ? "it contains a NUL" : "it is not a string");
     return;
   }
   h->url.secret = true;
@@ -88,7 +91,7 @@ static void read_url(const struct fields *given, struct handle *h) {
   if (problem == NULL && transport->https && !url->https)
     problem = "it must be https, as the endpoint is";
   if (problem == NULL && !url_is_safe(url, transport->allow_insecure))
-    problem = "http: is allowed to loopback only";
+    problem = "http is allowed to loopback only";
   if (problem != NULL) refuse_url(&h->x.fault, problem);
 }
 
@@ -100,7 +103,8 @@ static const char *read_method(const struct fields *given) {
   return "GET";
 }
 
-/* Headers that would contradict how the engine frames the message, or leak where it goes. */
+/* Headers that would contradict how libcurl frames or routes the message, or what we set
+ * ourselves. */
 static bool is_ours(const char *name) {
   static const char *const names[] = {"Transfer-Encoding", "Expect",     "Connection",       "Host",
                                       "Upgrade",           "Keep-Alive", "Proxy-Connection", "TE",
@@ -111,37 +115,37 @@ static bool is_ours(const char *name) {
   return false;
 }
 
-/* Whether a Content-Length that came with the URL is the body's. */
+/* Whether the Content-Length that came with the URL equals the body's size. */
 static bool is_length(const char *text, off_t size) {
   char *end;
   if (*text < '0' || *text > '9') return false;
   return strtoll(text, &end, 10) == (long long)size && *end == '\0';
 }
 
-/* Adds the header whose name and value are on top of the stack. */
+/* Adds the header whose name and value are on top of the stack, or sets a fault. */
 static void add_header(lua_State *L, struct handle *h) {
   struct fault *fault = &h->x.fault;
   size_t name_size, value_size;
   if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-    fault_set(fault, "protocol", "UnsafeHeader", "a header to include is no string");
+    fault_set(fault, "protocol", "UnsafeHeader", "a header to include is not a string");
     return;
   }
   const char *name = lua_tolstring(L, -2, &name_size), *value = lua_tolstring(L, -1, &value_size);
   if (!text_is_header_name(name, name_size)) {
-    fault_set(fault, "protocol", "UnsafeHeader", "a header to include has no valid name");
+    fault_set(fault, "protocol", "UnsafeHeader", "a header to include has an invalid name");
   } else if (!text_is_header_value(value, value_size)) {
-    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s holds a control character",
+    fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s contains a control character",
               name);
   } else if (is_ours(name)) {
     fault_set(fault, "protocol", "UnsafeHeader", "the header %.100s cannot be included", name);
   } else if (ascii_equal_nocase(name, "Content-Length")) {
     if (!is_length(value, h->x.upload.size))
       fault_set(fault, "protocol", "ContentLengthMismatch",
-                "the store expects %.40s bytes, but there are %lld", value,
+                "the store expects %.40s bytes, but the body has %lld", value,
                 (long long)h->x.upload.size);
   } else {
-    /* libcurl takes "Name:" with nothing but blanks behind it as "do not send", and "Name;" as an
-     * empty value. */
+    /* libcurl takes "Name:" without a value as "do not send this header"; "Name;" sends an empty
+     * value. */
     bool empty = strspn(value, " \t") == value_size;
     buffer_add_text(&h->headers, name);
     buffer_add_text(&h->headers, empty ? ";" : ": ");
@@ -149,7 +153,7 @@ static void add_header(lua_State *L, struct handle *h) {
   }
 }
 
-/* Adds the User-Agent, unless the headers to include have one. */
+/* Adds our User-Agent unless the headers to include have one. */
 static void add_agent(struct handle *h, const char *agent) {
   static const char name[] = "User-Agent";
   size_t length = sizeof name - 1;
@@ -172,7 +176,7 @@ static void read_headers(const struct fields *given, struct handle *h, const cha
       lua_pop(L, 1);
     }
   } else if (!lua_isnil(L, headers)) {
-    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are no map");
+    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the headers to include are not a map");
   }
   add_agent(h, agent);
   if (download_wants_part(&h->x.download)) {
@@ -184,7 +188,7 @@ static void read_headers(const struct fields *given, struct handle *h, const cha
   buffer_add(&h->headers, "", 1);
 }
 
-/* Where a PUT's bytes come from. */
+/* Sets where a PUT's bytes come from. */
 static void read_source(const struct fields *given, struct handle *h) {
   size_t size;
   const char *body = fields_text(given, SOURCE, &size);
@@ -205,19 +209,19 @@ static void read_source(const struct fields *given, struct handle *h) {
   }
 }
 
-/* The ETag of the bytes before the offset, by which a part is known to be one of the same object.
- * It came from the store, so that it is the store's fault if it cannot be sent. */
+/* Sets the ETag of the bytes before the offset, sent as If-Match so that the rest comes from the
+ * same object. It came from the store, so an ETag that cannot be sent is a `protocol` error. */
 static void read_etag(const struct fields *given, struct handle *h) {
   size_t size;
   const char *etag = fields_text(given, ETAG, &size);
   if (etag == NULL) return;
   if (!text_is_header_value(etag, size))
-    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the ETag holds a control character");
+    fault_set(&h->x.fault, "protocol", "UnsafeHeader", "the ETag contains a control character");
   if (!buffer_add(&h->etag, etag, size)) luaL_error(given->L, "out of memory");
   h->x.download.etag = h->etag.data;
 }
 
-/* Where a GET's bytes go. */
+/* Sets where a GET's bytes go. */
 static void read_sink(const struct fields *given, struct handle *h) {
   const char *name = fields_text(given, SINK, NULL);
   struct download *download = &h->x.download;
@@ -234,21 +238,22 @@ static void read_sink(const struct fields *given, struct handle *h) {
     download->sink = core_file_sink(given->L, fields_index(given, SINK));
     sink_hold(download->sink);
   }
-  /* Without proof of what the store would go on with, nothing can be added to what was handed out.
-   */
+  /* Bytes already handed to the caller can only be continued with an ETag that proves the rest
+   * belongs to the same object. */
   if (download->kind == DOWNLOAD_DRAINED && download->offset > 0 && !download_wants_part(download))
     download_refuse_whole(&h->x.fault);
 }
 
-/* What is left of a deadline; without one, 0. None left is a fault. */
+/* The seconds left until the deadline; 0 without one. A deadline that has passed is a fault. */
 static double read_timeout(const struct fields *given, struct handle *h) {
   double timeout = fields_number(given, TIMEOUT, 0);
   if (fields_has(given, TIMEOUT) && !(timeout > 0))
-    fault_set(&h->x.fault, "timeout", "OPERATION_TIMEDOUT", "no time is left to begin (timeout)");
+    fault_set(&h->x.fault, "timeout", "OPERATION_TIMEDOUT",
+              "the deadline passed before the transfer began");
   return timeout;
 }
 
-/* Hands what the fields describe to the engine. */
+/* Adds the exchange to the engine. */
 static int begin(lua_State *L, struct engine *engine, struct handle *h, double timeout) {
   struct http_request request = h->x.request;
   request.headers = buffer_text(&h->headers);

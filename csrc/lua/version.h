@@ -1,4 +1,4 @@
-/* Which release this is, and for which Lua it is built. */
+/* This release's version, and the Lua it is built for. */
 #ifndef CONNECTPARTICIPANT_VERSION_H
 #define CONNECTPARTICIPANT_VERSION_H
 

@@ -25,7 +25,7 @@ describe("a table given to core", function()
     local seen = {}
     assert.error_matches(function()
       core.new_error(fresh({ kind = "service", code = "Code", message = "text" }, seen))
-    end, "kind, code and message are needed")
+    end, "kind, code and message are required")
     assert.same({}, seen)
     local err = core.new_error { kind = "k", code = "c", message = "m" }
     local show = getmetatable(err).__tostring

@@ -131,7 +131,7 @@ describe("options", function()
   it("name a CA bundle that can be read", function()
     refused({ region = "us-east-1", ca_file = "/nonexistent/ca.pem" }, "/nonexistent/ca.pem",
       "ca_file")
-    refused({ region = "us-east-1", ca_file = "/" }, "not a file", "ca_file")
+    refused({ region = "us-east-1", ca_file = "/" }, "not a regular file", "ca_file")
   end)
 
   it("may name a missing CA bundle where nothing would read it", function()
