@@ -1,6 +1,6 @@
-/* What exchanges tell whoever drives them: that something moved, which of them need their caller,
- * and which are to go on after a pause. An exchange knows this, and not the engine that reads it.
- */
+/* How exchanges report to the engine: that something moved, which exchanges need their caller, and
+ * which are to be unpaused. Exchanges write here and the engine reads, so exchanges need not know
+ * it. */
 #ifndef CONNECTPARTICIPANT_ACTIVITY_H
 #define CONNECTPARTICIPANT_ACTIVITY_H
 
@@ -10,15 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What libcurl hands over at once of a body that arrives; of one that leaves, it takes more. */
+/* The most that libcurl 7.88 passes to the write callback at once; its read callback takes up to 64
+ * KiB. */
 enum { WHOLE_ROUND = 16 * 1024 };
 
 struct activity {
   bool moved;          /* since the last step */
-  bool streams;        /* this round moved as much of a body as one round can */
-  double until;        /* when the step has to end; bodies that arrive pause then */
-  struct list ready;   /* links of exchanges that are done, or wait for their caller */
-  struct list resumed; /* links of those that libcurl has paused, and that go on at the next step */
+  bool streams;        /* a callback moved a full buffer in this round: more will follow */
+  double until;        /* when the step must end; arriving bodies are paused then */
+  struct list ready;   /* links of exchanges that are done or wait for their caller */
+  struct list resumed; /* links of paused exchanges, to be unpaused in the next step */
 };
 
 static inline void activity_begin(struct activity *a) {
@@ -27,13 +28,13 @@ static inline void activity_begin(struct activity *a) {
   list_begin(&a->resumed);
 }
 
-/* So many bytes of a body came or went. */
+/* A callback sent or received `size` bytes of a body. */
 static inline void activity_moved_body(struct activity *a, size_t size) {
   a->moved = true;
   if (size >= WHOLE_ROUND) a->streams = true;
 }
 
-/* Whether there is something to do without waiting for any socket. */
+/* Whether a step has work to do without waiting for a socket. */
 static inline bool activity_is_pending(const struct activity *a) {
   return a->moved || !list_is_empty(&a->resumed);
 }

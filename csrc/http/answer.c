@@ -1,4 +1,4 @@
-/* What came back over HTTP; see answer.h. */
+/* Storing a response; see answer.h. */
 #include "http/answer.h"
 #include "base/ascii.h"
 
@@ -17,7 +17,7 @@ void answer_free(struct answer *answer) {
 
 bool answer_add_line(struct answer *answer, const char *line, size_t size) {
   while (size > 0 && strchr("\r\n \t", line[size - 1]) != NULL) size--;
-  /* A line with a NUL in it could pass for two. */
+  /* Drop a line that contains a NUL: in the buffer it would look like two lines. */
   if (size == 0 || memchr(line, '\0', size) != NULL) return true;
   return buffer_add(&answer->headers, line, size) && buffer_add(&answer->headers, "", 1);
 }
@@ -26,7 +26,7 @@ void answer_restart(struct answer *answer) {
   buffer_clear(&answer->headers);
 }
 
-/* The value of the first such header from `line` on, or NULL. */
+/* The value of the first header of that name from `line` on, or NULL. */
 static const char *find(const struct answer *answer, const char *line, const char *name) {
   const char *end = buffer_text(&answer->headers) + answer->headers.size;
   size_t length = strlen(name);

@@ -1,4 +1,4 @@
-/* What came back over HTTP, as bytes. */
+/* An HTTP response: status, headers and body as bytes. */
 #ifndef CONNECTPARTICIPANT_ANSWER_H
 #define CONNECTPARTICIPANT_ANSWER_H
 
@@ -12,24 +12,24 @@ HIDDEN_BEGIN
 
 struct answer {
   long status;
-  struct buffer headers; /* the lines of the final response, "Name: value", each ended by a NUL */
+  struct buffer headers; /* the final response's "Name: value" lines, each NUL-terminated */
   struct buffer body;
-  bool body_truncated; /* the body went over its cap, and what is here is only its beginning */
+  bool body_truncated; /* the body exceeded its limit and was cut */
 };
 
-/* Forgets what it was, keeps the memory. */
+/* Empties it for reuse; keeps small buffers' memory. */
 void answer_clear(struct answer *answer);
 void answer_free(struct answer *answer);
 
-/* Keeps a header line without the blanks at its end. False: out of memory. */
+/* Adds a header line, without its trailing white space. False: out of memory. */
 bool answer_add_line(struct answer *answer, const char *line, size_t size);
 
-/* Forgets the lines: those of another response follow. */
+/* Drops the headers, because another response follows. */
 void answer_restart(struct answer *answer);
 
-/* The value of a header, or NULL; names are compared without case. */
+/* The value of a header, or NULL. Names are case-insensitive. */
 const char *answer_header(const struct answer *answer, const char *name);
-/* Whether it is there more than once, so that there is no telling which is meant. */
+/* Whether the header occurs more than once, so that its value is ambiguous. */
 bool answer_repeats(const struct answer *answer, const char *name);
 
 HIDDEN_END

@@ -1,4 +1,4 @@
-/* libcurl's result codes; see curl_codes.h. */
+/* libcurl's result codes; see codes.h. */
 #include "http/codes.h"
 
 #include <stddef.h>
@@ -8,8 +8,8 @@
 #define NEVER(name)                                                                                \
   { #name, CURLE_##name, false }
 
-/* Those that HTTP can come to. What curl's own --retry repeats, and breaks of the connection, which
- * a repeated request survives, for all of ours are idempotent. */
+/* The codes that HTTP can end with. Retryable are those that `curl --retry` repeats and broken
+ * connections: repeating is safe because all our requests are idempotent. */
 static const struct {
   const char *name;
   CURLcode code;

@@ -1,4 +1,4 @@
-/* libcurl's result codes as the names and rules our errors use. */
+/* Names and retry rules of libcurl's result codes. */
 #ifndef CONNECTPARTICIPANT_CURL_CODES_H
 #define CONNECTPARTICIPANT_CURL_CODES_H
 
@@ -9,10 +9,10 @@
 
 HIDDEN_BEGIN
 
-/* libcurl's name without its prefix: "COULDNT_CONNECT". */
+/* libcurl's name without its prefix, such as "COULDNT_CONNECT". */
 const char *curl_codes_name(CURLcode code);
 
-/* Whether the same request may succeed when it is sent again. */
+/* Whether the same request may succeed if it is sent again. */
 bool curl_codes_retryable(CURLcode code);
 
 HIDDEN_END

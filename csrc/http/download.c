@@ -1,11 +1,11 @@
-/* The body of an answer; see download.h. */
+/* Receiving a response's body; see download.h. */
 #include "http/download.h"
 #include "base/ascii.h"
 
 #include <curl/curl.h>
 #include <string.h>
 
-/* How much of an object may wait for a slow caller, beyond what libcurl itself holds. */
+/* How many bytes to buffer for a slow caller, besides libcurl's own buffer, before pausing. */
 enum { DRAIN_ROOM = 256 * 1024 };
 
 static void leave_sink(struct download *d) {
@@ -28,7 +28,8 @@ bool download_wants_part(const struct download *d) {
   return d->offset > 0 && d->etag != NULL && d->etag[0] == '"';
 }
 
-/* Reads a whole number up to `stop`, and goes behind that; SIZE_UNKNOWN where it is none. */
+/* Reads a whole number that ends with `stop` and advances past it; SIZE_UNKNOWN if it is not
+ * one. */
 static off_t read_number(const char **at, char stop) {
   const char *digit = *at;
   long long number = 0;
@@ -39,7 +40,7 @@ static off_t read_number(const char **at, char stop) {
   return (off_t)number;
 }
 
-/* Content-Range: bytes FIRST-LAST/TOTAL, or `*` for the total, which is then SIZE_UNKNOWN. */
+/* Parses the value of Content-Range: "bytes FIRST-LAST/TOTAL". A total of `*` is SIZE_UNKNOWN. */
 static bool read_range(const char *text, off_t *first, off_t *last, off_t *total) {
   if (text == NULL || !ascii_starts_nocase(text, "bytes ")) return false;
   text += 6;
@@ -57,20 +58,22 @@ static bool wrong_size(struct fault *fault, off_t found, off_t promised) {
   return false;
 }
 
-/* Several parts in one answer, in an envelope of their own, also where there is a range beside. */
+/* Whether the body is multipart/byteranges, which wraps parts in an envelope, whatever
+ * Content-Range says. */
 static bool is_envelope(const struct answer *answer) {
   const char *type = answer_header(answer, "content-type");
   return type != NULL && ascii_starts_nocase(type, "multipart/byteranges");
 }
 
-/* A part has to be the one that was asked for, to the end, and of the object that it continues. */
+/* Checks that a 206 is the range asked for, up to the end, and of the same object as the bytes
+ * before it. */
 static bool judge_part(struct download *d, const struct answer *answer, struct fault *fault) {
   off_t first = 0, last = 0, total = 0;
   const char *etag = answer_header(answer, "etag");
   if (is_envelope(answer) || answer_repeats(answer, "content-range") ||
       !read_range(answer_header(answer, "content-range"), &first, &last, &total) ||
       first != d->offset || (total >= 0 && last != total - 1)) {
-    fault_set(fault, "protocol", "WrongRange", "the store sent another range than asked for");
+    fault_set(fault, "protocol", "WrongRange", "the store sent a different range than requested");
     return false;
   }
   off_t size = total >= 0 ? total : last + 1;
@@ -78,7 +81,7 @@ static bool judge_part(struct download *d, const struct answer *answer, struct f
   if (d->offset > 0 &&
       (etag == NULL || strcmp(etag, d->etag) != 0 || answer_repeats(answer, "etag"))) {
     fault_set(fault, "protocol", "ObjectChanged",
-              "the store does not prove that it goes on with the same object (by its ETag)");
+              "the store's ETag does not show that the rest is of the same object");
     return false;
   }
   d->from = first;
@@ -88,10 +91,10 @@ static bool judge_part(struct download *d, const struct answer *answer, struct f
 
 void download_refuse_whole(struct fault *fault) {
   fault_set(fault, "protocol", "RangeIgnored",
-            "the store cannot resume, and what has been written cannot be taken back");
+            "the store cannot resume, and bytes already delivered cannot be taken back");
 }
 
-/* The whole object: what is there already has to be taken back. */
+/* Prepares for a whole object: bytes received before must be discarded. */
 static bool judge_whole(struct download *d, struct fault *fault) {
   if (d->offset == 0 || d->kind == DOWNLOAD_MEMORY) return true;
   if (d->kind == DOWNLOAD_FILE) return sink_restart(d->sink, fault);
@@ -99,7 +102,8 @@ static bool judge_whole(struct download *d, struct fault *fault) {
   return false;
 }
 
-/* A length that is known beforehand must be right; where there is none, the bytes are counted. */
+/* Checks Content-Length against the size promised. Without one, download_finish counts the
+ * bytes. */
 static bool judge_length(const struct download *d, const struct answer *answer,
                          struct fault *fault) {
   const char *text = answer_header(answer, "content-length");
@@ -114,25 +118,27 @@ bool download_judge(struct download *d, struct answer *answer, struct fault *fau
   d->judged = true;
   d->wanted = d->kind != DOWNLOAD_ANSWER && (whole || part);
   if (!d->wanted) return true;
-  /* A file is not cut before its successor is known to be right. */
+  /* judge_length comes before judge_whole, which truncates the file, so that an answer of the wrong
+   * size destroys nothing. */
   d->from = 0;
   d->most = d->size;
   bool good = part ? judge_part(d, answer, fault) && judge_length(d, answer, fault)
                    : judge_length(d, answer, fault) && judge_whole(d, fault);
-  /* To grow step by step would hold up a step for 20 ms at 256 MiB. */
+  /* Reserve it all: growing by doubling copies, which blocked a step for 20 ms at 256 MiB. */
   if (good && d->kind == DOWNLOAD_MEMORY && d->most > 0 && (size_t)d->most <= d->success_limit)
     return buffer_reserve(&answer->body, (size_t)d->most);
   return good;
 }
 
-/* Keeps words, or an object in memory, up to a limit; then there is enough to go on with. */
+/* Keeps an answer's text, or an object in memory, up to the limit. Beyond it the transfer is
+ * aborted, but without a fault (`enough`). */
 static bool keep(struct download *d, struct answer *answer, const char *data, size_t size) {
   bool success = answer->status >= 200 && answer->status <= 299;
   size_t limit = success ? d->success_limit : d->error_limit;
   size_t room = limit - answer->body.size;
   if (size <= room) return buffer_add(&answer->body, data, size);
   answer->body_truncated = d->enough = true;
-  /* Half a result is none; half an error still says what went wrong. */
+  /* Half a result is useless; half an error message still says what went wrong. */
   if (success) buffer_free(&answer->body);
   if (!success) buffer_add(&answer->body, data, room);
   return false;
@@ -142,8 +148,8 @@ size_t download_write(struct download *d, struct answer *answer, const char *dat
                       struct fault *fault) {
   bool good = true, full = false;
   if (d->wanted && d->most >= 0 && (off_t)size > d->most - d->received) {
-    fault_set(fault, "protocol", "SizeMismatch", "the store sends more than the %lld bytes due",
-              (long long)d->most);
+    fault_set(fault, "protocol", "SizeMismatch",
+              "the store sends more than the %lld bytes expected", (long long)d->most);
     return 0;
   }
   if (!d->wanted || d->kind == DOWNLOAD_MEMORY) {

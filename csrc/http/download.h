@@ -1,6 +1,6 @@
-/* Where the body of an answer goes: an object into a file, into memory or to a caller who drains
- * it; anything else is the answer's own words. Which it is, and whether it is the object that was
- * asked for, is judged by the headers, before the first byte goes anywhere. */
+/* Where a response's body goes. An object goes to a file, to memory or to a caller who drains it;
+ * any other body, such as an error, is kept in the answer. Status and headers decide which, and
+ * whether it is the object that was requested, before the first byte is passed on. */
 #ifndef CONNECTPARTICIPANT_DOWNLOAD_H
 #define CONNECTPARTICIPANT_DOWNLOAD_H
 
@@ -16,49 +16,48 @@
 
 HIDDEN_BEGIN
 
-/* DOWNLOAD_ANSWER: no object is expected, as from a service or after a PUT. */
+/* DOWNLOAD_ANSWER: no object is expected, as from the service or after a PUT. */
 enum download_kind { DOWNLOAD_ANSWER, DOWNLOAD_MEMORY, DOWNLOAD_FILE, DOWNLOAD_DRAINED };
 
 enum { SIZE_UNKNOWN = -1 };
 
 struct download {
   enum download_kind kind;
-  struct sink *sink; /* DOWNLOAD_FILE; held */
-  off_t size;        /* of the whole object, as it was promised; or SIZE_UNKNOWN */
-  off_t offset;      /* the first byte asked for */
-  const char *etag;  /* of the bytes before the offset; borrowed, NULL where there are none */
-  size_t success_limit, error_limit; /* of what is kept of an answer in memory */
+  struct sink *sink;                 /* DOWNLOAD_FILE; a reference */
+  off_t size;                        /* promised size of the whole object, or SIZE_UNKNOWN */
+  off_t offset;                      /* the first byte to request */
+  const char *etag;                  /* of the bytes before the offset, or NULL; borrowed */
+  size_t success_limit, error_limit; /* caps on bodies kept in memory */
 
-  bool judged; /* the headers are known, and all is well so far */
-  bool wanted; /* the body is the object */
-  bool enough; /* the answer went over its limit, and the rest of it is not needed */
-  bool paused; /* libcurl hands over nothing until it is told to go on */
-  off_t from;  /* the object's first byte that came */
-  off_t most;  /* how many bytes may come of it; or SIZE_UNKNOWN */
+  bool judged; /* the headers were checked */
+  bool wanted; /* the body is the requested object */
+  bool enough; /* the body exceeded its limit; the rest is not needed */
+  bool paused; /* libcurl delivers nothing until unpaused */
+  off_t from;  /* offset of the first byte received */
+  off_t most;  /* how many bytes to expect, or SIZE_UNKNOWN */
   off_t received;
-  struct buffer drained; /* DOWNLOAD_DRAINED: bytes that the caller has not yet taken */
+  struct buffer drained; /* DOWNLOAD_DRAINED: bytes that the caller has not taken yet */
 };
 
-/* Forgets what it was, keeps the memory. */
+/* Empties it for reuse; keeps small buffers' memory. */
 void download_clear(struct download *d);
 void download_free(struct download *d);
 
-/* Whether only the bytes from the offset on are asked for. A part is worth nothing without proof
- * that it is one of the same object, which is a strong ETag. */
+/* Whether to request only the bytes from the offset on. That needs a strong ETag, to prove that
+ * they belong to the same object. */
 bool download_wants_part(const struct download *d);
 
-/* The fault of an answer that begins anew where the bytes before it cannot be taken back. */
+/* Sets the fault for an answer that starts over although earlier bytes cannot be taken back. */
 void download_refuse_whole(struct fault *fault);
 
-/* Judges an answer by its status and its headers. False: the fault says why nothing of it is
- * wanted. */
+/* Checks status and headers. False, with a fault, if the body must not be used. */
 bool download_judge(struct download *d, struct answer *answer, struct fault *fault);
 
-/* Takes bytes of the body, as libcurl's write function has to. */
+/* Takes bytes of the body; returns what libcurl's write callback must return. */
 size_t download_write(struct download *d, struct answer *answer, const char *data, size_t size,
                       struct fault *fault);
 
-/* Whether all that was promised has come; to be asked at the end of a good answer. */
+/* Whether all promised bytes arrived; call it after a successful transfer. */
 bool download_finish(const struct download *d, struct fault *fault);
 
 HIDDEN_END

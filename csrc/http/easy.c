@@ -1,4 +1,4 @@
-/* The options of easy handles; see easy.h. */
+/* Options of easy handles; see easy.h. */
 #include "http/easy.h"
 #include "http/exchange.h"
 #include "http/pollset.h"
@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond this a refused body costs more than the wait for 100 Continue; S3 asks for it. libcurl 8
- * has the same bound. */
+/* Above this size, sending a body that gets refused costs more than waiting for 100 Continue. S3's
+ * documentation recommends it, and libcurl 8 has the same threshold. */
 #define EXPECT_BEYOND (1024L * 1024L)
 
-/* What libcurl tells of itself; asked for once, for it costs more than all else of a request. */
+/* libcurl's version info. Read once: the call costs more than everything else a request does. */
 static const curl_version_info_data *about;
 
 static void initialise(void) {
-  static int here; /* an address of this library */
+  static int here; /* any address within this library */
   Dl_info self;
   curl_global_init(CURL_GLOBAL_ALL);
   about = curl_version_info(CURLVERSION_NOW);
@@ -31,7 +31,7 @@ void easy_global_init(void) {
   pthread_once(&once, initialise);
 }
 
-/* Where libcurl finds certificates when nobody tells it; NULL where it does not say. */
+/* libcurl's built-in CA bundle; NULL if this version does not tell. */
 static const char *default_bundle(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
   return about->cainfo;
@@ -40,7 +40,9 @@ static const char *default_bundle(void) {
 #endif
 }
 
-/* No redirection is followed; but 7.74 counts it as one when it repeats a request after a 417. */
+/* Sets the options that never change; false if libcurl refuses one that security depends on.
+ * Redirects are not followed, but the redirect protocols must be set: libcurl 7.74 treats repeating
+ * a request after a 417 as a redirect. */
 static bool prepare(CURL *easy, struct pollset *set) {
   bool safe = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -51,7 +53,8 @@ static bool prepare(CURL *easy, struct pollset *set) {
   safe = safe && curl_easy_setopt(easy, CURLOPT_PROTOCOLS, protocols) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, protocols) == CURLE_OK;
 #endif
-  /* A proxy must not see the headers that are for the service. */
+  /* CURLHEADER_SEPARATE keeps the service's headers, with the token, out of CONNECT requests to a
+   * proxy. */
   safe = safe && curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
@@ -76,7 +79,7 @@ static bool prepare(CURL *easy, struct pollset *set) {
   curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Otherwise removing a handle waits for its name to resolve. */
+  /* Without it, removing a handle blocks until its resolver thread ends. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   return safe;
@@ -89,8 +92,8 @@ CURL *easy_new(struct pollset *set) {
   return NULL;
 }
 
-/* With an explicit bundle and no directory, libcurl parses the bundle once a CURLM and not once a
- * connection, which is 23 ms of CPU each. */
+/* With an explicit bundle and no CA directory, libcurl caches the parsed bundle in the CURLM;
+ * otherwise it parses it for every connection, at 23 ms of CPU each. */
 static bool apply_tls(const struct exchange *x) {
   const char *bundle = x->transport.ca_file;
   if (bundle == NULL) bundle = default_bundle();
@@ -99,15 +102,16 @@ static bool apply_tls(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
-/* libcurl takes the parsed one, and would make itself a text of it if it were given none. What it
- * could not parse it will complain of. */
+/* CURLOPT_CURLU saves libcurl parsing the URL, CURLOPT_URL saves it serialising the parsed one
+ * again. */
 static bool apply_url(const struct exchange *x, const struct url *url) {
   return curl_easy_setopt(x->easy, CURLOPT_CURLU, url->handle) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
 }
 
 const char *easy_proxy_of_environment(bool https) {
-  /* A server's CGI could get HTTP_PROXY from a request's header Proxy, so nobody reads that. */
+  /* Not HTTP_PROXY: in a CGI program it can be set by a request's Proxy header. libcurl ignores it,
+   * too. */
   const char *names[] = {https ? "https_proxy" : "http_proxy", https ? "HTTPS_PROXY" : NULL,
                          "all_proxy", "ALL_PROXY"};
   const char *proxy = NULL;
@@ -117,8 +121,8 @@ const char *easy_proxy_of_environment(bool https) {
   return proxy;
 }
 
-/* What is on this machine is not for a proxy on another, whoever named that: it would get the
- * token in clear text, and could not reach the service. */
+/* Requests to loopback bypass every proxy: it could not reach this machine's loopback, and would
+ * get the token in clear text. */
 static bool apply_proxy(const struct exchange *x, const struct url *url) {
   const char *proxy = x->transport.proxy;
   const char *none = url->loopback ? "*" : proxy != NULL ? "" : NULL;
@@ -126,9 +130,9 @@ static bool apply_proxy(const struct exchange *x, const struct url *url) {
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
 
-/* libcurl < 8.5 sends Expect with every PUT, < 7.69 with a POST over 1 KiB, and a server that
- * ignores it costs a wait. Where it is wanted it is libcurl's to add: ours it would repeat after a
- * 417. */
+/* Suppresses Expect for small bodies, as a server that ignores it costs a wait: libcurl before 8.5
+ * sends it with every PUT, before 7.69 with every POST over 1 KiB. For large bodies libcurl must
+ * add it: it would send a header of ours again after a 417. */
 static void apply_expect(struct exchange *x) {
   static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
@@ -151,8 +155,9 @@ static void apply_method(struct exchange *x) {
     apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->upload.size);
-    /* A source that cannot be rewound must not meet a kept connection that is dead. Its own is not
-     * kept: if only such uploads went there, nobody would ever use it again. */
+    /* A source that cannot be rewound needs a fresh connection, because libcurl rewinds when a
+     * reused one turns out to be dead. Such a connection is not kept either: further uploads of
+     * this kind would not use it. */
     long alone = x->upload.kind == UPLOAD_FED;
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone);
@@ -162,7 +167,8 @@ static void apply_method(struct exchange *x) {
   }
 }
 
-/* As libcurl takes it: at least 1, for 0 would be none, and not more than all versions hold. */
+/* Milliseconds for libcurl: at least 1, because 0 means no timeout, and at most what every version
+ * accepts. */
 static long milliseconds(double seconds) {
   return seconds < INT_MAX / 1000 ? (long)(seconds * 1000) + 1 : INT_MAX;
 }
@@ -188,7 +194,8 @@ bool easy_apply(struct exchange *x, const struct url *url) {
 
 bool easy_leave(const struct exchange *x) {
   curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, NULL);
-  /* The next may have no bundle of its own, and then libcurl's default must still be in place. */
+  /* The next exchange may have no ca_file and need libcurl's default; older versions cannot tell
+   * what that was. */
   bool restorable = x->transport.ca_file == NULL || default_bundle() != NULL;
   return !x->is_transfer && restorable;
 }

@@ -1,4 +1,4 @@
-/* The options of easy handles: what every exchange of ours demands of libcurl. */
+/* Options of easy handles: everything that exchanges ask of libcurl. */
 #ifndef CONNECTPARTICIPANT_EASY_H
 #define CONNECTPARTICIPANT_EASY_H
 
@@ -13,21 +13,22 @@ struct exchange;
 struct pollset;
 struct url;
 
-/* Prepares libcurl for this process, once, and keeps this library loaded: libcurl's resolver
- * threads may outlive the Lua state that loaded it. */
+/* Initialises libcurl once per process, and pins this library in memory: libcurl's resolver threads
+ * may outlive the Lua state that loaded it. */
 void easy_global_init(void);
 
-/* A new easy handle with the options that never change; NULL when there is none, or libcurl
- * refuses one that safety rests on. */
+/* A new easy handle with the options that never change; NULL: out of memory, or libcurl refuses an
+ * option that security depends on. */
 CURL *easy_new(struct pollset *set);
 
-/* Sets the options of one exchange on its own handle; false when libcurl refuses one. */
+/* Sets an exchange's options on its handle; false if libcurl refuses one. */
 bool easy_apply(struct exchange *x, const struct url *url);
 
-/* The proxy that libcurl finds in the environment where none is named, or NULL. */
+/* The proxy that libcurl takes from the environment if none is configured, or NULL. */
 const char *easy_proxy_of_environment(bool https);
 
-/* Takes leave of the exchange; whether its handle can serve another operation. */
+/* Detaches the handle from a finished exchange. Returns whether it can be reused for another
+ * operation. */
 bool easy_leave(const struct exchange *x);
 
 HIDDEN_END

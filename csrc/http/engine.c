@@ -1,4 +1,4 @@
-/* One CURLM; see engine.h. */
+/* Running exchanges in a CURLM; see engine.h. */
 #include "http/engine.h"
 #include "base/clock.h"
 #include "base/forks.h"
@@ -11,17 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Seconds; an exchange that may be silent for longer is looked at all the same. */
+/* Seconds; stalls are checked for at least four times in this, however long stall_timeout is. */
 #define LONGEST_LOOK 3600.0
 
-/* Seconds that a step may go on with bodies that stream. Small buffers stay in the processor's
- * cache, and a host that steps once a millisecond is still not held up, however many stream. */
+/* Seconds that one step may spend on streaming bodies. Going several rounds with small buffers
+ * keeps them in the CPU's cache; the limit keeps a host that steps every millisecond responsive,
+ * however many bodies stream. */
 #define SLICE 0.0004
 
-/* A connection that was idle for so long libcurl does not use again (CURLOPT_MAXAGE_CONN). */
+/* libcurl does not reuse a connection that was idle for longer (default of CURLOPT_MAXAGE_CONN). */
 #define IDLE_SECONDS 118.0
 
-/* Connections that libcurl may hold however little is under way. */
+/* The lowest limit of connections that libcurl may keep. */
 enum { LEAST_KEPT = 64 };
 
 static struct exchange *member_at(struct list *at) {
@@ -53,7 +54,7 @@ static void unlink_exchange(struct engine *engine, struct exchange *x) {
   url_free(&x->url);
 }
 
-/* Nobody will hear of its sinks any more; the thread goes on with what it has. */
+/* Stops listening to the disk thread, which goes on with its queue. */
 static void leave_disk(struct engine *engine) {
   struct disk *disk = engine->disk;
   engine->disk = NULL;
@@ -65,7 +66,8 @@ static void leave_disk(struct engine *engine) {
   disk_drop(disk);
 }
 
-/* A forked child shares its parent's sockets: it must neither use nor close what libcurl holds. */
+/* Drops everything inherited through a fork. The child shares its parent's sockets and must not let
+ * libcurl use or shut them down, so the handles are leaked. */
 static void abandon(struct engine *engine) {
   engine->multi = NULL;
   engine->idles = 0;
@@ -80,14 +82,14 @@ static void abandon(struct engine *engine) {
   }
 }
 
-/* Has to come before libcurl's handles are touched: what was inherited by a fork is abandoned. */
+/* Call this before touching libcurl's handles: abandons them in a forked child. */
 static void leave_parent(struct engine *engine) {
   bool inherited = engine->owner != forks_count();
   if (inherited && (engine->multi != NULL || engine->set.open)) abandon(engine);
   engine->owner = forks_count();
 }
 
-/* Makes what the first exchange needs. */
+/* Makes the CURLM and the poll set, when the first exchange needs them. */
 static bool open_multi(struct engine *engine) {
   leave_parent(engine);
   if (engine->closed || engine->multi != NULL) return !engine->closed;
@@ -101,8 +103,10 @@ static bool open_multi(struct engine *engine) {
   return true;
 }
 
-/* Only operations' handles are kept. Those of transfers gain nothing: as long as nothing else comes
- * and goes around its upload buffer, malloc gives that back to the system each time. */
+/* Keeps handles of operations for reuse, not those of transfers. libcurl 7.88 allocates a 64 KiB
+ * upload buffer for each PUT and frees it at its end; with a reused handle nothing else is
+ * allocated around it, so that glibc returns its pages to the system each time, which eats the
+ * gain. */
 static void put_away(struct engine *engine, const struct exchange *x) {
   if (easy_leave(x) && engine->idles < ENGINE_IDLE) {
     engine->idle[engine->idles++] = x->easy;
@@ -116,8 +120,8 @@ static CURL *take_easy(struct engine *engine, const struct exchange *x) {
   return kept ? engine->idle[--engine->idles] : easy_new(&engine->set);
 }
 
-/* A presigned URL was parsed when it was checked, and that of a GET has a parameter in its path:
- * both serve once. */
+/* The parsed URL. A transfer's was parsed when it was validated; an operation's is cached, unless
+ * it is a GET, whose path contains a parameter. */
 static const struct url *find_url(struct engine *engine, struct exchange *x) {
   const struct url *known = NULL;
   if (x->url.handle != NULL) return &x->url;
@@ -130,7 +134,7 @@ static const struct url *find_url(struct engine *engine, struct exchange *x) {
   return problem == NULL ? &x->url : NULL;
 }
 
-/* Has the exchange hear of its sink, if it has one. */
+/* Subscribes the exchange to its sink's reports, if it has one. */
 static bool join_disk(struct engine *engine, struct exchange *x) {
   struct disk *disk = engine->disk;
   if (x->download.sink == NULL) return true;
@@ -154,10 +158,11 @@ static bool begin(struct engine *engine, struct exchange *x) {
   return easy_apply(x, url) && curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
 }
 
-/* Lets libcurl hold as many connections as are used again: two hosts' for each exchange of the last
- * minutes. libcurl counts those in use, too, so a limit below what is under way would close each
- * connection after its answer, and its own limit those of a wide map at its end. When the limit
- * falls, each answer closes one idle connection, the oldest. */
+/* Sets libcurl's connection limit to twice the peak of concurrent exchanges in this and the last
+ * period, because each may use two hosts (service and store). libcurl counts connections in use,
+ * too: with a limit below the number of exchanges it closes every connection after its answer, and
+ * its default would close most of a wide map's when that ends. After the limit is lowered, each
+ * answer closes the oldest idle connection. */
 static void follow_load(struct engine *engine, double now) {
   long limit = LEAST_KEPT;
   if (now >= engine->next_period) {
@@ -189,14 +194,15 @@ bool engine_add(struct engine *engine, struct exchange *x) {
   list_add(&engine->members, &x->member);
   engine->active++;
   follow_load(engine, x->moved);
-  engine->activity.moved = true; /* nobody may wait before the first step */
+  engine->activity.moved = true; /* makes engine_wait return at once, for the first step */
   double stall = x->transport.stall_timeout;
   double look = x->moved + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
   if (engine->next_look == 0 || look < engine->next_look) engine->next_look = look;
   return true;
 }
 
-/* What libcurl leaves in OpenSSL's queue, nginx would find there and log as its own alert. */
+/* libcurl leaves failures in OpenSSL's per-thread error queue, where nginx would find them and log
+ * them as its own. */
 static void clear_tls_errors(void) {
   void (*clear)(void);
   void *symbol = dlsym(RTLD_DEFAULT, "ERR_clear_error");
@@ -243,8 +249,8 @@ static void end_all(struct engine *engine, const char *kind, const char *code,
   }
 }
 
-/* Ends what is stalled. Time in which nobody stepped the engine is not held against transfers that
- * wait for their caller: it may be another's callback that took it. */
+/* Ends stalled exchanges. Time during which nobody stepped the engine does not count for a paused
+ * transfer: another transfer's callback may have kept its caller from feeding it. */
 static void look_for_stalls(struct engine *engine, double now) {
   double soonest = LONGEST_LOOK, late = now - engine->next_look;
   struct list *next = NULL;
@@ -258,7 +264,7 @@ static void look_for_stalls(struct engine *engine, double now) {
       char shown[TEXT_SECONDS];
       fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT", "%s for %s s (stall_timeout)",
                 !paused                    ? "nothing moved"
-                : x->download.sink != NULL ? "what it is written to took nothing"
+                : x->download.sink != NULL ? "its sink took nothing"
                                            : "its caller neither fed nor drained it",
                 text_seconds(shown, limit));
       x->fault.retryable = true;
@@ -277,7 +283,7 @@ static void hear_disk(struct engine *engine) {
   while ((x = sink_next_told(engine->disk)) != NULL) exchange_hear_sink(x);
 }
 
-/* Lets those go on that were paused, as long as the step has time for them. */
+/* Unpauses exchanges while the step has time. */
 static void go_on(struct engine *engine) {
   struct list *first;
   while ((first = list_take(&engine->activity.resumed)) != NULL) {
@@ -317,7 +323,7 @@ static void perform(struct engine *engine, bool first) {
   hear_disk(engine);
   read_messages(engine);
   if (code == CURLM_OK) return;
-  /* This CURLM cannot go on, and would say so for ever; the next exchange gets another. */
+  /* This CURLM would fail in every further step; the next exchange makes a new one. */
   end_all(engine, "transport", code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR",
           curl_multi_strerror(code));
   close_multi(engine);
@@ -326,7 +332,8 @@ static void perform(struct engine *engine, bool first) {
 int engine_step(struct engine *engine, bool *moved) {
   struct activity *activity = &engine->activity;
   leave_parent(engine);
-  /* Also with nothing under way: a kept connection that has ended must not be heard for ever. */
+  /* Also when no exchange is in progress: an idle connection that was closed would keep the
+   * descriptor readable. */
   if (engine->multi != NULL) {
     activity->until = clock_now() + SLICE;
     perform(engine, true);

@@ -1,4 +1,4 @@
-/* One CURLM, and the exchanges under way in it. Never blocks, except in engine_wait. */
+/* A CURLM and the exchanges in progress in it. Only engine_wait blocks. */
 #ifndef CONNECTPARTICIPANT_ENGINE_H
 #define CONNECTPARTICIPANT_ENGINE_H
 
@@ -18,21 +18,21 @@ struct exchange;
 enum { ENGINE_IDLE = 64 };
 
 struct engine {
-  CURLM *multi;   /* NULL until the first exchange, and again after a fork */
-  unsigned owner; /* the process that may touch it, as forks_count said */
+  CURLM *multi;   /* NULL until the first exchange, and after a fork */
+  unsigned owner; /* forks_count() of the process that may touch it */
   bool closed;
-  bool orphan;         /* nobody will step it again; it is freed with its last exchange */
-  struct list members; /* the exchanges that are not done */
-  int active;          /* so many */
+  bool orphan;         /* its userdata is gone; freed with its last exchange */
+  struct list members; /* exchanges in progress */
+  int active;          /* how many */
   struct activity activity;
   struct pollset set;
-  double next_look;    /* when to look for stalls */
-  int peak, last_peak; /* most exchanges at once, in this period and in the one before */
+  double next_look;    /* when to check for stalls */
+  int peak, last_peak; /* most concurrent exchanges in this and the last period */
   double next_period;
-  long kept;         /* how many connections libcurl may hold */
-  struct disk *disk; /* the thread of its downloads to files; NULL: there were none */
+  long kept;         /* the connection limit set in libcurl */
+  struct disk *disk; /* writes downloads to files; NULL until the first one */
   double last_id;
-  CURL *idle[ENGINE_IDLE]; /* easy handles of operations, ready for the next */
+  CURL *idle[ENGINE_IDLE]; /* operations' easy handles, for reuse */
   int idles;
   struct urls urls;
 };
@@ -40,33 +40,32 @@ struct engine {
 /* NULL: out of memory. */
 struct engine *engine_new(void);
 
-/* Nobody will use it any more, except to let go of its exchanges. */
+/* Frees it, now or with its last exchange; only engine_remove may still be called. */
 void engine_free(struct engine *engine);
 
-/* Takes the exchange in; nothing is sent before the next step. False: its fault says why. */
+/* Adds an exchange; nothing is sent before the next step. False: its fault says why. */
 bool engine_add(struct engine *engine, struct exchange *x);
 
-/* Lets go of an exchange that is not done: it fails with the fault it has. */
+/* Ends an exchange that is not done; it fails with the fault that its caller set. */
 void engine_remove(struct engine *engine, struct exchange *x);
 
-/* Moves everything that can move; returns how many exchanges are not done. `moved` tells whether
- * anything did since the last step. */
+/* Does all work that needs no waiting; returns how many exchanges are in progress. Sets `moved` if
+ * any exchange made progress since the last step. */
 int engine_step(struct engine *engine, bool *moved);
 
-/* Waits until something can move, at most `seconds`. */
+/* Waits until a step has work to do, at most `seconds`. */
 void engine_wait(struct engine *engine, double seconds);
 
-/* Ends what is under way as cancelled, and lets go of every connection; nothing can be added any
- * more. */
+/* Cancels all exchanges and closes all connections; nothing can be added afterwards. */
 void engine_close(struct engine *engine);
 
-/* The number of an exchange that is done or waits for its caller, each told once; 0: no more. */
+/* The id of the next exchange that is done or waits for its caller, reported once; 0: none. */
 double engine_next_ready(struct engine *engine);
 
-/* A descriptor that becomes readable when a step would move something; -1 where there is none. */
+/* A descriptor that becomes readable when a step has work to do; -1: none. */
 int engine_pollfd(struct engine *engine);
 
-/* Seconds after which a step is due whatever the descriptor says; negative: never. */
+/* Seconds until a step is due even if the descriptor is not readable; negative: never. */
 double engine_timeout(struct engine *engine);
 
 HIDDEN_END

@@ -35,7 +35,7 @@ static bool make_lines(struct exchange *x) {
     struct curl_slist *lines = realloc(x->lines, (count + 1) * sizeof *lines);
     if (lines == NULL) return false;
     x->lines = lines;
-    x->room = count + 1; /* one for the Expect policy */
+    x->room = count + 1; /* one more for apply_expect in easy.c */
   }
   x->lines[0] = (struct curl_slist){NULL, NULL};
   for (const char *line = x->request.headers; *line != '\0'; line += strlen(line) + 1) {
@@ -50,8 +50,9 @@ bool exchange_begin(struct exchange *x, const struct http_request *request,
   x->request = *request;
   x->transport = *transport;
   x->timeout = timeout;
-  /* Answers of the service hold tokens and presigned URLs, and refusals echo both; a file that is
-   * fetched into memory is not ours to wipe, and would be slow to grow. */
+  /* The service's answers contain tokens and presigned URLs, and error answers may echo them. A
+   * download into memory is not wiped: it goes to the caller anyway, and growing a secret buffer is
+   * slow. */
   x->answer.headers.secret = true;
   x->answer.body.secret = x->download.kind != DOWNLOAD_MEMORY;
   x->download.success_limit = request->success_limit;
@@ -66,12 +67,12 @@ bool exchange_begin(struct exchange *x, const struct http_request *request,
   return true;
 }
 
-/* Its caller has something to do. */
+/* Reports that the caller has something to do. */
 static void note_ready(struct exchange *x) {
   list_add(&x->activity->ready, &x->ready);
 }
 
-/* libcurl may go on with it, at the next step: outside of its own callbacks. */
+/* Has the next step unpause it, outside of libcurl's callbacks. */
 static void resume(struct exchange *x) {
   if (x->activity != NULL) list_add(&x->activity->resumed, &x->resumed);
 }
@@ -88,7 +89,7 @@ size_t exchange_on_read(char *out, size_t one, size_t count, void *user) {
   return size;
 }
 
-/* libcurl rewinds when a kept connection turns out to be dead. */
+/* libcurl rewinds when a reused connection turns out to be dead. */
 int exchange_on_seek(void *user, curl_off_t offset, int origin) {
   struct exchange *x = user;
   bool done = origin == SEEK_SET && upload_seek(&x->upload, offset);
@@ -98,16 +99,16 @@ int exchange_on_seek(void *user, curl_off_t offset, int origin) {
 static long status_of(const struct exchange *x) {
   long status = 0;
   curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-  return status < 200 ? 0 : status; /* 100 Continue answers nothing */
+  return status < 200 ? 0 : status; /* interim responses, such as 100 Continue */
 }
 
-/* The headers of an answer are all there. */
+/* Called when a response's headers are complete. */
 static bool end_headers(struct exchange *x) {
   long status = status_of(x);
   if (status == 0 || x->download.judged) return true;
   x->answer.status = status;
   if (!download_judge(&x->download, &x->answer, &x->fault)) return false;
-  /* libcurl stops sending when the answer is an error, but 7.88 does not end a transfer whose
+  /* libcurl stops sending when the answer is an error, but 7.88 does not end the transfer while
    * sending is paused. */
   if (x->upload.paused && status >= 400) {
     x->upload.paused = false;
@@ -116,7 +117,7 @@ static bool end_headers(struct exchange *x) {
   return true;
 }
 
-/* Keeps the lines of the last response only. */
+/* Keeps only the last response's lines. */
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   struct exchange *x = user;
   size_t size = one * count;
@@ -143,7 +144,8 @@ size_t exchange_on_write(char *data, size_t one, size_t count, void *user) {
   size_t size = one * count;
   bool empty = x->download.drained.size == 0;
   if (!x->download.judged && !end_headers(x)) return 0;
-  /* libcurl reads from a fast peer up to a hundred times before it comes back. */
+  /* libcurl reads up to a hundred times from a fast peer before it returns: pause when the step's
+   * time is up. */
   if (x->activity->streams && activity_is_over(x->activity)) {
     resume(x);
     return CURL_WRITEFUNC_PAUSE;
@@ -171,7 +173,7 @@ void exchange_hear_sink(struct exchange *x) {
   resume(x);
 }
 
-/* A fault that no callback has met with ends it, too. */
+/* A fault set outside of a callback ends the exchange here. */
 CURLcode exchange_go_on(struct exchange *x) {
   if (x->fault.kind != NULL) return CURLE_WRITE_ERROR;
   int still = (x->upload.paused ? CURLPAUSE_SEND : 0) | (x->download.paused ? CURLPAUSE_RECV : 0);
@@ -225,8 +227,8 @@ static double seconds_of(CURL *easy, CURLINFO what) {
   return (double)microseconds / 1e6;
 }
 
-/* Says which of the timeouts it was; without one in all, only that of a connection is left, even of
- * one that was to replace another. */
+/* Says which timeout struck. Without an overall timeout it must be the connection's, perhaps of a
+ * second connection that replaced a dead one. */
 static void explain_timeout(struct exchange *x) {
   char shown[TEXT_SECONDS];
   bool connected = seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
@@ -240,15 +242,16 @@ static void explain_timeout(struct exchange *x) {
   }
 }
 
-/* Whether a connection was there to send it on. */
+/* Whether the request was sent, at least in part. */
 static bool was_sent(const struct exchange *x) {
   long size = 0;
   curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &size);
   return size > 0;
 }
 
-/* libcurl has its own limits for headers: a line over 100 KB is CURLE_TOO_LARGE, before 8.6 the
- * same as no memory, and after the request nothing else needs memory before the body. */
+/* libcurl limits a header line to 100 KB and fails with CURLE_TOO_LARGE, before 8.6 with
+ * CURLE_OUT_OF_MEMORY. That is taken for a large header if the request was sent and no headers were
+ * complete: nothing else allocates much in between. */
 static void explain_large(struct exchange *x, CURLcode code) {
   bool large = code == CURLE_OUT_OF_MEMORY;
 #if LIBCURL_VERSION_NUM >= 0x080600
@@ -258,13 +261,14 @@ static void explain_large(struct exchange *x, CURLcode code) {
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large");
 }
 
-/* What a good end still has to prove. */
+/* Checks what libcurl's success does not prove. */
 static void check_end(struct exchange *x) {
   const struct upload *u = &x->upload;
   bool success = x->answer.status >= 200 && x->answer.status <= 299;
   bool cut = strcmp(x->request.method, "PUT") == 0 && (u->at < u->size || x->sent < u->size);
   if (success && cut) {
-    fault_set(&x->fault, "transport", "SEND_ERROR", "the store answered before it had all bytes");
+    fault_set(&x->fault, "transport", "SEND_ERROR",
+              "the store answered before it had received all bytes");
     x->fault.retryable = true;
   }
   if (!x->download.judged) end_headers(x);
@@ -285,7 +289,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   if (code == CURLE_OK) check_end(x);
   if (code == CURLE_OPERATION_TIMEDOUT) explain_timeout(x);
   explain_large(x, code);
-  /* Nobody will read what a failed one has kept. */
+  /* A failed exchange's body will not be read. */
   if (x->fault.kind != NULL || (code != CURLE_OK && !x->download.enough)) {
     buffer_free(&x->answer.body);
   }
@@ -299,8 +303,8 @@ bool exchange_is_stalled(struct exchange *x, double now) {
   if (seen != x->seen) x->moved = now;
   x->seen = seen;
   double limit = x->transport.stall_timeout;
-  /* libcurl bounds the time to connect, but 7.88 not that of a connection that replaces one which
-   * turned out to be dead. */
+  /* libcurl limits the time to connect, but 7.88 does not for a connection that replaces a dead
+   * one. */
   if (seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) <= 0) limit += x->transport.connect_timeout;
   return now - x->moved >= limit;
 }
@@ -325,7 +329,7 @@ bool exchange_failure(const struct exchange *x, struct failure *f) {
   bool garbage = x->code == CURLE_UNSUPPORTED_PROTOCOL || x->code == CURLE_WEIRD_SERVER_REPLY;
   f->kind = x->code == CURLE_OPERATION_TIMEDOUT ? "timeout" : garbage ? "protocol" : "transport";
   f->code = curl_codes_name(x->code);
-  /* What was fed is gone. */
+  /* Bytes that were fed cannot be sent again. */
   f->retryable = curl_codes_retryable(x->code) && x->upload.fed_total == 0;
   f->message = x->error[0] != '\0' ? x->error : curl_easy_strerror(x->code);
   return true;

@@ -1,6 +1,6 @@
-/* One HTTP exchange on one easy handle: what its upload and its download share, time, and how it
- * ended. Knows nothing of AWS, of Lua, or of the engine that moves it: what the engine has to know
- * it writes into the activity that it is handed. Its callbacks touch buffers and files only. */
+/* One HTTP exchange on one easy handle: the request, its upload and download, timing and outcome.
+ * It reports to its engine through `struct activity`. libcurl's callbacks touch only buffers and
+ * files. */
 #ifndef CONNECTPARTICIPANT_EXCHANGE_H
 #define CONNECTPARTICIPANT_EXCHANGE_H
 
@@ -22,101 +22,100 @@ struct transport {
   const char *proxy;                     /* NULL: the environment's; "": none */
   double connect_timeout, stall_timeout; /* seconds */
   bool allow_insecure;
-  bool https; /* the endpoint is https, and so must every URL be that it hands out */
+  bool https; /* the endpoint is https, so every URL it hands out must be */
 };
 
-/* What to send. Everything is borrowed until the exchange is done. */
+/* What to send. All pointers are borrowed until the exchange is done. */
 struct http_request {
   const char *method; /* "POST", "PUT" or "GET" */
   const char *url;
-  const char *headers; /* "Name: value" lines, each ended by a NUL; an empty one ends the list */
-  const char *body;    /* in memory, of a POST or PUT */
+  const char *headers; /* NUL-terminated "Name: value" lines, ended by an empty one */
+  const char *body;    /* of a POST or PUT, in memory, or NULL */
   size_t body_size;
-  size_t success_limit, error_limit; /* of what is kept of the answer's body */
+  size_t success_limit, error_limit; /* caps on the answer's body in memory */
   struct secrets secrets;
 };
 
 enum exchange_state { EXCHANGE_RUN, EXCHANGE_NEED_DATA, EXCHANGE_HAVE_DATA, EXCHANGE_DONE };
 
 struct exchange {
-  struct activity *activity;          /* of the engine that it is in; NULL: in none */
-  struct list member, ready, resumed; /* in the engine's list, and in the activity's */
-  double id;                          /* its number in the engine, from 1 on */
-  CURL *easy;                         /* NULL: done, or abandoned after a fork */
-  struct url url;                     /* parsed for it alone; no handle: the engine knows it */
+  struct activity *activity;          /* its engine's; NULL: not in an engine */
+  struct list member, ready, resumed; /* links in the engine's and the activity's lists */
+  double id;                          /* unique in the engine, from 1 on */
+  CURL *easy;                         /* NULL: done, or dropped after a fork */
+  struct url url;                     /* its own; without a handle the engine's cache is used */
   bool done;
   CURLcode code;
-  struct fault fault; /* ours; it wins over the code, which then only follows from it */
+  struct fault fault; /* our own error; overrides `code`, which is then a consequence */
   char error[CURL_ERROR_SIZE];
 
   struct http_request request;
   struct transport transport;
   bool https;
-  bool is_transfer; /* to or from a store, and not an operation of the service */
+  bool is_transfer; /* an upload or download, not an operation of the service */
   struct curl_slist *lines;
-  size_t room;    /* for so many lines */
+  size_t room;    /* how many `lines` has room for */
   double timeout; /* seconds; 0: none */
 
   struct upload upload;
   struct download download;
   struct answer answer;
-  size_t heard; /* bytes of all headers, those of interim answers too */
+  size_t heard; /* bytes of headers, including interim responses' */
 
-  double moved; /* when a byte last came or went, here or to its sink, or the caller last acted */
-  off_t seen;   /* all bytes at the last look for a stall */
+  double moved; /* time of the last progress on the network, in the sink or by the caller */
+  off_t seen;   /* total bytes at the last check for a stall */
   double seconds, connect_seconds;
   off_t sent;
-  bool reused; /* it went over a connection that had been kept */
+  bool reused; /* it used a kept connection */
 };
 
-/* Forgets what it did, keeps the memory; it must be done. */
+/* Empties a finished exchange for reuse; keeps small buffers' memory. */
 void exchange_clear(struct exchange *x);
 
-/* Makes a clear exchange ready to be sent. A request with a body in memory uploads that; for
- * anything else the caller has set what to upload and download. False: out of memory. */
+/* Prepares an empty exchange. A request's body in memory becomes its upload; any other upload or
+ * download was set up by the caller. False: out of memory. */
 bool exchange_begin(struct exchange *x, const struct http_request *request,
                     const struct transport *transport, double timeout);
 
-/* libcurl's callbacks; the exchange is their user data. */
+/* libcurl's callbacks, with the exchange as user data. */
 size_t exchange_on_read(char *out, size_t one, size_t count, void *user);
 int exchange_on_seek(void *user, curl_off_t offset, int origin);
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user);
 size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
 
-/* Lets libcurl go on with one that was resumed. */
+/* Unpauses it in libcurl. */
 CURLcode exchange_go_on(struct exchange *x);
 
-/* Whether libcurl reads nothing of its answer for now. */
+/* Whether receiving is paused. */
 bool exchange_is_paused(const struct exchange *x);
 
-/* Libcurl is through with it; reads what it says about the transfer. */
+/* Called when libcurl has finished: records the outcome and timing. */
 void exchange_finish(struct exchange *x, CURLcode code);
 
 enum exchange_state exchange_state(const struct exchange *x);
-/* What is fed to an exchange that is done is dropped: its result tells why nobody wants it. False:
- * its fault says why, or memory ran out. */
+/* Adds bytes to the upload. If the exchange is done they are dropped; its result says why. False:
+ * see its fault, or out of memory if there is none. */
 bool exchange_feed(struct exchange *x, const char *data, size_t size);
 void exchange_feed_end(struct exchange *x);
-/* The bytes that arrived; the caller takes all of them and calls `exchange_drained`. */
+/* The bytes that arrived. The caller takes all of them, then calls exchange_drained. */
 const struct buffer *exchange_drain(const struct exchange *x);
 void exchange_drained(struct exchange *x);
 
 off_t exchange_sent(const struct exchange *x);
 
-/* The sink has room again, or a fault. */
+/* Called when the sink has room again or has failed. */
 void exchange_hear_sink(struct exchange *x);
 
-/* Whether nothing has moved for too long, on the peer's side or on ours. */
+/* Whether there was no progress for stall_timeout, in either direction. */
 bool exchange_is_stalled(struct exchange *x, double now);
 
-/* Whatever it came to, its caller wants no more of it: it has failed as cancelled, unless it is
- * done and its bytes have been taken. */
+/* Fails it as cancelled, unless it is done and all its bytes were drained. */
 void exchange_give_up(struct exchange *x);
 
-/* What went wrong, or false when an HTTP answer is there to be read. */
+/* Sets what went wrong; false if there is an HTTP answer to read. */
 bool exchange_failure(const struct exchange *x, struct failure *failure);
 
-/* Frees what it holds; the engine must have let it go. */
+/* Frees its resources; it must not be in an engine. */
 void exchange_free(struct exchange *x);
 
 HIDDEN_END

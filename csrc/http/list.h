@@ -1,17 +1,17 @@
-/* Lists whose links stand inside their members: joining allocates nothing and so cannot fail, and
- * a member leaves without knowing the list. */
+/* Intrusive doubly linked lists: adding allocates nothing and cannot fail, and a member can be
+ * removed without knowing its list. */
 #ifndef CONNECTPARTICIPANT_LIST_H
 #define CONNECTPARTICIPANT_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A member's link is all zero while it is in no list; a list's head is a link in its own ring. */
+/* The links form a ring through the head. A link that is in no list is all zero. */
 struct list {
   struct list *next, *previous;
 };
 
-/* The member of `type` whose link is its field `field`. */
+/* The `type` that contains the link as its field `field`. */
 #define LIST_MEMBER(at, type, field) ((type *)(void *)((char *)(at)-offsetof(type, field)))
 
 static inline void list_begin(struct list *head) {
@@ -26,7 +26,7 @@ static inline bool list_holds(const struct list *member) {
   return member->next != NULL;
 }
 
-/* Joins at the end, unless it is in a list already. */
+/* Appends the member, unless it is in a list already. */
 static inline void list_add(struct list *head, struct list *member) {
   if (member->next != NULL) return;
   member->next = head;
@@ -42,7 +42,7 @@ static inline void list_remove(struct list *member) {
   member->next = member->previous = NULL;
 }
 
-/* Takes the first out of the list; NULL where there is none. */
+/* Removes and returns the first link; NULL: the list is empty. */
 static inline struct list *list_take(struct list *head) {
   struct list *first = head->next;
   if (first == head) return NULL;

@@ -1,4 +1,4 @@
-/* The epoll set of an engine; see pollset.h. */
+/* An engine's epoll set; see pollset.h. */
 #include "http/pollset.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -11,11 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is known of a descriptor: the events that it is in the set for, whether libcurl waits for
- * them, whether it is a connection's, and whether that is idle: no transfer has it. */
+/* Flags per descriptor: the events it is registered for, IDLE (a connection without a transfer),
+ * WANTED (libcurl waits for the events), OURS (opened by pollset_socket). */
 enum { INTEREST = EPOLLIN | EPOLLOUT, IDLE = 0x20, WANTED = 0x40, OURS = 0x80 };
 
-/* NULL when memory runs out. */
+/* A descriptor's flags; NULL: out of memory. */
 static unsigned char *state_of(struct pollset *set, int fd) {
   size_t needed = (size_t)fd + 1;
   if (needed > set->known) {
@@ -29,7 +29,7 @@ static unsigned char *state_of(struct pollset *set, int fd) {
   return &set->states[fd];
 }
 
-/* Takes it out of the set. */
+/* Removes the descriptor from the set. */
 static void drop(struct pollset *set, int fd, unsigned char *state) {
   struct epoll_event event = {0};
   epoll_ctl(set->epoll, EPOLL_CTL_DEL, fd, &event);
@@ -44,9 +44,9 @@ static int watch(struct pollset *set, int fd, unsigned char *state, uint32_t eve
   return epoll_ctl(set->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
 }
 
-/* libcurl's CURLOPT_OPENSOCKETFUNCTION; 7.88 leaves its sockets open over exec. Another socket of
- * this number may have been closed without a word. Room for its state is made here, where lack of
- * memory fails one connection, and not in `on_socket`, where libcurl would give up the CURLM. */
+/* CURLOPT_OPENSOCKETFUNCTION. Sets SOCK_CLOEXEC, which libcurl 7.88 does not. Resets the flags,
+ * because an earlier socket with this number may have been closed without notice. Allocates their
+ * memory here, where a failure costs one connection; in `on_socket` it would cost the CURLM. */
 curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   int fd =
       files_raise(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
@@ -60,8 +60,8 @@ curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_socka
   return fd;
 }
 
-/* libcurl's CURLOPT_CLOSESOCKETFUNCTION. To be closed is not enough to leave the set: a forked
- * child may have the socket, too. */
+/* CURLOPT_CLOSESOCKETFUNCTION. Removes the descriptor explicitly: closing does not remove it from
+ * the epoll set while a forked child holds a copy of the socket. */
 int pollset_unsocket(void *user, curl_socket_t fd) {
   unsigned char *state = state_of(user, fd);
   if (state != NULL && *state & INTEREST) drop(user, fd, state);
@@ -69,10 +69,11 @@ int pollset_unsocket(void *user, curl_socket_t fd) {
   return close(fd);
 }
 
-/* libcurl waits for the socket no more. A connection that has brought an answer will mostly be
- * waited for again, in the same way, so it stays in the set (two system calls less for an exchange,
- * which are 5 % of a small one); and what it says while it is idle must be heard. Of one that never
- * came about, for which libcurl waits to be writable, it does not even tell when it closes it. */
+/* Called when libcurl stops waiting for a socket. A connection that has delivered an answer stays
+ * in the set: it will usually be waited for again in the same way, which saves two system calls per
+ * exchange (5 % of a small one), and if its peer closes it while idle we must notice. A connection
+ * that was never established, which libcurl watches for writing, is dropped, because libcurl may
+ * close it without notice. */
 static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *state) {
   const struct exchange *x = NULL;
   bool connected = *state & EPOLLIN && *state & OURS;
@@ -87,8 +88,8 @@ static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *stat
   }
 }
 
-/* libcurl's CURLMOPT_SOCKETFUNCTION. A failure would end all exchanges; without room for the state
- * of a descriptor that is not ours, the set is told without looking what it knows. */
+/* CURLMOPT_SOCKETFUNCTION. Returning an error would end all exchanges, so if there is no memory for
+ * the flags of a descriptor that libcurl opened itself, it is registered anew each time. */
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
   struct pollset *set = user;
@@ -107,7 +108,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
   return 0;
 }
 
-/* libcurl's CURLMOPT_TIMERFUNCTION */
+/* CURLMOPT_TIMERFUNCTION */
 static int on_timer(CURLM *multi, long milliseconds, void *user) {
   struct pollset *set = user;
   (void)multi;
@@ -134,9 +135,9 @@ void pollset_attach(struct pollset *set, CURLM *multi) {
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, set);
 }
 
-/* An idle connection was closed by its peer, or says what nobody has asked for. libcurl before 8.1
- * would take that for the answer to the next request; of a socket that is shut down, with nothing
- * left to read, every version sees that it is dead. */
+/* Shuts down an idle connection that its peer closed or sent unrequested bytes on. libcurl before
+ * 8.1 would take such bytes for the answer to the next request; after shutdown, with nothing left
+ * to read, every version sees that the connection is dead. */
 static void end_idle(struct pollset *set, int fd, unsigned char *state) {
   char rest[4096];
   shutdown(fd, SHUT_RDWR);
@@ -145,14 +146,14 @@ static void end_idle(struct pollset *set, int fd, unsigned char *state) {
   drop(set, fd, state);
 }
 
-/* Has to come before libcurl begins what was added, and takes an idle connection for it. */
+/* Must run before libcurl starts new exchanges, which might pick one of these connections. */
 static void end_idles(struct pollset *set) {
   for (int i = set->at; i < set->count; i++) {
     int fd = set->events[i].data.fd;
     unsigned char *state = state_of(set, fd);
     if (state == NULL || !(*state & IDLE)) continue;
     end_idle(set, fd, state);
-    set->events[i].data.fd = -1; /* the next connection may get its number */
+    set->events[i].data.fd = -1; /* the number may be reused within this step */
   }
 }
 
@@ -163,7 +164,7 @@ bool pollset_listen(struct pollset *set, int fd) {
   return set->listens;
 }
 
-/* One socket's turn. */
+/* Handles one event. */
 static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event *event) {
   int what = 0, running, fd = event->data.fd;
   if (fd < 0) return CURLM_OK;
@@ -182,8 +183,8 @@ static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event
   return curl_multi_socket_action(multi, fd, what, &running);
 }
 
-/* What is due is how libcurl begins what was added. Sockets that had no turn in the last step have
- * theirs before any other, so that none waits for ever. */
+/* libcurl starts new exchanges through its timer, `due`. Events left over from the last step are
+ * handled before new ones are fetched, so that no socket starves. */
 CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity) {
   CURLMcode code = CURLM_OK;
   int running;

@@ -1,4 +1,4 @@
-/* Around libcurl's writes; see sigpipe.h. */
+/* Blocking SIGPIPE; see sigpipe.h. */
 #include "http/sigpipe.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* Keeps a peer that went away from killing the process. Since 7.87 libcurl asks the system for no
- * signal on every write; before, OpenSSL wrote by itself, and a library must not change what the
- * program does about SIGPIPE. */
+/* Keeps writes to a closed connection from killing the process by SIGPIPE. From 7.87 on, libcurl
+ * passes MSG_NOSIGNAL on every write. Before that, OpenSSL wrote to the socket itself; and a
+ * library must not change the program's SIGPIPE disposition. */
 #ifndef CONNECTPARTICIPANT_SIGPIPE_H
 #define CONNECTPARTICIPANT_SIGPIPE_H
 
@@ -18,11 +18,11 @@ HIDDEN_BEGIN
 
 struct sigpipe {
   sigset_t before;
-  bool pending; /* from somewhere else, and so not ours to take */
+  bool pending; /* pending before, so not ours to consume */
 };
 
-/* To be called around whatever of libcurl may write to a socket; does nothing where that is safe.
- */
+/* Call these around any libcurl function that may write to a socket. They do nothing with a libcurl
+ * that is safe. */
 void sigpipe_block(struct sigpipe *guard);
 void sigpipe_restore(const struct sigpipe *guard);
 

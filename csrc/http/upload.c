@@ -1,4 +1,4 @@
-/* The body of a request; see upload.h. */
+/* Sending a request's body; see upload.h. */
 #include "http/upload.h"
 
 #include <curl/curl.h>
@@ -13,8 +13,8 @@ void upload_free(struct upload *u) {
   buffer_free(&u->fed);
 }
 
-/* What was fed and may be sent. The last byte announced waits until the end is confirmed: before,
- * more could follow, and a store that has all bytes would take the body as whole. */
+/* How many fed bytes may be sent. The last announced byte is held back until the caller confirms
+ * the end: if the caller fed too much, the store must not have received a complete body by then. */
 static off_t sendable(const struct upload *u) {
   off_t waits = (off_t)(u->fed.size - u->fed_at);
   if (!u->fed_end && u->fed_total == u->size && waits > 0) waits--;
@@ -61,7 +61,7 @@ bool upload_seek(struct upload *u, off_t offset) {
 
 bool upload_feed(struct upload *u, const char *data, size_t size, struct fault *fault) {
   if (u->fed_end || u->fed_total + (off_t)size > u->size) {
-    fault_set(fault, "source", "SourceTooLong", "there are more than the %lld bytes announced",
+    fault_set(fault, "source", "SourceTooLong", "the source has more than the %lld bytes announced",
               (long long)u->size);
     return false;
   }
@@ -77,8 +77,9 @@ bool upload_feed(struct upload *u, const char *data, size_t size, struct fault *
 void upload_feed_end(struct upload *u, struct fault *fault) {
   u->fed_end = true;
   if (u->fed_total < u->size)
-    fault_set(fault, "source", "SourceTooShort", "only %lld of the %lld bytes announced came",
-              (long long)u->fed_total, (long long)u->size);
+    fault_set(fault, "source", "SourceTooShort",
+              "the source has only %lld of the %lld bytes announced", (long long)u->fed_total,
+              (long long)u->size);
 }
 
 bool upload_can_go_on(const struct upload *u) {

@@ -1,5 +1,4 @@
-/* Where the body of a request comes from: memory, a file, or a caller who feeds it piece by piece.
- * Knows nothing of the exchange that sends it. */
+/* Where a request's body comes from: memory, a file, or a caller who feeds it in chunks. */
 #ifndef CONNECTPARTICIPANT_UPLOAD_H
 #define CONNECTPARTICIPANT_UPLOAD_H
 
@@ -18,37 +17,37 @@ enum upload_kind { UPLOAD_NONE, UPLOAD_MEMORY, UPLOAD_FILE, UPLOAD_FED };
 
 struct upload {
   enum upload_kind kind;
-  off_t size, at;        /* how many bytes it has, and how many libcurl has taken */
+  off_t size, at;        /* total bytes, and bytes that libcurl has taken */
   const char *bytes;     /* UPLOAD_MEMORY; borrowed */
   struct source *source; /* UPLOAD_FILE; borrowed */
-  struct buffer fed;     /* UPLOAD_FED: bytes that libcurl has not yet taken */
-  size_t fed_at;         /* where they begin in the buffer */
+  struct buffer fed;     /* UPLOAD_FED: bytes fed by the caller */
+  size_t fed_at;         /* how many of them libcurl has taken */
   off_t fed_total;
   bool fed_end;
-  bool paused; /* libcurl sends nothing until it is told to go on */
+  bool paused; /* libcurl sends nothing until unpaused */
 };
 
-/* Forgets what it was, keeps the memory. */
+/* Empties it for reuse; keeps a small buffer's memory. */
 void upload_clear(struct upload *u);
 void upload_free(struct upload *u);
 
-/* Hands out the next bytes, as libcurl's read function has to; without any, it is paused. A source
- * that fails is a fault. */
+/* Provides the next bytes; returns what libcurl's read callback must return. Pauses if there are
+ * none yet; aborts, with a fault, if the source fails. */
 size_t upload_read(struct upload *u, char *out, size_t room, struct fault *fault);
 
-/* Goes to where libcurl wants to begin again; false where the bytes are gone. */
+/* Seeks to an offset; false if the bytes are gone. */
 bool upload_seek(struct upload *u, off_t offset);
 
-/* Takes bytes of the caller's. False: the fault says why, or memory ran out. */
+/* Adds the caller's bytes. False, with a fault or, if there is none, out of memory. */
 bool upload_feed(struct upload *u, const char *data, size_t size, struct fault *fault);
 
-/* No more will come. */
+/* Marks the end of the caller's bytes. */
 void upload_feed_end(struct upload *u, struct fault *fault);
 
-/* Whether a paused one has bytes to go on with. */
+/* Whether it is paused but has bytes to send. */
 bool upload_can_go_on(const struct upload *u);
 
-/* Whether nothing is sent before its caller feeds it. */
+/* Whether it is paused until the caller feeds it. */
 bool upload_needs_data(const struct upload *u);
 
 HIDDEN_END

@@ -1,6 +1,6 @@
-/* Where a request goes; see url.h. The authority is read here, strictly, and libcurl has to agree:
- * its own parser forgives more or less from version to version ("http:/host", "https:///host",
- * "127.1"), and what it forgives would go to another host than it seems. */
+/* Parsing URLs; see url.h. The authority is parsed strictly here, and libcurl's parser must come to
+ * the same result. libcurl's is lenient ("http:/host", "https:///host", "127.1"), to a degree that
+ * varies by version, and a lenient reading may name another host than it seems. */
 #include "http/url.h"
 #include "base/ascii.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Goes behind the scheme and its slashes. */
+/* Reads the scheme and skips "://". */
 static const char *read_scheme(struct url *url, const char **text) {
   char scheme[9] = {0};
   size_t size = strcspn(*text, ":");
@@ -22,7 +22,7 @@ static const char *read_scheme(struct url *url, const char **text) {
   return NULL;
 }
 
-/* What follows the host: nothing, or a colon and a port. */
+/* Reads what follows the host: nothing, or a colon and a port. */
 static const char *read_port(struct url *url, const char *text, const char *end) {
   url->port = url->https ? 443 : 80;
   if (text == end) return NULL;
@@ -37,8 +37,8 @@ static const char *read_port(struct url *url, const char *text, const char *end)
   return NULL;
 }
 
-/* Whether resolvers could take a name for an IPv4 address: its last part is a number, in any of
- * the notations that they know. */
+/* Whether a resolver could take the name for an IPv4 address: its last part is a number, decimal,
+ * octal or hexadecimal. */
 static bool is_numeric(const char *name) {
   const char *dot = strrchr(name, '.'), *last = dot == NULL ? name : dot + 1;
   if (last[0] == '0' && (last[1] == 'x' || last[1] == 'X')) return true;
@@ -48,7 +48,7 @@ static bool is_numeric(const char *name) {
 static const char *read_address(struct url *url) {
   struct in_addr address;
   if (inet_pton(AF_INET, url->host, &address) != 1)
-    return "its host is a number, but no IPv4 address of four decimal parts from 0 to 255";
+    return "its host is a number, but not an IPv4 address of four decimal parts from 0 to 255";
   url->loopback = ntohl(address.s_addr) >> 24 == 127;
   return NULL;
 }
@@ -59,16 +59,16 @@ static const char *read_name(struct url *url) {
   if (name[0] == '.' || strstr(name, "..") != NULL) return "its host has an empty label";
   for (const char *c = name; *c != '\0'; c++) {
     if (!ascii_is_alnum(*c) && strchr("-._", *c) == NULL)
-      return "its host may hold letters, digits, '-', '.' and '_' only";
+      return "its host may contain only letters, digits, '-', '.' and '_'";
   }
   if (is_numeric(name)) return read_address(url);
   size_t size = strlen(name);
   if (name[size - 1] == '.') {
     char rest[URL_LONGEST_HOST + 1] = {0};
     memcpy(rest, name, size - 1);
-    if (is_numeric(rest)) return "its host is an IPv4 address with a dot behind";
+    if (is_numeric(rest)) return "its host is an IPv4 address with a trailing dot";
   }
-  /* "localhost." is a name like others: some resolvers ask the network for it. */
+  /* Not "localhost.": some resolvers look that up on the network. */
   url->loopback = ascii_equal_nocase(name, "localhost");
   return NULL;
 }
@@ -93,7 +93,7 @@ static const char *read_host(struct url *url, const char *text, const char *end)
 static const char *read_authority(struct url *url, const char *text) {
   const char *end = text + strcspn(text, "/?#"), *host_end;
   if (memchr(text, '@', (size_t)(end - text)) != NULL)
-    return "it must not hold a user name or a password";
+    return "it must not contain a user name or a password";
   if (text[0] == '[') {
     host_end = memchr(text, ']', (size_t)(end - text));
     if (host_end == NULL) return "its host is no valid IPv6 address";
@@ -106,10 +106,10 @@ static const char *read_authority(struct url *url, const char *text) {
   return problem != NULL ? problem : read_port(url, host_end, end);
 }
 
-static const char NO_MEMORY[] = "there is not enough memory";
+static const char NO_MEMORY[] = "out of memory";
 
-/* NULL if one of libcurl's parts is what was read here (NULL: it must be absent), or what is wrong.
- */
+/* Compares a part of libcurl's result with ours (NULL: it must be absent). Returns NULL, or what is
+ * wrong. */
 static const char *compare(const struct url *url, CURLUPart part, const char *expected) {
   char *found = NULL;
   CURLUcode code = curl_url_get(url->handle, part, &found, CURLU_DEFAULT_PORT);
@@ -137,7 +137,7 @@ static const char *parse(struct url *url, const char *text) {
                {CURLUPART_PORT, at},
                {CURLUPART_USER, NULL},
                {CURLUPART_PASSWORD, NULL}};
-  /* libcurl may write an IPv6 address in another way. */
+  /* Skip the host if it is an IPv6 address: libcurl may write it differently. */
   const char *problem = NULL;
   for (size_t i = url->host[0] == '['; i < sizeof parts / sizeof *parts && problem == NULL; i++)
     problem = compare(url, parts[i].part, parts[i].expected);
@@ -150,10 +150,11 @@ const char *url_parse(struct url *url, const char *text, size_t longest) {
   *url = (struct url){0};
   if (size > longest) return "it is too long";
   bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
-  if (!clean || strchr(text, ' ') != NULL) return "it holds what no URL may hold";
+  if (!clean || strchr(text, ' ') != NULL)
+    return "it contains a space, a control character or invalid UTF-8";
   const char *problem = read_scheme(url, &rest);
   if (problem == NULL) problem = read_authority(url, rest);
-  if (problem == NULL && strchr(rest, '#') != NULL) problem = "it must not hold a fragment";
+  if (problem == NULL && strchr(rest, '#') != NULL) problem = "it must not contain a fragment";
   if (problem == NULL) problem = parse(url, text);
   url->query = strchr(rest, '?') != NULL;
   if (problem != NULL) url_free(url);

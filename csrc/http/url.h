@@ -1,5 +1,5 @@
-/* Where a request goes: the one reader of URLs. What it says about one (https? loopback?) is what
- * everybody else goes by; nobody looks at the text again. */
+/* The only parser of URLs. Everything else relies on its result (https, loopback, host, port) and
+ * never inspects the text again. */
 #ifndef CONNECTPARTICIPANT_URL_H
 #define CONNECTPARTICIPANT_URL_H
 
@@ -14,24 +14,25 @@ HIDDEN_BEGIN
 enum { URL_LONGEST_HOST = 255 };
 
 struct url {
-  CURLU *handle; /* NULL: there is none */
-  bool https;    /* or else http */
+  CURLU *handle; /* NULL: not parsed */
+  bool https;    /* otherwise http */
   bool loopback; /* `localhost`, 127.0.0.0/8 as four decimal numbers, or ::1 */
   bool query;
-  int port; /* as written, or the scheme's own */
+  int port; /* the scheme's default if not given */
   char host[URL_LONGEST_HOST + 1];
 };
 
-/* NULL and what the URL says, to be freed; or what is wrong with it. */
+/* Parses a URL of at most `longest` bytes. Returns NULL and a result to be freed, or what is
+ * wrong. */
 const char *url_parse(struct url *url, const char *text, size_t longest);
 
-/* Whether a token may be sent there: without TLS, only to loopback, unless `allow_http`. */
+/* Whether a token may be sent there: without TLS only to loopback, unless `allow_http`. */
 bool url_is_safe(const struct url *url, bool allow_http);
 
 void url_free(struct url *url);
 
-/* NULL, or why a proxy's URL cannot be used. As for libcurl, the scheme may be missing, and it may
- * hold a user and a password. */
+/* Returns NULL, or why a proxy's URL cannot be used. As in libcurl, the scheme is optional, and
+ * user and password are allowed. */
 const char *url_problem_of_proxy(const char *text);
 
 HIDDEN_END

@@ -1,4 +1,4 @@
-/* Parsed URLs; see urls.h. */
+/* A cache of parsed URLs; see urls.h. */
 #include "http/urls.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
-/* URLs that many exchanges have, parsed once: what libcurl finds parsed it need neither parse again
- * nor write out again for each exchange, which is a tenth of the work of a small one. */
+/* A cache of parsed URLs. It saves libcurl parsing and serialising the URL of each exchange, a
+ * tenth of the work of a small one. */
 #ifndef CONNECTPARTICIPANT_URLS_H
 #define CONNECTPARTICIPANT_URLS_H
 
@@ -8,7 +8,7 @@
 
 HIDDEN_BEGIN
 
-/* An endpoint has eleven operations. */
+/* Enough for one endpoint's eleven operations. */
 enum { URLS_MOST = 16 };
 
 struct known_url {
@@ -21,7 +21,7 @@ struct urls {
   int count;
 };
 
-/* The URL of this text, known from now on if there is room; NULL: it is not known. */
+/* The parsed URL for this text, added to the cache if there is room; NULL: no room or no memory. */
 const struct url *urls_find(struct urls *urls, const char *text);
 void urls_free(struct urls *urls);
 

@@ -86,7 +86,7 @@ describe("a URL", function()
     for _, url in ipairs { "", "host", "host:80", "//host", "/", "https:", "https:/", "https:host",
       "https:/host", "http:/127.0.0.1:9", "http:127.0.0.1:9", "ftp://host", "httpss://host",
       "://host", " https://host", "file:///etc/passwd", "https\\://host", "javascript:1" } do
-      refused(url, url:find " " and "no URL" or "https://")
+      refused(url, url:find " " and "a space" or "https://")
     end
     refused("http:///localhost:9", "no host")
   end)
@@ -112,7 +112,7 @@ describe("a URL", function()
     refused("https://host#x", "fragment")
     for _, url in ipairs { "https://host/a b", "https://host/a\tb", "https://host/a\nb",
       "https://host/\127", "https://host/\255", "https://ho st/" } do
-      refused(url, "no URL")
+      refused(url, "a control character")
     end
   end)
 end)
