@@ -1,7 +1,6 @@
---- One of AWS's two shared files, config or credentials: sections, keys, values that go on in
--- further lines, and keys nested under a key. Knows nothing of what the keys mean, and opens no
--- file. Lenient where AWS's SDKs differ; each step is linear in the length of a line.
--- https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+--- Parses the text of AWS's shared config and credentials files: sections, keys, continuation lines
+--- and nested keys. Lenient where AWS's SDKs differ. Takes time linear in the text's length.
+--- https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 
 local core = require "connectparticipant.core"
 
@@ -9,7 +8,7 @@ local ini = {}
 
 local BLANK, NO_BLANK = "[ \t\r\v\f]", "[^ \t\r\v\f]"
 
--- "%s+$" would look at a run of blanks once from each of its blanks.
+-- The pattern "%s+$" would take quadratic time on a run of blanks.
 local function trim(text)
   local first = text:find(NO_BLANK)
   if not first then return "" end
@@ -18,7 +17,7 @@ local function trim(text)
   return text:sub(first, last)
 end
 
--- A comment may follow after white space.
+-- Strips a comment, which must be preceded by white space.
 local function without_comment(text)
   local at = text:find(BLANK .. "[#;]")
   return at and text:sub(1, at - 1) or text
@@ -28,14 +27,14 @@ local function new_section()
   return { values = {}, lines = {} }
 end
 
--- Only the first is told, as a file of another kind has one in each line; none of what is in a
--- section that is ignored.
+-- Keeps only the first problem, because a file of another format has one in every line. Problems in
+-- ignored sections do not count.
 local function report(state, what)
   if state.section and state.section.ignored then return end
   state.file.problem = state.file.problem or ("line %d: %s"):format(state.number, what)
 end
 
--- Stores the key whose lines are all read.
+-- Stores the current key once its last line has been read.
 local function close_key(state)
   local key = state.key
   state.key = nil
@@ -44,7 +43,7 @@ local function close_key(state)
   state.section.lines[key.name] = key.line
 end
 
--- Kind and name of `[kind name]`, `[kind "quoted name"]` or `[name]`, or what is wrong.
+-- Returns kind and name of `[kind name]`, `[kind "quoted name"]` or `[name]`, or nil and a problem.
 local function read_header(line)
   local kind, rest = trim(line:sub(2)):match("^([^ \t\r\v\f\"'%]]*)(.*)$")
   rest = trim(rest)
@@ -62,8 +61,8 @@ local function read_header(line)
   return kind, name, quote ~= nil
 end
 
--- Where the keys of a section go. `[profile default]` is another section than `[default]`, whose
--- place it takes.
+-- The table for a section's keys. `[profile default]` replaces `[default]` if both exist, so their
+-- keys are kept apart.
 local function section_for(state, kind, name, quoted)
   local file = state.file
   if not quoted and name:find(BLANK) and file.kind == "config" then return nil end
@@ -96,7 +95,7 @@ local function read_section(state, line)
     or { ignored = true, values = {}, lines = {} }
 end
 
--- The two sides of `key = value`; neither where there is no sign, and no key where it is empty.
+-- The two sides of `key = value`: nothing without an equals sign, a nil key if the key is empty.
 local function split(line)
   local at = line:find("=", 1, true)
   if not at then return nil, nil end
@@ -111,13 +110,13 @@ local function read_key(state, line, indent)
   if not name then
     return report(state, value and "a value without a key" or "neither a section nor key = value")
   end
-  -- AWS's SDKs ignore a key of several words, and what belongs to it.
+  -- AWS's SDKs ignore a key that contains blanks, and its continuation lines.
   if name:find(BLANK) then name = nil end
   state.key = { name = name, parts = { value }, line = state.number, indent = indent }
 end
 
--- A line that is indented more than its key: more of its value, or, where that is empty, a key
--- nested under it. AWS takes what looks like a comment as a part of the value here.
+-- Reads a line that is indented more than its key: it continues the value or, if that is empty,
+-- holds a nested key. As in AWS's SDKs, a continuation line has no comments.
 local function read_further(state, line)
   local key = state.key
   if not key.name then return end
@@ -149,11 +148,11 @@ end
 ---@class connectparticipant.SharedFile
 ---@field kind "config"|"credentials"
 ---@field profiles table<string, { values: table<string, string>, lines: table<string, integer> }>
----@field services table<string, table> the same for `[services NAME]`
----@field problem? string the first line that is malformed, and how
+---@field services table<string, table> the `[services NAME]` sections, as in `profiles`
+---@field problem? string the first malformed line's number and what is wrong with it
 
---- Reads what a file holds. A malformed line costs only itself, and is told as `problem`, which
--- never quotes the line: it could hold a secret.
+--- Parses a file's text. Malformed lines are skipped, and the first is reported in `problem`, which
+--- never quotes the line because it could contain a secret.
 ---@param text string
 ---@param kind "config"|"credentials" profiles have the prefix "profile" only in the former
 ---@param wanted table<string, boolean> the keys to keep, in lower case, nested ones as "key.nested"

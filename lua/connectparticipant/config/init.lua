@@ -1,6 +1,6 @@
---- Where a client's configuration comes from: its options, the environment, AWS's shared config
--- files, defaults. Read at the first call, never before, and nothing that nothing needs.
--- https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+--- Resolves a client's configuration from its options, the environment, AWS's shared config files
+--- and defaults. Happens at the client's first call; files are read only if a setting needs them.
+--- https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 
 local core = require "connectparticipant.core"
 local options_of = require "connectparticipant.config.options"
@@ -15,7 +15,7 @@ local DEFAULTS = {
   use_fips = false, use_dualstack = false, allow_insecure = false,
 }
 
--- What only code can set.
+-- Settings that only options can set.
 local OPTIONS_ONLY = { "connect_timeout", "timeout", "stall_timeout", "proxy", "allow_insecure" }
 
 local WORLD = { getenv = os.getenv, read = core.read_file }
@@ -39,7 +39,7 @@ local function attempts(text)
   return number
 end
 
--- AWS's modes. The legacy one differs from the standard one only in what is long gone.
+-- AWS's retry modes. The SDKs' "legacy" mode is treated as "standard".
 local MODES = { standard = "standard", adaptive = "adaptive", legacy = "standard" }
 
 local function mode(text)
@@ -56,13 +56,13 @@ local function label(text)
   return nil, "must be a region, such as us-west-2" .. but(text)
 end
 
--- The URL itself is not shown: it could hold a password.
+-- Does not quote the URL, which could contain a password.
 local function url(text)
   if core.lower(text:sub(1, 9)):match("^https?://[^/?#]") then return text end
   return nil, "must be an http or https URL"
 end
 
--- Setting, variables in order of precedence, key of the file, how to read it.
+-- Setting, variables in order of precedence, key in the files, parser.
 local SETTINGS = {
   { "use_fips", { "AWS_USE_FIPS_ENDPOINT" }, "use_fips_endpoint", boolean },
   { "use_dualstack", { "AWS_USE_DUALSTACK_ENDPOINT" }, "use_dualstack_endpoint", boolean },
@@ -86,14 +86,14 @@ local function checked(value, where, check)
   return read, where
 end
 
--- Reads one setting, from the environment, then the profile: value, where, problem.
+-- Reads a setting from the environment or else the profile. Returns value, origin and problem.
 local function lookup(setting, world, profile)
   local value, where = variable(world, setting[2])
   if not value then value, where = profile:get(setting[3]) end
   return checked(value, where, setting[4])
 end
 
--- The endpoint that the profile names, for this service or for all.
+-- The profile's endpoint, for this service or for all services.
 local function endpoint_of_profile(profile)
   local services, where = profile:get "services"
   if services then
@@ -115,15 +115,15 @@ local function endpoint(world, profile)
   return checked(value, where, url)
 end
 
--- Whether it takes the profile to know where requests go. A profile that code names is stronger
--- than the environment.
+-- Whether the endpoint or region has to come from the profile. A profile named by an option takes
+-- precedence over the environment.
 local function needs_profile(options, world, profile)
   if options.endpoint or options.region then return false end
   return profile.named_by == "the option profile"
     or not (variable(world, ENDPOINT_VARIABLES) or variable(world, REGION[2]))
 end
 
--- AWS's JavaScript SDK takes a region "fips-X" or "X-fips" as X with FIPS.
+-- Like AWS's JavaScript SDK, takes a region "fips-X" or "X-fips" as X with FIPS.
 local function split_fips(resolved)
   local region = resolved.region
   local plain = region and (region:match("^fips%-(.+)$") or region:match("^(.+)%-fips$"))
@@ -132,7 +132,8 @@ local function split_fips(resolved)
   resolved.origins.use_fips = resolved.origins.region
 end
 
--- Takes an option, or asks `look` for value, where and problem; gives the problem.
+-- Settles a setting from an option or else from `look`, which returns value, origin and problem.
+-- Returns the problem.
 local function settle(resolved, options, name, look, ...)
   local value, where, problem = options[name], "the option " .. name, nil
   if value == nil then value, where, problem = look(...) end
@@ -147,7 +148,7 @@ local function settle_all(resolved, options, world, profile)
   local problem = settle(resolved, options, "endpoint", endpoint, world, profile)
   if problem then return problem, "endpoint" end
   problem = settle(resolved, options, "region", lookup, REGION, world, profile)
-  -- An endpoint needs no region, and so a wrong one does no harm.
+  -- An invalid region does not matter if there is an endpoint.
   if problem and not resolved.endpoint then return problem, "region" end
   for _, setting in ipairs(SETTINGS) do
     problem = settle(resolved, options, setting[1], lookup, setting, world, profile)
@@ -155,16 +156,16 @@ local function settle_all(resolved, options, world, profile)
   end
 end
 
----@class connectparticipant.Resolved what the options, the environment and the files come to
----@field origins table<string, string> of each setting: "AWS_REGION", "FILE, line N, key"
----@field notes? string which files could not be used, and why
+---@class connectparticipant.Resolved the resolved configuration
+---@field origins table<string, string> origins by setting: "AWS_REGION", "FILE, line N, key"
+---@field notes? string which files could not be read or parsed, and why
 
---- Settles the configuration.
+--- Resolves the configuration.
 ---@param options connectparticipant.Options
 ---@param world? { getenv: function, read: function }
 ---@return connectparticipant.Resolved|nil
 ---@return string|nil problem names the variable, or the file, line and key
----@return string|nil option that a wrong value was for
+---@return string|nil option the option at fault
 function config.resolve(options, world)
   world = world or WORLD
   local profile, resolved = profiles.new(options, world), { origins = {} }
@@ -180,9 +181,9 @@ function config.resolve(options, world)
   return resolved
 end
 
---- What is wrong with a setting, after where it comes from.
+--- Explains core's error, prefixed with the origin of the setting at fault.
 ---@param resolved connectparticipant.Resolved
----@param err connectparticipant.Error core's, of which `option` names the setting
+---@param err connectparticipant.Error core's; its `option` names the setting
 ---@return string
 function config.explain(resolved, err)
   local origins = resolved.origins

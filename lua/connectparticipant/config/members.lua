@@ -1,5 +1,5 @@
--- Checks the members of a flow's own parameters. Those that go on to the service are left to the
--- model, which knows their limits.
+-- Validates the parameters of upload_attachment and its like. Members that go to the service are
+-- validated by the model.
 
 local core = require "connectparticipant.core"
 
@@ -14,7 +14,7 @@ local function is_callable(value)
   return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
 end
 
--- What is wrong with a member of ours, or nil.
+-- What is wrong with a member that the model does not know, or nil.
 local function problem_of(name, value, kind)
   if kind == "file" then
     if io.type(value) == "file" then return nil end
@@ -29,7 +29,7 @@ local function problem_of(name, value, kind)
   return ("%s must be %s, not %s"):format(name, article(kind), type(value))
 end
 
---- Sorted names, for suggestions.
+--- The names of the members, sorted, for suggestions.
 function members.names(kinds)
   local names = {}
   for name in pairs(kinds) do names[#names + 1] = name end
@@ -39,7 +39,7 @@ end
 
 --- Everything that is wrong with `params`, in a fixed order.
 ---@param params table
----@param kinds table<string, string> members to what they must be; "service" is left to the model
+---@param kinds table<string, string> each member's type; "service": validated by the model
 ---@param names string[] of `kinds`
 ---@param flow string the method, for the message
 ---@return string[] problems
@@ -62,7 +62,7 @@ function members.problems(params, kinds, names, flow)
   return problems
 end
 
---- Those of the names that the parameters have.
+--- Those of the names that are set in the parameters.
 ---@return string[]
 function members.given(params, names)
   local given = {}

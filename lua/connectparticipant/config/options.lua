@@ -1,11 +1,11 @@
--- The options of `new` and of `map`: their names, types and ranges. A wrong one is a mistake in the
--- program, and so it raises.
+-- Options of `new` and `map`: names, types and ranges. A wrong option is a programming error and
+-- raises.
 
 local core = require "connectparticipant.core"
 
 local options = {}
 
--- What each is: see connectparticipant.Options, PaceOptions and MapOptions in types.lua.
+-- Documented in types.lua: connectparticipant.Options, PaceOptions and MapOptions.
 local TYPES = {
   region = "text", endpoint = "text", profile = "text", use_fips = "boolean",
   use_dualstack = "boolean", max_attempts = "count", retry_mode = "mode",
@@ -55,7 +55,7 @@ local RANGES = {
   ["function"] = { "a function", options.is_callable },
 }
 
--- What is wrong with a value, without the name of what it belongs to; nil if nothing is.
+-- What is wrong with a value, without the option's name, or nil.
 local function problem_of_value(value, wanted)
   local range = RANGES[wanted]
   if range and not range[2](value) then return "must be " .. range[1] end
@@ -90,7 +90,7 @@ local function check(given, types, who, level, prefix)
   end
 end
 
--- A table of its own, with `shared_dict` in its place within `pace`.
+-- Copies `pace`, with the option `shared_dict` merged into it.
 local function pace_of(given, who, level)
   local pace = { shared_dict = given.shared_dict }
   for name, value in pairs(given.pace or {}) do
@@ -103,15 +103,15 @@ local function pace_of(given, who, level)
 end
 
 --- What is wrong with a value for an option of `new` or `map`, "must be …", or nil.
----@param name string an option that exists
+---@param name string a known option
 ---@param value any
 ---@return string|nil
 function options.problem(name, value)
   return problem_of_value(value, TYPES[name] or MAP_TYPES[name])
 end
 
---- The options of `new`, taken by value: `shared_dict` is within `pace`, and the legacy mode is the
--- standard one. Raises unless they are right.
+--- Copies and normalises the options of `new`: moves `shared_dict` into `pace`, and replaces the
+--- retry mode "legacy" by "standard". Raises if they are wrong.
 ---@param given any
 ---@param who string for the message
 ---@param level integer as for `error`
@@ -126,7 +126,7 @@ function options.read(given, who, level)
   return read
 end
 
---- Raises unless these can be options of `map` and `upload_attachments`.
+--- Raises if these are not valid options of `map` and `upload_attachments`.
 function options.check_map(given, who, level)
   check(given, MAP_TYPES, who, level + 1)
 end

@@ -1,11 +1,11 @@
--- The profile: which one is meant, and what AWS's shared config and credentials files say of it.
--- The files are read at the first question, and only then; what they mean is in config.
+-- The profile: its name, and its keys in AWS's shared config and credentials files, which are read
+-- when a key is first asked for. config/init.lua knows what the keys mean.
 
 local ini = require "connectparticipant.config.ini"
 
 local LARGEST_FILE = 1024 * 1024
 
--- All that is kept of the files: never a key or another secret.
+-- The only keys that are kept: never a credential.
 local WANTED = {
   region = true, use_fips_endpoint = true, use_dualstack_endpoint = true, ca_bundle = true,
   max_attempts = true, retry_mode = true, sdk_ua_app_id = true, services = true,
@@ -15,13 +15,13 @@ local WANTED = {
 
 ---@class connectparticipant.Profile
 ---@field name string
----@field named_by? string the option or variable that names it, if one does
+---@field named_by? string the option or variable that names it
 local Profile = {}
 Profile.__index = Profile
 
 local profile = {}
 
---- The value of the first variable that is set and not empty, and its name.
+--- Value and name of the first variable that is set and not empty.
 function profile.variable(world, names)
   for _, name in ipairs(names) do
     local value = world.getenv(name)
@@ -36,7 +36,7 @@ local function file(world, kind, name)
   return { kind = kind, path = path or home and home .. "/.aws/" .. kind, named_by = named_by }
 end
 
---- The profile that the options and the environment mean.
+--- The profile selected by the options and the environment.
 ---@param options connectparticipant.Options
 ---@param world { getenv: fun(name: string), read: fun(path: string, most: integer) }
 ---@return connectparticipant.Profile
@@ -47,7 +47,7 @@ function profile.new(options, world)
   end
   return setmetatable({
     name = name or "default", named_by = named_by, world = world,
-    -- Where both files have a key, the credentials file's counts, as in AWS's SDKs.
+    -- In order of precedence: the credentials file wins, as in AWS's SDKs.
     files = {
       file(world, "credentials", "AWS_SHARED_CREDENTIALS_FILE"),
       file(world, "config", "AWS_CONFIG_FILE"),
@@ -55,7 +55,7 @@ function profile.new(options, world)
   }, Profile)
 end
 
--- What cannot be read is as if it were empty, as in AWS's SDKs.
+-- Unreadable files count as empty, as in AWS's SDKs.
 local function read(self)
   if self.is_read then return end
   self.is_read = true
@@ -63,7 +63,7 @@ local function read(self)
     local text, problem = nil, nil
     if each.path then text, problem = self.world.read(each.path, LARGEST_FILE + 1) end
     if text and #text > LARGEST_FILE then
-      text, problem = nil, "larger than such a file can be"
+      text, problem = nil, "larger than 1 MiB"
     end
     each.unreadable = problem
     each.content = ini.parse(text or "", each.kind, WANTED)
@@ -77,7 +77,7 @@ local function value_in(path, section, key)
   return value, ("%s, line %d, %s"):format(path, section.lines[key], key)
 end
 
---- What the profile says for a key, and where; nothing where it says nothing.
+--- The profile's value for a key and its origin, or nothing.
 ---@param key string
 ---@return string|nil value
 ---@return string|nil where "FILE, line N, key"
@@ -89,7 +89,8 @@ function Profile:get(key)
   end
 end
 
---- The same for a key of `[services NAME]`; the third is false where there is no such section.
+--- The same for a key of the section `[services NAME]`; the third value is false if there is no
+--- such section.
 function Profile:get_of_services(name, key)
   read(self)
   for _, each in ipairs(self.files) do
@@ -99,8 +100,8 @@ function Profile:get_of_services(name, key)
   return nil, nil, false
 end
 
---- Why the files cannot be relied on for what is needed of them: the profile is nowhere, or the
--- config file is malformed. nil where they can.
+--- Why the profile cannot be used although it is needed: it is in neither file, or the config file
+--- is malformed. nil if it can.
 ---@return string|nil
 function Profile:problem()
   read(self)
@@ -118,8 +119,8 @@ function Profile:problem()
     self.named_by, places[1], places[2])
 end
 
---- Which of the files could not be made use of, and why, for the case that nothing was found; nil
--- where there is nothing to tell. That there is no such file is only told of one that was named.
+--- Which files could not be read or parsed, and why, to add to an error about a missing setting;
+--- nil if there is nothing to say. A missing file counts only if a variable names it.
 ---@return string|nil
 function Profile:notes()
   if not self.is_read then return nil end

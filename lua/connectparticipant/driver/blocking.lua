@@ -1,23 +1,24 @@
--- Waits by blocking the process: the driver of plain scripts.
+-- The driver of plain scripts: waits by blocking the process.
 
 local core = require "connectparticipant.core"
 
 local blocking = {
-  -- Whoever waits holds up the whole program, and so may as well do it elsewhere.
+  -- A wait blocks the whole program anyway, so callers may also block elsewhere, as in a commit.
   alone = true,
-  -- Nothing else runs meanwhile, so nobody can take an event away; the bound lets signals through.
+  -- No other coroutine can consume the awaited event, so waits may be long; the bound lets Lua's
+  -- signal hooks run.
   longest = 1,
   longest_sleep = 1,
 }
 
---- Waits until the engine can go on.
+--- Waits until the engine has work to do.
 ---@param engine userdata
 ---@param seconds number at most this long
 function blocking.wait(engine, seconds)
   engine:wait(seconds)
 end
 
---- Waits while nothing is under way.
+--- Sleeps while no exchange is in progress.
 ---@param seconds number
 function blocking.sleep(seconds)
   core.sleep(seconds)

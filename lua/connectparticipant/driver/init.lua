@@ -1,18 +1,20 @@
--- Chooses how a client waits. The drivers themselves are beside this file.
+-- Chooses the driver, which decides how a client waits.
 
 local blocking = require "connectparticipant.driver.blocking"
 local nginx = require "connectparticipant.driver.ngx"
 
 local driver = {}
 
--- A host's own driver may run other coroutines meanwhile, and one of them may take the event that
--- this one waits for; so it never waits longer than this.
+-- While a host's own driver waits it may run other coroutines, and one of them may consume the
+-- event that this one waits for. So waits are at most this long, in seconds.
 local HOST_LONGEST = 0.02
 
--- Nobody can wake what sleeps in a host's own driver, so it looks so often whether it still has to.
+-- A sleep in a host's own driver cannot be interrupted, so it is split into sleeps of this many
+-- seconds, with a check in between whether to go on.
 local HOST_LONGEST_SLEEP = 0.1
 
---- The driver for an option; without one, nginx's where nginx can sleep, else the blocking one.
+--- The driver for the option `driver`. By default nginx's where ngx.sleep exists, else the blocking
+--- one.
 ---@param option? "blocking"|"ngx"|table
 ---@return table driver `wait(engine, seconds, idle)`, `sleep(seconds)`, `longest`,
 --- `longest_sleep`; in nginx also `check`, `bell`, `attend`, `spawn`, `watch`

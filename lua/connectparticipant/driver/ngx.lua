@@ -1,6 +1,5 @@
--- Waits inside nginx without blocking its worker: light threads sleep, and the pump moves their
--- transfers. Knows the phases in which nginx can yield, and how to tell whether a light thread
--- lives.
+-- The nginx driver: waits without blocking the worker. Light threads sleep while the pump steps
+-- their engine. Also knows the phases that can yield, and watches whether a light thread is alive.
 
 local pump = require "connectparticipant.driver.pump"
 
@@ -10,14 +9,15 @@ local driver = {
   longest_sleep = 1,
 }
 
--- ngx.sleep(0) starves nginx's event loop, and its timers count in milliseconds.
+-- Seconds between polls. At least 1 ms, the resolution of nginx's timers, because ngx.sleep(0)
+-- starves its event loop.
 local SHORTEST, LONGEST, GROWTH = 0.001, 0.010, 1.5
 
 local MAY_YIELD = {
   server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
 }
 
---- Whether this Lua runs in an nginx that can sleep; its worker threads, for one, cannot.
+--- Whether this Lua runs in nginx and can sleep, which nginx's worker threads cannot.
 ---@return boolean
 function driver.is_here()
   local ngx = rawget(_G, "ngx")
@@ -27,7 +27,7 @@ end
 
 --- Whether the current phase may yield.
 ---@return boolean|nil may
----@return string|nil problem what to tell the caller
+---@return string|nil problem for the caller
 function driver.check()
   if not driver.is_here() then
     return nil, 'driver = "ngx" works inside an nginx worker only'
@@ -38,16 +38,16 @@ function driver.check()
     .. ' or ask for driver = "blocking", which blocks the worker'):format(phase)
 end
 
---- Sleeps for a moment that grows while nothing moves: where there is no pump.
+--- Polls, without a pump: sleeps for an interval that grows while nothing moves.
 ---@param _ userdata the engine
 ---@param seconds number at most this long
----@param idle integer how many waits before this one saw nothing move
+---@param idle integer how many waits in a row saw nothing move
 function driver.wait(_, seconds, idle)
   local moment = math.min(LONGEST, SHORTEST * GROWTH ^ idle, seconds)
   ngx.sleep(math.max(SHORTEST, moment))
 end
 
---- Sleeps while nothing is under way.
+--- Sleeps while no exchange is in progress.
 ---@param seconds number
 function driver.sleep(seconds)
   ngx.sleep(math.max(SHORTEST, seconds))
@@ -56,7 +56,7 @@ end
 local Bell = {}
 Bell.__index = Bell
 
---- Ends the wait, or the next one.
+--- Ends the current wait, or the next one.
 function Bell:wake()
   if self.semaphore:count() < 1 then self.semaphore:post(1) end
 end
@@ -65,15 +65,15 @@ function Bell:wait(seconds)
   self.semaphore:wait(math.max(SHORTEST, seconds))
 end
 
---- What a light thread waits for while the pump moves its transfer; nil without semaphores, and
---- then every light thread polls for itself.
+--- What a light thread waits on while the pump moves its transfer. nil without ngx.semaphore; then
+--- each light thread polls.
 ---@return table|nil bell
 function driver.bell()
   local found, semaphore = pcall(require, "ngx.semaphore")
   return found and setmetatable({ semaphore = semaphore.new(0) }, Bell) or nil
 end
 
---- Has the pump move this loop's engine, and look soon; false where there is none.
+--- Registers the loop with the pump and makes it step soon. False if the pump cannot run.
 ---@param loop connectparticipant.Loop
 ---@return boolean
 function driver.attend(loop)
@@ -85,11 +85,12 @@ function driver.spawn(fn)
   return ngx.thread.spawn(fn)
 end
 
---- Says every second that the coroutine of a job lives, while it is in a function of the caller's:
---- a light thread beside it looks, and dies with the request. nginx tells nobody else of a light
---- thread that was killed, or of a request that has ended.
+--- Watches a job's coroutine while it runs a function of the caller's: a light thread refreshes the
+--- job's heartbeat every second while the coroutine lives, and abandons the job once it is dead.
+--- nginx does not notify us of a killed light thread; when the request ends, the watching thread
+--- ends, too, and the heartbeat stops.
 ---@param job connectparticipant.Job
----@return table|nil watch with `wake`, which ends it
+---@return table|nil watch call its `wake` to end it
 function driver.watch(job)
   local bell, co = driver.bell(), job.co
   if not bell or not co then return nil end

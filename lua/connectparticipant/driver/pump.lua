@@ -1,22 +1,22 @@
--- The pump of an nginx worker: one timer that moves the engines of all clients, wakes the light
--- threads that wait for them, and lets them notice who has gone away. A thousand clients cost one
--- timer. nginx's Lua cannot wait for an engine's descriptors, so it polls them.
+-- The pump of an nginx worker: one timer, however many clients there are, that steps all engines,
+-- wakes the light threads that wait for them, and detects jobs that nobody waits for any more. It
+-- polls, because nginx's Lua cannot wait for an engine's descriptor.
 
 local pump = {}
 
--- Seconds between two looks: the shortest that nginx's timers know, growing while nothing moves.
+-- Seconds between polls: 1 ms, the resolution of nginx's timers, growing while nothing moves.
 local SHORTEST, LONGEST, GROWTH = 0.001, 0.010, 1.5
 
--- Seconds between two looks while nothing is in flight, only to notice who has gone away.
+-- Seconds between polls while nothing is in flight, to detect abandoned jobs.
 local IDLE = 0.5
 
--- A pump that did not get to run for so long, in seconds, has no timer to run in.
+-- If the pump has not run for this many seconds, its timer is gone, and a new one is started.
 local PATIENCE = 2
 
--- The state of this worker: the loops that need the pump, and the one that runs.
+-- This worker's state: the loops that need the pump, and the running pump.
 local loops, running = {}, nil
 
--- Moves all engines once; gives whether any is needed, is in flight, and has moved.
+-- Steps all engines once. Returns whether any is needed, has exchanges in flight, and has moved.
 local function step_all()
   local needed, active, moved = false, false, false
   for loop in pairs(loops) do
@@ -42,10 +42,10 @@ local function run(premature, own)
   if running == own then running = nil end
 end
 
---- Sees to it that the pump runs for this loop, and looks soon. False where nginx makes no timer:
---- all are in use, or its worker is about to end.
+--- Adds the loop to the pump, starts the pump if it is not running, and makes it poll soon. False
+--- if nginx refuses the timer, because all are in use or the worker is exiting.
 ---@param loop connectparticipant.Loop
----@param new_bell fun(): table what the pump is nudged by
+---@param new_bell fun(): table makes the semaphore that wakes the pump
 ---@return boolean
 function pump.attend(loop, new_bell)
   loops[loop] = true
