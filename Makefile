@@ -1,7 +1,7 @@
 # connectparticipant: `make help` tells what there is.
 
 LUA ?= 5.4
-ABIS := 5.1 5.2 5.3 5.4 luajit
+ABIS := 5.1 5.2 5.3 5.4 5.5 luajit
 CC ?= cc
 CFLAGS ?= -O2 -g
 LDFLAGS ?=
@@ -21,10 +21,14 @@ ifneq ($(filter-out $(ABIS),$(LUA)),)
 $(error LUA must be one of $(ABIS), not $(LUA))
 endif
 
+# The Lua that somebody asked for, if anybody did.
+ASKED := $(if $(filter command line environment,$(origin LUA)),$(LUA))
+
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 LUA_PROGRAM := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 LUA_INCDIR ?= $(firstword $(patsubst -I%,%,$(filter -I%,$(shell pkg-config --cflags \
-	$(LUA_PACKAGE) 2>/dev/null))) /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,lua$(LUA)))
+	$(LUA_PACKAGE) 2>/dev/null))) \
+	$(if $(filter luajit,$(LUA)),$(wildcard /usr/include/luajit-2.*),/usr/include/lua$(LUA)))
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
@@ -56,18 +60,18 @@ csrc/%.h: ;
 -include $(OBJECTS:.o=.d)
 
 demo: ## upload FILE (default: the README) to a local emulator, and fetch it back
-	@sh spec/support/packages.sh demo
+	@sh spec/support/packages.sh demo $(LUA)
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")
 
-test: ## build for every Lua (or for LUA) and run all specs (or SPEC) on it
-	@sh spec/support/packages.sh test
-	@sh spec/support/test.sh $(if $(filter command line environment,$(origin LUA)),$(LUA),$(ABIS))
+test: ## build for every Lua that is here (or for LUA) and run all specs (or SPEC) on it
+	@sh spec/support/packages.sh test $(ASKED)
+	@sh spec/support/test.sh $(ASKED)
 
 lint: ## check formatting, warnings and style of everything
-	@sh spec/support/packages.sh lint
+	@sh spec/support/packages.sh lint $(LUA)
 	@$(MAKE) --no-print-directory -s build
-	@sh spec/support/lint.sh $(ABIS)
+	@sh spec/support/lint.sh
 
 types: build ## write the annotations of what the model knows
 	@$(LUA_PROGRAM) spec/support/types.lua
@@ -76,7 +80,7 @@ fuzz: ## try redaction and the reading of answers with libFuzzer (clang), FUZZ_S
 	@sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30)
 
 soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
-	@sh spec/support/packages.sh test
+	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/soak/soak.lua
 
@@ -86,7 +90,7 @@ $(SDK): ; @npm install --prefix build/peers --no-audit --no-fund --silent \
 	@aws-sdk/client-connectparticipant
 
 conformance: ## compare what AWS's SDKs for Python and JavaScript send with what we do
-	@sh spec/support/packages.sh peers
+	@sh spec/support/packages.sh peers $(LUA)
 	@$(MAKE) --no-print-directory -s build $(SDK)
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/conformance/conformance.lua
 
@@ -95,12 +99,12 @@ build/bench/%: spec/bench/%.c
 	$(CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) -o $@ $< -lcurl -lssl -lcrypto -lpthread
 
 bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough look)
-	@sh spec/support/packages.sh bench
+	@sh spec/support/packages.sh bench $(LUA)
 	@$(MAKE) --no-print-directory -s build $(SDK) build/bench/raw build/bench/drop
 	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
 
 bench-nginx: ## time a trivial location of a worker that uploads
-	@sh spec/support/packages.sh test
+	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
@@ -119,4 +123,4 @@ clean: ## remove what was built
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
-	@echo 'Variables: LUA=5.1|5.2|5.3|5.4|luajit  FILE=  SPEC=  PREFIX=  DESTDIR=  LUA_VERSION=  SANITIZE=1'
+	@echo 'Variables: LUA=5.1|5.2|5.3|5.4|5.5|luajit  FILE=  SPEC=  PREFIX=  DESTDIR=  LUA_VERSION=  SANITIZE=1'

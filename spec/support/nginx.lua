@@ -62,8 +62,13 @@ function nginx.start(given)
   local file = assert(io.open(self.directory .. "/nginx.conf", "w"))
   file:write((TEMPLATE:gsub("%${([%w_]+)}", function(name) return tostring(values[name]) end)))
   file:close()
-  self.command = ("env %s /usr/sbin/nginx -p %s -c %s/nginx.conf -e %s/error.log"):format(
-    quoted(given.env or {}), self.directory, self.directory, self.directory)
+  self.command = ("env %s /usr/sbin/nginx -p %s -c %s/nginx.conf"):format(
+    quoted(given.env or {}), self.directory, self.directory)
+  local help = process.run { "sh", "-c", "/usr/sbin/nginx -h 2>&1" }.stdout
+  -- Since 1.19.5: the log from before it has read which one is meant.
+  if help:find(" -e ", 1, true) then
+    self.command = ("%s -e %s/error.log"):format(self.command, self.directory)
+  end
   local started = process.run { "sh", "-c", self.command }
   assert(started.status == 0, started.stderr)
   return self

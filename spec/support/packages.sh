@@ -1,42 +1,83 @@
 #!/bin/sh
-# packages.sh demo|test|lint|peers|bench: installs the Debian packages that are missing, or says how.
+# packages.sh demo|test|lint|peers|bench [LUA...]: installs the Debian packages that are missing, or
+# says how. The Luas are those that somebody asked for; without any, all that this Debian has.
 set -eu
 
-demo="gcc libc6-dev pkg-config libcurl4-openssl-dev lua5.4 liblua5.4-dev lua-cjson
-  nginx-light libnginx-mod-http-lua openssl"
-# libnginx-mod-http-lua comes with OpenResty's LuaJIT, which Debian's other one conflicts with.
-tests="$demo lua5.1 lua5.2 lua5.3 luajit2 liblua5.1-0-dev liblua5.2-dev liblua5.3-dev
-  libluajit2-5.1-dev lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl"
-case $1 in
+# What a name stands for differs from suite to suite: `a|b` is the first of these that there is, and
+# `a?` nothing where there is none. Debian's libnginx-mod-http-lua comes with OpenResty's LuaJIT,
+# which bookworm calls luajit2, and where its plain LuaJIT conflicts with it.
+packages_of() {
+  case $1 in
+  5.1) echo lua5.1 liblua5.1-0-dev ;;
+  luajit) echo 'luajit2|luajit' 'libluajit2-5.1-dev|libluajit-5.1-dev' ;;
+  *) echo "lua$1" "liblua$1-dev" ;;
+  esac
+}
+
+tools="gcc libc6-dev pkg-config libcurl4-openssl-dev lua-cjson"
+demo="$tools nginx-light|nginx libnginx-mod-http-lua openssl"
+tests="$demo lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl"
+purpose=$1
+shift
+case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 peers | bench)
-  [ "$1" = peers ] || tests="$tests libssl-dev valgrind"
+  [ "$purpose" = peers ] || tests="$tests libssl-dev valgrind"
   wanted="$tests python3-boto3"
   # A Node.js that came another way is as good.
   command -v npm >/dev/null || wanted="$wanted nodejs npm"
   ;;
-*) echo "packages.sh: unknown set $1" >&2; exit 2 ;;
+*) echo "packages.sh: unknown set $purpose" >&2; exit 2 ;;
 esac
+for lua in "$@"; do wanted="$wanted $(packages_of "$lua")"; done
+if [ "$purpose" != demo ]; then
+  # Beside the Lua that was asked for, a build is tried with one other.
+  [ $# -gt 0 ] && others="5.3 5.4" || others="5.1 5.2 5.3 5.4 5.5 luajit"
+  for lua in $others; do
+    for name in $(packages_of "$lua"); do wanted="$wanted $name?"; done
+  done
+fi
 
 command -v dpkg-query >/dev/null || exit 0 # elsewhere the compiler says what is missing
 # shellcheck disable=SC2086 # a list of words
-missing=$(dpkg-query -W -f '${Package} ${Status}\n' $wanted 2>/dev/null |
-  awk -v wanted="$(echo $wanted)" '
-    / installed$/ { have[$1] = 1 }
-    END { count = split(wanted, name, " ")
-      for (i = 1; i <= count; i++) if (!(name[i] in have)) printf "%s ", name[i] }')
-[ -n "$missing" ] || exit 0
+installed=" $(dpkg-query -W -f '${Package} ${Status}\n' $(echo "$wanted" | tr '|?' '  ') \
+  2>/dev/null | sed -n 's/ .* installed$//p' | tr '\n' ' ')"
 
-install="apt-get install -y --no-install-recommends $missing"
+# Prints the package to install for a name; nothing where one that it stands for is installed.
+one_of() {
+  for package in $(echo "${1%\?}" | tr '|' ' '); do
+    case $installed in *" $package "*) return ;; esac
+  done
+  for package in $(echo "${1%\?}" | tr '|' ' '); do
+    case $known in *" $package "*) echo "$package"; return ;; esac
+  done
+  case $1 in *\?) ;; *) echo "${1%%|*}" ;; esac # apt will say that there is none
+}
+
+# The packages to install. apt-cache is asked once, for that can take a second.
+missing() {
+  absent=$(for package in $(echo "$wanted" | tr '|?' '  '); do
+    case $installed in *" $package "*) ;; *) echo "$package" ;; esac
+  done)
+  [ -n "$absent" ] || return 0
+  # shellcheck disable=SC2086
+  known=" $(apt-cache show --no-all-versions $absent 2>/dev/null |
+    sed -n 's/^Package: //p' | tr '\n' ' ')"
+  for name in $wanted; do one_of "$name"; done | sort -u | tr '\n' ' '
+}
+
+missing=$(missing)
+[ -n "$missing" ] || exit 0
+install="apt-get install -y --no-install-recommends"
 if [ "$(id -u)" = 0 ]; then
   as_root=""
 elif sudo -n true 2>/dev/null; then
   as_root="sudo -n"
 else
   echo "Some packages are missing. Install them, and run make again:" >&2
-  echo "  sudo apt-get update && sudo $install" >&2
+  echo "  sudo apt-get update && sudo $install $missing" >&2
   exit 1
 fi
 
@@ -47,12 +88,15 @@ if [ ! -e $policy ]; then
   $as_root chmod 755 $policy
   trap '$as_root rm -f $policy' EXIT INT TERM
 fi
-echo "Installing: $missing"
 log=$(mktemp)
-if ! { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive $install; } \
-  >"$log" 2>&1; then
+fail() {
   tail -n 20 "$log" >&2
   rm -f "$log"
   exit 1
-fi
+}
+$as_root apt-get update >"$log" 2>&1 || fail
+missing=$(missing) # a list that was old or empty knew less
+echo "Installing: $missing"
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive $install $missing >"$log" 2>&1 || fail
 rm -f "$log"

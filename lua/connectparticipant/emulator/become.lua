@@ -53,8 +53,14 @@ local function write_files(given, modules, place, sockets, pid)
   })
 end
 
--- The paths in nginx.conf are relative; see connectparticipant.emulator.conf.
-local NGINX = 'cd "$1" && exec "$2" -p ./ -c nginx.conf -e error.log'
+-- The paths in nginx.conf are relative; see connectparticipant.emulator.conf. nginx before 1.19.5
+-- knows no -e, and then complains of the system's log before it reads which one is meant.
+local NGINX = [[
+cd "$1" || exit
+case $("$2" -h 2>&1) in
+*" -e "*) exec "$2" -p ./ -c nginx.conf -e error.log ;;
+*) exec "$2" -p ./ -c nginx.conf ;;
+esac]]
 
 local function begin(core, given, program, modules, place)
   local usable, problem = directory.check(place.path)

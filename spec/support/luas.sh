@@ -1,0 +1,36 @@
+#!/bin/sh
+# luas.sh [LUA...]: prints which of these, or of all that there are, can run the specs here. Why the
+# others cannot is told on standard error, a line for each; then the status is 1.
+set -u
+
+# What the specs and their server require, beside the module itself.
+needed="cjson busted socket cqueues openssl"
+
+why_not() {
+  program=lua$1
+  [ "$1" != luajit ] || program=luajit
+  if ! command -v "$program" >/dev/null; then
+    echo "there is no $program"
+    return
+  fi
+  LUA_CPATH="$PWD/build/$1-modules/?.so;;" LUA_PATH="$PWD/build/$1-modules/?.lua;;" \
+    "$program" -e 'for name in ("'"$needed"'"):gmatch "%S+" do
+      if not pcall(require, name) then
+        print("its module " .. name .. " is not installed")
+        break
+      end
+    end'
+}
+
+status=0
+[ $# -gt 0 ] || set -- 5.1 5.2 5.3 5.4 5.5 luajit
+for lua in "$@"; do
+  why=$(why_not "$lua")
+  if [ -z "$why" ]; then
+    echo "$lua"
+  else
+    echo "Lua $lua cannot run the specs here: $why" >&2
+    status=1
+  fi
+done
+exit $status
