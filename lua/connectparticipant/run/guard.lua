@@ -1,17 +1,17 @@
--- pcall that lets the called function yield on every Lua, and that notices a coroutine which is
--- closed in the middle. Nothing else.
+-- A pcall whose function may yield on every Lua, and that detects when its coroutine is closed.
 
 local create, resume = coroutine.create, coroutine.resume
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
 
 local guard = {}
 
---- Whether pcall, metamethods and iterators may yield in this Lua: 5.1 cannot, LuaJIT and every
---- later Lua can. Not tried out: inside nginx a coroutine cannot run while a module loads.
+--- Whether functions may yield across pcall, metamethods and iterators: not in 5.1, but in LuaJIT
+--- and every later Lua. Decided by version, because a coroutine cannot run while nginx loads a
+--- module.
 guard.yields = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
 
--- coroutine.close, of Lua 5.4, unwinds a coroutine by closing its variables, and only its own
--- syntax declares one.
+-- coroutine.close (Lua 5.4) closes a coroutine's to-be-closed variables. Older Luas cannot parse
+-- the syntax that declares one, so compile it from a string.
 local compile = rawget(_G, "loadstring") or load
 local closing = rawget(coroutine, "close") and compile [[
   local pcall = pcall
@@ -22,23 +22,23 @@ local closing = rawget(coroutine, "close") and compile [[
 ]]
 local pcall_closing = closing and closing()
 
--- Passes what the helper yields on to whoever runs us, and what comes back to the helper.
+-- Yields what the helper yields, and resumes it with what comes back.
 local function relay(helper, ok, ...)
   if not ok or status(helper) == "dead" then return ok, ... end
   return relay(helper, resume(helper, yield(...)))
 end
 
--- Lua 5.1: the coroutines made here, to the one that each stands for.
+-- Lua 5.1: maps each helper coroutine to the coroutine it runs for.
 local hosts = setmetatable({}, { __mode = "kv" })
 
--- Lua 5.1: `fn` runs in a coroutine of its own, whose yields are handed on.
+-- Lua 5.1: runs `fn` in a helper coroutine and relays its yields.
 local function relayed(fn, ...)
   local helper, co = create(fn), running()
   hosts[helper] = hosts[co] or co
   return relay(helper, resume(helper, ...))
 end
 
---- The current coroutine, or the one that it stands for; nil in a program's main coroutine.
+--- The current coroutine, or the one that a helper runs for; nil in the main coroutine.
 ---@return thread|nil
 function guard.running()
   local co, main = running()
@@ -46,8 +46,8 @@ function guard.running()
   return hosts[co] or co
 end
 
---- As pcall(fn, ...), but `fn` may yield where the caller may: the `pcall` for functions that call
---- a client inside `map`.
+--- Like pcall(fn, ...), but `fn` may yield if the caller may. Use it in functions that call a
+--- client inside `map`.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
@@ -56,9 +56,9 @@ function guard.pcall(fn, ...)
   return relayed(fn, ...)
 end
 
---- The same, which also notices when the coroutine is closed in the middle.
----@param scope table with `returned(...)`, which gives its arguments back; and a metamethod
---- `__close`, which runs without `returned` having been called where the coroutine is closed
+--- The same, but also detects when the coroutine is closed while `fn` runs.
+---@param scope table has a method `returned(...)`, which must return its arguments and is called
+--- when `fn` has returned, and a metamethod `__close`; if the coroutine is closed, only that runs
 ---@param fn function
 ---@return boolean ok
 ---@return any ...

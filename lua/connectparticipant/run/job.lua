@@ -1,5 +1,5 @@
--- One call of a user, however it was made: its deadline, what it waits for, how it is cancelled,
--- and what has to be let go of when it ends early or nobody waits for it any more.
+-- A job is one call of a user, however it was made. It has a deadline, can be cancelled, and
+-- releases what it holds when it ends or nobody waits for it any more.
 
 local failure = require "connectparticipant.error"
 local guard = require "connectparticipant.run.guard"
@@ -9,48 +9,48 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field client table
 ---@field loop connectparticipant.Loop
 ---@field clock table `now()` in monotonic seconds, `time()`, `random()`
----@field task? connectparticipant.Task that it runs in; nil: in a coroutine of the host's
----@field root connectparticipant.Job the outermost of the jobs that it is made in, or itself
----@field outer? connectparticipant.Job the one that it is made in
----@field inner? connectparticipant.Job the one that is made in it, in the same coroutine
----@field began number when, of the clock
----@field deadline? number when its time is over, of the clock
----@field patient boolean whether it waits for throttling to end, beyond max_attempts
+---@field task? connectparticipant.Task the task it runs in; nil: a coroutine of the host's
+---@field root connectparticipant.Job the outermost enclosing job, or itself
+---@field outer? connectparticipant.Job the enclosing job
+---@field inner? connectparticipant.Job the job made in it, in the same coroutine
+---@field began number clock time
+---@field deadline? number clock time
+---@field patient boolean whether throttled attempts do not count against max_attempts
 ---@field tick? fun(job, now: number): connectparticipant.Error|nil called at least once a second
----@field moved? number bytes of its transfer that have moved
+---@field moved? number bytes of its transfer that have moved so far
 ---@field total? number bytes of its transfer
----@field told? table with `measure()`, which brings these two up to date
----@field exchange? userdata what is under way
+---@field told? table its `measure()` updates `moved` and `total`
+---@field exchange? userdata the exchange in progress
 ---@field group? table the tasks of a `map`
----@field driven? boolean whether it goes on only while somebody waits for something
----@field left_behind? fun(err) told when nobody waits for it any more
----@field private held? table[] what to let go of at the end
----@field private stopped? string why it must not go on
----@field private beat number of a root: when somebody last waited for it, of the loop's time
----@field private calling number of a root: how many functions of the caller's it is in
----@field private watch? table of a root: what says that its coroutine lives, where a host can
+---@field driven? boolean whether it only runs while somebody waits for this client
+---@field left_behind? fun(err) called when the job is abandoned
+---@field private held? table[] what to release at the end
+---@field private stopped? string why it must stop
+---@field private beat number in a root: its last sign of life, in the loop's time
+---@field private calling number in a root: how many functions of the caller's are running
+---@field private watch? table in a root: the driver's watch on its coroutine, if it has one
 local Job = {}
 Job.__index = Job
 
--- A patient job without a `timeout` gives up here: every wait has a bound.
+-- Seconds after which a patient job without a `timeout` gives up, so that every wait is bounded.
 local PATIENCE = 300
 
--- Seconds between two ticks.
+-- Seconds between ticks.
 local TICK = 1
 
 local job = {}
 
---- Seconds that are left of the deadline; nil without one.
+--- Seconds until the deadline; nil without one.
 function Job:left()
   return self.deadline and self.deadline - self.clock.now()
 end
 
---- Seconds that throttling may still be waited for.
+--- Seconds until it gives up on a throttling service.
 function Job:patience()
   return (self.deadline or self.began + PATIENCE) - self.clock.now()
 end
 
--- Why it must not go on, in words; nil normally.
+-- Why the job or an enclosing one must stop, as a message; nil if none must.
 local function reason_of(self)
   while self do
     if self.stopped then return self.stopped end
@@ -59,7 +59,7 @@ local function reason_of(self)
   end
 end
 
---- Why the job must not go on: it was cancelled, or its client closed. Nil normally.
+--- Why the job must stop: it was cancelled or its client closed. nil if it may go on.
 ---@return connectparticipant.Error|nil
 function Job:problem()
   local reason = reason_of(self)
@@ -73,9 +73,9 @@ local function run_tick(self)
   return self:tick(now)
 end
 
---- Waits until the exchange is done or wants something, or the moment has come. May return early.
+--- Waits until the exchange is done or needs its caller, or until `moment`. May return early.
 ---@param exchange userdata
----@param moment? number of the clock
+---@param moment? number clock time
 ---@return connectparticipant.Error|nil stopped why the job must not go on
 function Job:await(exchange, moment)
   if not self.tick then
@@ -87,7 +87,7 @@ function Job:await(exchange, moment)
   return self:problem() or run_tick(self)
 end
 
---- Lets the time pass.
+--- Sleeps.
 ---@param seconds number
 ---@return connectparticipant.Error|nil stopped why the job must not go on
 function Job:sleep(seconds)
@@ -104,7 +104,8 @@ function Job:sleep(seconds)
   until now() >= moment
 end
 
---- Goes into a function of the caller's: whether its coroutine still lives, only the host knows.
+--- Call before running a function of the caller's. While it runs, only the driver's watch can tell
+--- whether the coroutine is alive.
 function Job:enter()
   local root = self.root
   root.calling = root.calling + 1
@@ -112,7 +113,7 @@ function Job:enter()
   if watch and root.watch == nil then root.watch = watch(root) or false end
 end
 
---- Comes back from it.
+--- Call after it has returned.
 function Job:leave()
   local root = self.root
   root.calling = root.calling - 1
@@ -124,23 +125,24 @@ local function leave(self, ...)
   return ...
 end
 
---- Calls a function of the caller's, which may yield and raise.
+--- Calls a function of the caller's, which may yield or raise.
 function Job:callback(fn, ...)
   self:enter()
   return leave(self, fn(...))
 end
 
---- Remembers something to let go of when the job ends, by its method of that name.
+--- Registers an object to release, by calling the named method, when the job ends.
 function Job:hold(object, method)
   self.held = self.held or {}
   self.held[#self.held + 1] = { object = object, method = method }
 end
 
---- Has it stop, with all that it is made of.
+--- Stops the job and the jobs inside it.
 ---@param reason string
 function Job:cancel(reason)
   self.stopped = self.stopped or reason
-  -- A function of the caller's cannot be ended from here, but nobody has to wait for it.
+  -- A running function of the caller's cannot be interrupted; abandon the job so that nobody waits
+  -- for it.
   if self.calling > 0 then return self:abandon() end
   local inner = self
   while inner do
@@ -151,12 +153,12 @@ function Job:cancel(reason)
   end
 end
 
---- The client was closed: a job that waits for somebody to run it ends here.
+--- Called when the client is closed. A `driven` job will not be resumed any more, so it ends here.
 function Job:closed()
   if self.driven then self:abandon() end
 end
 
---- Lets go of everything; harmless for what is already through.
+--- Cancels and releases everything the job has; harmless if it has ended.
 function Job:release()
   local exchange, group, held = self.exchange, self.group, self.held
   self.exchange, self.group, self.held = nil, nil, nil
@@ -166,14 +168,15 @@ function Job:release()
   for index = #held, 1, -1 do held[index].object[held[index].method](held[index].object) end
 end
 
---- Whether its silence means that nobody waits for it any more: not while it is in a function of
---- the caller's, unless the host tells; and never where it waits for somebody to run it.
+--- Whether a missing heartbeat means that the job is abandoned. Not while a function of the
+--- caller's runs, unless the driver watches its coroutine; and never for a `driven` job.
 function Job:is_reliable()
   if self.driven then return false end
   return self.calling == 0 or (self.watch and true or false)
 end
 
---- Lets go of what it holds, and of what the jobs inside it do: nobody waits for it any more.
+--- Gives the job up because nobody waits for it any more: releases what it and the jobs inside it
+--- hold.
 function Job:abandon()
   self.stopped = self.stopped or "nobody waits for this call any more"
   self.loop.alive[self] = nil
@@ -187,7 +190,7 @@ function Job:abandon()
   if self.left_behind then self.left_behind(self:problem()) end
 end
 
--- What guard.call asks of its scope.
+-- The interface of guard.call's `scope`.
 function Job:returned(...)
   self.has_returned = true
   return ...
@@ -202,8 +205,8 @@ local function earlier(a, b)
   return a or b
 end
 
--- Seconds that may be taken, of the client and of the call itself; what is no number is refused
--- with the other parameters.
+-- The earliest of the client's timeout, the call's and the enclosing job's deadline. An invalid
+-- timeout is refused later, with the other parameters.
 local function deadline_of(client, now, timeout, outer)
   local general = client.config and client.config.timeout
   local deadline = general and now + general
@@ -225,7 +228,7 @@ local function new(client, timeout, key, task)
   return self
 end
 
--- Makes it the innermost job of its coroutine.
+-- Makes it its coroutine's innermost job.
 local function begin(self)
   local the_loop, outer, task = self.loop, self.outer, self.task
   the_loop.current[self.key] = self
@@ -267,10 +270,10 @@ local function run(client, timeout, key, task, body, ...)
   return finish(self, guard.call(self, body, self, ...))
 end
 
---- Runs `body(job, ...)`. What the job holds is let go of however the body ends, and an error
---- that it raises, from a caller's function say, goes on to the caller.
+--- Runs `body(job, ...)` as a job. However the body ends, what the job holds is released. An error
+--- raised in it, for instance by a caller's function, propagates.
 ---@param client table
----@param timeout? number the call's own, in seconds
+---@param timeout? number seconds
 ---@param body fun(job: connectparticipant.Job, ...: any): any, any
 ---@return any result
 ---@return any err
@@ -279,15 +282,15 @@ function job.run(client, timeout, body, ...)
   return run(client, timeout, key, client.loop:task(key), body, ...)
 end
 
---- The same from inside an iterator, which cannot wait by yielding on Lua 5.1.
+--- The same for use in an iterator, which on Lua 5.1 cannot yield and so waits by blocking.
 function job.run_in_iterator(client, timeout, body, ...)
   local key = loop_of.coroutine()
   return run(client, timeout, key, guard.yields and client.loop:task(key) or nil, body, ...)
 end
 
---- What a function of the caller's raised, as an error object.
+--- Makes an error object for what a function of the caller's raised.
 ---@param cause any
----@param co? thread that it was raised in
+---@param co? thread for the traceback
 function job.raised(cause, co)
   local err = failure.raised(type(cause) == "string" and cause or tostring(cause))
   err.cause = cause
@@ -295,7 +298,7 @@ function job.raised(cause, co)
   return err
 end
 
---- Makes a job that is not begun yet: one that is started, and awaited later.
+--- Makes a job that does not run yet, for `client:start`.
 ---@param client table
 ---@return connectparticipant.Job
 function job.new(client)
@@ -306,7 +309,7 @@ function job.new(client)
   return self
 end
 
---- Runs it in the coroutine that this is.
+--- Runs such a job in the current coroutine.
 ---@param self connectparticipant.Job
 ---@param body fun(): any, any
 function job.run_new(self, body)

@@ -1,5 +1,5 @@
--- One engine and the jobs that wait for it: who waits, how, who is woken, and who has gone away.
--- Knows nothing of AWS or of what is sent.
+-- One engine and the jobs that wait for it: steps it, waits, wakes jobs, and detects abandoned
+-- ones.
 
 local guard = require "connectparticipant.run.guard"
 local scheduler = require "connectparticipant.run.scheduler"
@@ -10,28 +10,28 @@ local scheduler = require "connectparticipant.run.scheduler"
 ---@field clock table `now()` in monotonic seconds
 ---@field closed boolean
 ---@field tasks table<thread, connectparticipant.Task>
----@field current table<thread|string, connectparticipant.Job> the innermost job of each coroutine
----@field alive table<connectparticipant.Job, true> the jobs that no other job contains
----@field waiting table<number, table> exchanges to what is woken when they need their caller
----@field sleeping table<table, true> what is woken when the client is closed
----@field background? connectparticipant.Scheduler the started jobs, where the host runs none
+---@field current table<thread|string, connectparticipant.Job> each coroutine's innermost job
+---@field alive table<connectparticipant.Job, true> the outermost jobs
+---@field waiting table<number, table> exchange ids to what to wake when they need their caller
+---@field sleeping table<table, true> what to wake when the client is closed
+---@field background? connectparticipant.Scheduler runs started jobs, if the driver cannot spawn
 local Loop = {}
 Loop.__index = Loop
 
 local loop = {}
 
--- Seconds of the loop's time after which a job that nobody waits for is let go of. A waiting job
--- says that it is there at least once a second.
+-- Seconds of the loop's time without a heartbeat after which a job is abandoned. A waiting job's
+-- heart beats at least once a second.
 local LONGEST_SILENCE = 3
 
--- So much of the loop's time passes at most between two steps: while all is held up by a function
--- of the caller's, nobody can say that they are there.
+-- The most that the loop's time advances between two steps: while a function of the caller's blocks
+-- the process, no job can give a heartbeat, so that time must not count.
 local LONGEST_STEP = 0.25
 
--- At least so often, in seconds, a wait ends to see whether it is still wanted.
+-- The longest wait, in seconds: jobs re-check at least this often whether to go on.
 local LONGEST_WAIT = 1
 
--- The key of a program's main coroutine, which not every Lua has a value for.
+-- Stands for the main coroutine, for which Lua 5.1 has no value.
 local MAIN = "main"
 
 ---@return connectparticipant.Loop
@@ -50,14 +50,14 @@ function loop.new(engine, driver, clock)
   }, Loop)
 end
 
---- What stands for the current coroutine in `current`.
+--- The current coroutine's key in `current`.
 ---@return thread|string
 function loop.coroutine()
   return guard.running() or MAIN
 end
 
---- The task that a coroutine is, if it is one and may yield here.
----@param co thread|string as `loop.coroutine` gives it
+--- The coroutine's task, if it is one of ours and may yield here.
+---@param co thread|string from `loop.coroutine`
 ---@return connectparticipant.Task|nil
 function Loop:task(co)
   local task = self.tasks[co]
@@ -65,8 +65,8 @@ function Loop:task(co)
   return task
 end
 
---- Moves everything that can move, wakes whom that concerns, and lets go of what nobody waits for.
----@return integer active how many exchanges are under way
+--- Steps the engine, wakes the jobs whose exchanges need them, and abandons silent jobs.
+---@return integer active how many exchanges are in progress
 ---@return boolean moved
 function Loop:step()
   if self.closed then return 0, true end
@@ -85,7 +85,7 @@ function Loop:step()
   return active, moved
 end
 
--- Counts the loop's own time, and lets go of jobs that have been silent in it for too long.
+-- Advances the loop's time, and abandons jobs that have been silent for too long.
 function Loop:pass_time()
   local now = self.clock.now()
   local passed = now - (self.stepped or now)
@@ -100,7 +100,7 @@ function Loop:pass_time()
   end
 end
 
---- The same, and the started jobs go on that can.
+--- The same, and also resumes started jobs that are ready.
 function Loop:turn()
   local active, moved = self:step()
   local background = self.background
@@ -114,12 +114,12 @@ function Loop:turn()
   return active, moved
 end
 
---- What ends a wait early, where somebody else moves the engine meanwhile; nil elsewhere.
+--- A bell to wait on where a pump steps the engine; nil with other drivers.
 function Loop:bell()
   return self.driver.bell and self.driver.bell()
 end
 
--- Not longer than until a started job wants to go on.
+-- Shortens a wait so that started jobs are resumed in time.
 local function limit(self, seconds)
   local background = self.background
   if not background then return seconds end
@@ -127,11 +127,11 @@ local function limit(self, seconds)
   return math.min(seconds, background.soonest - self.clock.now())
 end
 
---- Waits for the engine, or just sleeps when nothing is under way in it.
----@param active integer as `step` said
+--- Waits for the engine, or sleeps if it has no exchanges.
+---@param active integer from `step`
 ---@param seconds number at most this long
 ---@param idle integer how many pauses in a row saw nothing move
----@param bell? table rung by whoever moves what is waited for
+---@param bell? table rung by the pump
 function Loop:pause(active, seconds, idle, bell)
   local driver = self.driver
   seconds = limit(self, math.min(seconds, LONGEST_WAIT))
@@ -142,7 +142,7 @@ function Loop:pause(active, seconds, idle, bell)
   return driver.wait(self.engine, seconds, idle)
 end
 
--- Turns until `ended()`, or the moment has come, in the coroutine that this is.
+-- Runs the loop in the current coroutine until `ended()` or `moment`.
 local function turn_until(self, job, moment, ended)
   local root, idle = job.root, 0
   local bell
@@ -164,7 +164,8 @@ local function turn_until(self, job, moment, ended)
   if bell then self.sleeping[bell] = nil end
 end
 
--- The commonest wait of all, without a closure: until an exchange wants its caller.
+-- The same until an exchange needs its caller. This is the most common wait, so it avoids making a
+-- closure.
 local function await_directly(self, job, exchange, moment)
   local root, idle, id, bell = job.root, 0, exchange:id(), nil
   while true do
@@ -183,10 +184,10 @@ local function await_directly(self, job, exchange, moment)
   if bell then self.waiting[id], self.sleeping[bell], job.waker = nil, nil, nil end
 end
 
---- Waits until an exchange that runs is done or wants something, or the moment has come.
+--- Waits until a running exchange is done or needs its caller, or until `moment`.
 ---@param job connectparticipant.Job
 ---@param exchange userdata
----@param moment? number of the clock
+---@param moment? number clock time
 function Loop:await(job, exchange, moment)
   local task = job.task
   if not task then return await_directly(self, job, exchange, moment) end
@@ -198,9 +199,9 @@ function Loop:await(job, exchange, moment)
   self.waiting[id] = nil
 end
 
---- Waits until `ended()`, or the moment has come; whoever ends it wakes the job.
+--- Waits until `ended()` or `moment`. Whatever makes `ended()` true must wake the job.
 ---@param job connectparticipant.Job
----@param moment? number of the clock
+---@param moment? number clock time
 ---@param ended fun(): boolean
 function Loop:await_end(job, moment, ended)
   local task = job.task
@@ -217,20 +218,20 @@ local function never()
   return false
 end
 
---- Lets the time pass, while everything else goes on. Ends early when the job has to stop.
+--- Sleeps while everything else goes on. Ends early if the job must stop.
 ---@param job connectparticipant.Job
 ---@param seconds number
 function Loop:sleep(job, seconds)
   if seconds > 0 then self:await_end(job, self.clock.now() + seconds, never) end
 end
 
---- Whether somebody has to step: the pump of a host asks.
+--- Whether the pump has to step this loop.
 ---@return boolean
 function Loop:is_needed()
   return not self.closed and (next(self.alive) ~= nil or next(self.waiting) ~= nil)
 end
 
---- Ends everything that is under way; whoever waits is woken, and finds it cancelled.
+--- Cancels all exchanges and wakes everything that waits.
 function Loop:close()
   if self.closed then return end
   self.closed = true

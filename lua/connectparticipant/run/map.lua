@@ -1,5 +1,5 @@
--- `map`: a list, a function, and so many tasks that take one item after the other. Nothing that was
--- finished is lost, however it ends.
+-- `map`: runs a function over a list in `concurrency` tasks, each of which takes one item after
+-- another. Finished items keep their results however it ends.
 
 local failure = require "connectparticipant.error"
 local job_of = require "connectparticipant.run.job"
@@ -7,9 +7,9 @@ local scheduler = require "connectparticipant.run.scheduler"
 
 local map = {}
 
----@class connectparticipant.Group one `map`: its list, its tasks, its results
----@field job connectparticipant.Job the call that this is
----@field parent? connectparticipant.Task the task that it was called in
+---@class connectparticipant.Group one `map` and its tasks
+---@field job connectparticipant.Job the `map` call itself
+---@field parent? connectparticipant.Task the task that called `map`
 local Group = {}
 Group.__index = Group
 
@@ -21,7 +21,7 @@ local function new_group(job, own, list, fn, options)
   }, Group)
 end
 
--- The next item's index; nil when none is left.
+-- Takes the next item's index; nil: none left.
 function Group:take()
   local index = self.taken + 1
   if index > self.count then return nil end
@@ -29,7 +29,7 @@ function Group:take()
   return index
 end
 
--- Keeps what the function gave for an item.
+-- Stores what the function returned for an item.
 function Group:keep(index, result, err)
   self.settled[index] = true
   if result == nil and err ~= nil then
@@ -39,7 +39,7 @@ function Group:keep(index, result, err)
   end
 end
 
--- Tells the caller of an item that has ended.
+-- Calls on_result for a finished item.
 function Group:report(task, index)
   local on_result = self.on_result
   if not on_result then return end
@@ -48,7 +48,8 @@ function Group:report(task, index)
   task.reporting = nil
 end
 
--- What the coroutine of a task runs; `ended` is an item that another one's end has left to tell.
+-- The body of a task. `ended`: the item whose failure ended the previous task, still to be
+-- reported.
 local function work(group, task, ended)
   local list, fn = group.list, group.fn
   if ended then group:report(task, ended) end
@@ -60,8 +61,8 @@ local function work(group, task, ended)
   end
 end
 
--- A task has taken its last item, or a function has raised: that ends its coroutine, and another
--- one goes on with the rest.
+-- Called when a task's coroutine has ended: no items were left, or a function raised; then another
+-- task takes over.
 function Group:settle(task, ok, problem)
   self.running = self.running - 1
   self.tasks[task] = nil
@@ -92,14 +93,15 @@ function Group:finish()
   if self.parent then self.parent:wake() end
 end
 
---- Ends what still runs; a finished group has nothing left.
+--- Ends the tasks that still run; harmless if there are none.
 function Group:cancel()
   self.finished = true
   for task in pairs(self.tasks) do task:drop() end
   self.tasks, self.running = {}, 0
 end
 
---- Has every task look whether it may go on; `cancelled` ends what it has under way.
+--- Wakes every task so that it checks whether to go on; with `cancelled`, also cancels its
+--- exchanges.
 function Group:wake_all(cancelled)
   for task in pairs(self.tasks) do
     local inner = task.job
@@ -113,7 +115,7 @@ function Group:wake_all(cancelled)
   if self.parent then self.parent:wake() end
 end
 
--- Why no more may be begun; nil normally.
+-- Why no more items may be started; nil if they may.
 local function end_of(group)
   local job = group.job
   local problem = job:problem()
@@ -122,8 +124,8 @@ local function end_of(group)
   if left and left <= 0 then return failure.timeout("no time was left for this item") end
 end
 
--- The client is closed, the time is over, or the job cancelled: calls that are under way say so
--- themselves, and what is not finished then has the same error.
+-- Called when the client is closed, the deadline has passed or the job was cancelled. Lets running
+-- calls return their own errors first; settle_rest covers the others.
 local function stop(group)
   group.taken = group.count
   group:wake_all(group.job:problem() ~= nil)
@@ -131,7 +133,7 @@ local function stop(group)
   group:cancel()
 end
 
--- What was never finished has an error, too.
+-- Sets errors for items that were not finished.
 local function settle_rest(group)
   for index = 1, group.count do
     if not group.settled[index] then
@@ -142,7 +144,7 @@ local function settle_rest(group)
   end
 end
 
--- Runs the tasks in the coroutine of the call.
+-- Runs the tasks in the coroutine that called `map`.
 local function drive(group)
   local own, job = group.scheduler, group.job
   local the_loop, idle = job.loop, 0
@@ -155,7 +157,7 @@ local function drive(group)
     local time = now()
     own:wake_sleepers(time)
     idle = moved and 0 or idle + 1
-    -- An exchange that ended without a word, as those of a closed engine, must hold up nobody.
+    -- Exchanges may end without being reported, as those of a closed engine; do not wait for them.
     if active == 0 and not own:is_ready() and not next(own.sleepers) then
       for task in pairs(group.tasks) do task:wake() end
     end
@@ -172,14 +174,14 @@ local function drive(group)
   if own.bell then the_loop.sleeping[own.bell] = nil end
 end
 
--- Waits, in a task of another `map`, for its tasks.
+-- Waits for the tasks from within a task of another `map`, which runs them.
 local function wait(group)
   local job = group.job
   while not group.finished and not end_of(group) do group.parent:suspend(job.deadline) end
 end
 
 --- Calls `fn(item, index)` for every item of the list, at most `concurrency` at a time.
----@param job connectparticipant.Job the job that this is, which holds what runs until it ends
+---@param job connectparticipant.Job the `map` call's own job
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
 ---@param options { concurrency: integer, on_result?: fun(index, result, err) }

@@ -1,28 +1,30 @@
--- Coroutines of our own ("tasks") and what makes them go on: a queue of those that can, and the
--- moments at which others want to. What they do is their affair; see run/map.lua and run/job.lua.
+-- Runs our own coroutines ("tasks"): a queue of those that are ready, and the wake-up times of
+-- those that sleep. Used by run/map.lua and run/started.lua.
 
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 local running, yield = coroutine.running, coroutine.yield
-local isyieldable = rawget(coroutine, "isyieldable") -- Lua 5.1 and 5.2 have none
-local close_coroutine = rawget(coroutine, "close") -- Lua 5.4 and later
+local isyieldable = rawget(coroutine, "isyieldable") -- not in Lua 5.1 and 5.2
+local close_coroutine = rawget(coroutine, "close") -- from Lua 5.4 on
 
 local scheduler = {}
 
--- What a task yields when it waits; anything else that it yields belongs to the host.
+-- What a task yields when it waits for us. Anything else is a yield to the host, made in a caller's
+-- function.
 local WAITS = setmetatable({}, { __name = "connectparticipant.waits" })
 
 ---@class connectparticipant.Task
 ---@field scheduler connectparticipant.Scheduler
 ---@field co thread
----@field job? connectparticipant.Job the innermost job under way in it
----@field waits boolean whether it has yielded to us, and may be resumed
----@field ended fun(task, ok: boolean, problem: any) called when its function has returned or raised
+---@field job? connectparticipant.Job its innermost job
+---@field waits boolean whether it has yielded to us and may be resumed
+---@field ended fun(task, ok: boolean, problem: any) called when its function has returned or
+--- raised
 local Task = {}
 Task.__index = Task
 
 ---@class connectparticipant.Scheduler
 ---@field loop connectparticipant.Loop
----@field owner? connectparticipant.Job whose coroutine runs the tasks; nil: whoever happens to wait
+---@field owner? connectparticipant.Job the job whose coroutine runs the tasks; nil: any that waits
 local Scheduler = {}
 Scheduler.__index = Scheduler
 
@@ -43,7 +45,7 @@ function scheduler.can_yield()
   return co ~= nil and not main
 end
 
---- Makes a task, and queues it.
+--- Makes a task and queues it.
 ---@param fn fun(task: connectparticipant.Task)
 ---@param ended fun(task: connectparticipant.Task, ok: boolean, problem: any)
 ---@return connectparticipant.Task
@@ -56,7 +58,7 @@ function Scheduler:spawn(fn, ended)
   return task
 end
 
---- Puts the task into the queue of those that can go on.
+--- Queues the task to be resumed.
 function Task:wake()
   if self.queued or self.finished or not self.waits then return end
   local own = self.scheduler
@@ -66,8 +68,8 @@ function Task:wake()
   if own.bell then own.bell:wake() end
 end
 
---- Suspends the task until it is woken, at the given moment at the latest.
----@param moment? number of the clock
+--- Suspends the task until it is woken, or until `moment`.
+---@param moment? number clock time
 function Task:suspend(moment)
   local own = self.scheduler
   if moment then
@@ -79,13 +81,13 @@ function Task:suspend(moment)
   yield(WAITS)
 end
 
---- Forgets a wait that did not come about: on Lua 5.1 yielding across a pcall raises.
+--- Undoes a wait whose yield raised, as yielding across a pcall does on Lua 5.1.
 function Task:forget_wait()
   self.waits = false
   self.scheduler.sleepers[self] = nil
 end
 
---- Lets go of everything that the task has under way; it is never resumed.
+--- Ends the task for good and releases its jobs.
 function Task:drop()
   if self.finished then return end
   self.finished = true
@@ -98,7 +100,7 @@ function Task:drop()
   if close_coroutine and status(self.co) == "suspended" then close_coroutine(self.co) end
 end
 
--- The host gets what is not ours, and what it gives back goes to the task.
+-- Passes a foreign yield on to the host.
 local function pass_on(own, ...)
   if not scheduler.can_yield() then
     error("a function yielded, and nothing can resume it here", 0)
@@ -128,7 +130,7 @@ local function after(task, ok, what, ...)
   return after(task, resume(task.co, leave(pass_on(own, what, ...))))
 end
 
---- Runs all tasks that can go on, and all that can because of them.
+--- Resumes all queued tasks, including those queued meanwhile.
 function Scheduler:run_queue()
   if self.busy then return end
   self.busy = true
@@ -147,7 +149,7 @@ function Scheduler:run_queue()
   self.busy = false
 end
 
---- Queues those whose moment has come, and finds when the next one's does.
+--- Queues the sleepers that are due, and finds when the next one is.
 ---@param now number
 function Scheduler:wake_sleepers(now)
   if now < self.soonest then return end
@@ -162,7 +164,7 @@ function Scheduler:wake_sleepers(now)
   self.soonest = soonest
 end
 
---- Whether a task can go on now.
+--- Whether a task is ready to be resumed.
 ---@return boolean
 function Scheduler:is_ready()
   return self.last > 0 and not self.busy

@@ -1,6 +1,5 @@
--- Calls that are started, and awaited later: what `client:start` gives. Each is a job in a
--- coroutine of its own, which nginx runs as a light thread; elsewhere whoever waits for anything of
--- the client runs it.
+-- The result of `client:start`: a call to be awaited later. Each runs in a coroutine of its own: in
+-- nginx a light thread; elsewhere a task, which is resumed whenever something waits for the client.
 
 local job_of = require "connectparticipant.run.job"
 local loop_of = require "connectparticipant.run.loop"
@@ -20,7 +19,7 @@ function Started:__tostring()
   return self.done and "connectparticipant.job (done)" or "connectparticipant.job"
 end
 
--- Ends it; whoever waits for it is woken.
+-- Stores the outcome and wakes the waiters.
 local function conclude(self, result, err)
   if self.done then return end
   self.done, self.result, self.err = true, result, err
@@ -54,9 +53,9 @@ local function in_light_thread(self, method, params)
   end)
 end
 
---- Begins a call without waiting for it.
+--- Starts a call without waiting for it.
 ---@param client table
----@param method string of the client
+---@param method string the client's method
 ---@param params table
 ---@return connectparticipant.Started
 function started.new(client, method, params)
@@ -69,7 +68,7 @@ function started.new(client, method, params)
   return self
 end
 
--- Who waits for one, as the loop sees it.
+-- Stands in for a job in the loop while something waits for a started one.
 local Waiter = {}
 Waiter.__index = Waiter
 
@@ -96,9 +95,9 @@ local function wait(self, seconds)
 end
 
 --- Waits for it.
----@param seconds? number at most this long; until it is done without
+---@param seconds? number at most this long; default: until it is done
 ---@return boolean done
----@return any result what the method gives
+---@return any result what the method returns
 ---@return connectparticipant.Error|nil err
 function Started:wait(seconds)
   local the_loop = self.job.loop
@@ -108,12 +107,12 @@ function Started:wait(seconds)
   return false
 end
 
---- Cancels it; harmless when it is done.
+--- Cancels it; harmless if it is done.
 function Started:cancel()
   if not self.done then self.job:cancel "the job was cancelled" end
 end
 
---- How far its transfer is; nothing where it has none yet.
+--- How far its transfer is; nothing if it has none yet.
 ---@return number|nil moved bytes
 ---@return number|nil total bytes
 function Started:progress()

@@ -1,5 +1,5 @@
--- One request until it succeeds, or may not be repeated any more: attempts, waits between them, the
--- quota and the pace of the client, and one log event an attempt. Knows nothing of what is sent.
+-- Attempts a request until it succeeds or must not be repeated: waits between attempts, the
+-- client's retry quota and pace, and a log event per attempt. What is sent is up to the `Work`.
 
 local failure = require "connectparticipant.error"
 local retry = require "connectparticipant.pace.retry"
@@ -7,32 +7,34 @@ local turn = require "connectparticipant.pace.turn"
 
 local attempt = {}
 
----@class connectparticipant.Work what is attempted once; `run` keeps in it what happened
+---@class connectparticipant.Work what to attempt; `run` also keeps its state in it
 ---@field operation string
 ---@field step? string
----@field pace? string what the pace is kept for, where it is not the operation
----@field changes? boolean whether a success changes something, so that it matters whether a request
--- that failed was carried out all the same
----@field request? userdata an exchange that `send` gives again and again; spent at the end
----@field send fun(work, job, timeout?: number): userdata|nil, table|nil makes an attempt's exchange
----@field drive? fun(work, job, exchange): table|nil runs it to its end; may give an error of ours
----@field verdict? fun(work, err: table): boolean|nil whether to repeat; nil: as err.retryable says
----@field attempt integer how many were begun
----@field sent? integer the last that libcurl took
----@field counted integer how many failures count against max_attempts
----@field doubt? boolean whether one that failed may have been carried out
----@field cost? integer what the last retry took from the quota
----@field turn? connectparticipant.Turn the turn that the pace gave
----@field waited? number seconds that the present attempt waited for its turn
+---@field pace? string whose pace to keep, if not the operation's
+---@field changes? boolean whether it changes something, so that it matters whether a failed
+--- request was carried out nevertheless
+---@field request? userdata an exchange that every `send` returns; released at the end
+---@field send fun(work, job, timeout?: number): userdata|nil, table|nil starts an attempt; returns
+--- its exchange
+---@field drive? fun(work, job, exchange): table|nil waits for it to end; may return an error of
+--- our own
+---@field verdict? fun(work, err: table): boolean|nil whether to repeat; nil: use err.retryable
+---@field attempt integer how many were started
+---@field sent? integer the last one that was handed to libcurl
+---@field counted integer failures that count against max_attempts
+---@field doubt? boolean whether a failed attempt may have been carried out
+---@field cost? integer what the last retry cost from the quota
+---@field turn? connectparticipant.Turn its turn in the pace
+---@field waited? number seconds that this attempt waited for its turn
 
--- The request cannot have arrived, so these leave no doubt.
+-- With these codes the request cannot have reached the service.
 local NEVER_SENT = {
   COULDNT_CONNECT = true, COULDNT_RESOLVE_HOST = true, COULDNT_RESOLVE_PROXY = true,
   SSL_CONNECT_ERROR = true, PEER_FAILED_VERIFICATION = true, FAILED_INIT = true,
 }
 
--- Whether the service may have carried out a request although it failed. A success that cannot be
--- read was one all the same.
+-- Whether the service may have carried out a failed request. An unreadable answer with a 2xx status
+-- means that it has.
 local function is_doubtful(err)
   local kind, status = err.kind, err.status or 0
   if kind == "timeout" or kind == "transport" then return not NEVER_SENT[err.code] end
@@ -40,7 +42,7 @@ local function is_doubtful(err)
   return kind == "cancelled" or status >= 500 and not err.throttled
 end
 
--- Single calls in the standard mode wait as the retry numbers say, and for nothing else.
+-- In the standard mode, single calls do not keep a pace; they only wait between retries.
 local function keeps_pace(job)
   return job.patient or job.client.config.retry_mode == "adaptive"
 end
@@ -66,7 +68,7 @@ local function log(job, work, exchange, err, delay)
   }
 end
 
--- The error as the caller gets it.
+-- Completes the error for the caller.
 local function failed(work, err)
   err.operation = err.operation or work.operation
   err.step = err.step or work.step
@@ -75,7 +77,7 @@ local function failed(work, err)
   return nil, err
 end
 
--- The same, when another attempt was prepared and is not sent: it costs nothing.
+-- The same for an attempt that was prepared but not sent: gives back its turn and its cost.
 local function not_sent(job, work, err)
   if work.turn then work.turn:give_back() end
   if work.cost then job.client.quota:release(work.cost) end
@@ -83,8 +85,8 @@ local function not_sent(job, work, err)
   return failed(work, err)
 end
 
--- Sees whether the job was stopped meanwhile, and waits for its turn if there is a pace to keep.
--- Gives the seconds that are left then, if they are counted, or why the attempt cannot be made.
+-- Checks that the job may go on, and waits for its turn if it keeps a pace. Returns the seconds
+-- left until the deadline, or nil if there is none; or nil and why the attempt cannot be made.
 local function get_ready(job, work, last)
   local stopped = job:problem()
   work.waited = nil
@@ -92,7 +94,7 @@ local function get_ready(job, work, last)
     local waited
     waited, stopped = turn.wait(job, work)
     if not waited then
-      local refusal = failure.timeout("the service throttles, and no time is left to wait", work)
+      local refusal = failure.timeout("throttled, and the next turn comes after the deadline", work)
       log(job, work, nil, refusal)
       return nil, last or refusal
     end
@@ -101,12 +103,12 @@ local function get_ready(job, work, last)
   if stopped then return nil, stopped end
   local left = job:left()
   if left and left <= 0 then
-    return nil, last or failure.timeout("no time is left to send the request", work)
+    return nil, last or failure.timeout("the deadline passed before the request was sent", work)
   end
   return left
 end
 
--- Runs an exchange to its end.
+-- Waits for an exchange to end; returns its result, or nil and an error.
 local function drive(job, work, exchange)
   local own
   job.exchange = exchange
@@ -136,7 +138,7 @@ local function succeeded(job, work, exchange, result)
   return result
 end
 
--- Whether the nature of the error, and of what is sent, allow another attempt.
+-- Whether the error, and the kind of request, permit another attempt.
 local function is_repeatable(job, work, err)
   if job:problem() then return false end
   local verdict = work.verdict and work:verdict(err)
@@ -144,7 +146,7 @@ local function is_repeatable(job, work, err)
   return err.retryable
 end
 
--- Seconds until the next attempt; nil when there is none.
+-- Seconds until the next attempt; nil: no further attempt.
 local function delay_after(job, work, err)
   local client = job.client
   if not is_repeatable(job, work, err) then return nil end
@@ -153,30 +155,31 @@ local function delay_after(job, work, err)
   local delay = retry.delay(work.attempt - 1, err.throttled, err.retry_after, job.clock.random)
   local left = patient and job:patience() or job:left()
   if left and delay >= left then return nil end
-  -- A patient job keeps to the pace instead: it must outlast what empties the quota.
+  -- A patient job does not draw on the quota, which long throttling would exhaust; the pace limits
+  -- it.
   if patient then return delay end
   work.cost = client.quota:acquire(err.throttled)
   return work.cost and delay
 end
 
--- What follows from an attempt that failed: the seconds until the next one, or nil.
+-- Handles a failed attempt. Returns the seconds until the next one, or nil.
 local function judge(job, work, exchange, err)
   work.cost = nil
   work.doubt = work.doubt or is_doubtful(err)
   if not (job.patient and err.throttled) then work.counted = work.counted + 1 end
   local delay = delay_after(job, work, err)
   log(job, work, exchange, err, delay)
-  -- What will not be sent again need not keep its answer until Lua collects it.
+  -- If the exchange will not be sent again, free its buffers now instead of at its collection.
   if not delay or exchange ~= work.request then exchange:release() end
   return delay
 end
 
---- Runs the work to its end.
+--- Attempts the work until it succeeds or must not be repeated.
 ---@param job connectparticipant.Job
 ---@param work connectparticipant.Work
 ---@return table|nil result
----@return connectparticipant.Error|nil err its `outcome` is "unknown" where the service may have
--- carried out what was asked
+---@return connectparticipant.Error|nil err its `outcome` is "unknown" if the service may have
+--- carried out the request
 function attempt.run(job, work)
   local last
   work.attempt, work.counted = 0, 0

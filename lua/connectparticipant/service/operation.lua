@@ -1,5 +1,4 @@
--- One operation of the service as a work: its request is built once, and sent until it succeeds or
--- may not be sent again.
+-- Runs one operation of the service. Its request is built once and sent again for each attempt.
 
 local attempt = require "connectparticipant.service.attempt"
 local core = require "connectparticipant.core"
@@ -7,7 +6,7 @@ local failure = require "connectparticipant.error"
 
 local operation = {}
 
--- These change nothing, so it does not matter whether one that failed was carried out.
+-- Operations that change nothing: whether a failed one was carried out does not matter.
 local READS = {
   GetAttachment = true, GetTranscript = true, DescribeView = true, GetAuthenticationUrl = true,
 }
@@ -19,7 +18,8 @@ local function send(work, job, timeout)
     most > attempt_number and most or attempt_number)
 end
 
--- AWS's members alone, and what is wrong with `timeout`, which is ours: the job has it already.
+-- Copies the parameters without `timeout`, which is ours and already in the job. Also returns what
+-- is wrong with the timeout.
 local function without_timeout(params)
   local timeout, members = params.timeout, {}
   for name, value in next, params do
@@ -29,12 +29,12 @@ local function without_timeout(params)
   return members, "timeout must be a number of seconds above 0"
 end
 
---- Builds the request of an operation, as an exchange that can be sent as often as needed:
--- ClientToken and invocation id are settled with it.
+--- Builds an operation's request, as an exchange that can be sent repeatedly, always with the same
+--- ClientToken and invocation id.
 ---@param client table
 ---@param name string AWS's
 ---@param params table AWS's members, and `timeout`
----@param step? string of a flow
+---@param step? string the step of a flow
 ---@return userdata|nil request
 ---@return connectparticipant.Error|nil err
 function operation.request(client, name, params, step)
@@ -49,7 +49,7 @@ function operation.request(client, name, params, step)
   return request, err
 end
 
---- Sends a request that was built before; it is spent then.
+--- Sends a request built by operation.request, and releases it.
 ---@param job connectparticipant.Job
 ---@param name string
 ---@param request userdata
@@ -63,7 +63,7 @@ function operation.send(job, name, request, step)
   })
 end
 
---- Builds and sends.
+--- Builds and sends a request.
 ---@param job connectparticipant.Job
 ---@param name string
 ---@param params table

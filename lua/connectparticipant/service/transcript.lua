@@ -1,4 +1,4 @@
--- A chat's transcript as an iterator: pages are fetched as they are needed.
+-- Iterates over a chat's transcript, fetching pages as needed.
 
 local job_of = require "connectparticipant.run.job"
 local failure = require "connectparticipant.error"
@@ -8,7 +8,7 @@ local transcript = {}
 
 local GET = "GetTranscript"
 
--- So many pages without an item in a row are no transcript but a circle.
+-- After this many empty pages in a row, assume that the service's tokens go in circles.
 local MOST_EMPTY = 100
 
 local function protocol_error(message)
@@ -17,12 +17,12 @@ end
 
 --- Reads a transcript page by page.
 ---@class connectparticipant.Pages
----@field params table those of GetTranscript; NextToken is the next page's
----@field deadline? number a moment of the clock
----@field seen table<string, boolean> the tokens so far
----@field empty integer how many pages in a row had no item
+---@field params table GetTranscript's; NextToken is the next page's
+---@field deadline? number clock time
+---@field seen table<string, boolean> the tokens received so far
+---@field empty integer how many pages in a row had no items
 ---@field ended? boolean
----@field problem? connectparticipant.Error what comes after the last page's items
+---@field problem? connectparticipant.Error the error to return after the last page's items
 local Pages = {}
 Pages.__index = Pages
 
@@ -36,27 +36,27 @@ function transcript.pages(params)
   return setmetatable({ params = copy, seen = {}, empty = 0 }, Pages)
 end
 
--- What is wrong with a page's token, so that no other page can follow; nil normally.
+-- What is wrong with a page's NextToken, or nil.
 local function problem_of(self, token)
   if self.seen[token] then
     return protocol_error("the service gave the same NextToken twice")
   end
   if self.empty >= MOST_EMPTY then
-    return protocol_error(("%d pages in a row had no item"):format(MOST_EMPTY))
+    return protocol_error(("%d pages in a row had no items"):format(MOST_EMPTY))
   end
 end
 
---- The items of the next page; nil at the end, nil and an error when it cannot be read.
+--- The items of the next page; nil at the end; nil and an error if it cannot be read.
 ---@param job connectparticipant.Job
 ---@return table[]|nil items
 ---@return connectparticipant.Error|nil err
 function Pages:next(job)
   if self.ended then return nil, self.problem end
-  self.ended = true -- unless this page names another one
+  self.ended = true -- unless this page has a NextToken
   local page, err = operation.run(job, GET, self.params)
   if not page then return nil, err end
   local items, token = page.Transcript or {}, page.NextToken
-  -- The service marks its last page by an empty token, or by none.
+  -- The last page's NextToken is empty or missing.
   if not token or token == "" then return items end
   self.empty = #items > 0 and 0 or self.empty + 1
   self.problem = problem_of(self, token)
@@ -65,8 +65,8 @@ function Pages:next(job)
   return items
 end
 
--- Each page is a job of its own, so that it may be fetched from wherever the caller iterates; all
--- of them together have the `timeout` of the call.
+-- Each page is fetched by a job of its own, because the caller may iterate in any coroutine. The
+-- call's `timeout` bounds all pages together.
 local function next_page(job, pages)
   local deadline = pages.deadline
   if deadline and (not job.deadline or deadline < job.deadline) then job.deadline = deadline end
@@ -74,13 +74,13 @@ local function next_page(job, pages)
 end
 
 local function deadline_of(client, timeout)
-  local is_valid = type(timeout) == "number" and timeout > 0 -- GetTranscript refuses another one
+  local is_valid = type(timeout) == "number" and timeout > 0 -- GetTranscript refuses others
   return is_valid and client.loop.clock.now() + timeout or nil
 end
 
---- The items of all pages, one after another. An error ends the iteration, and is raised unless the
--- parameters have `on_error`. `timeout` bounds the whole iteration. On Lua 5.1 an iterator cannot
--- yield: there, inside `map` or another scheduler, others wait while it fetches a page.
+--- Iterates over the items of all pages. An error ends the iteration and is raised, unless the
+--- parameters have `on_error`. `timeout` bounds the whole iteration. On Lua 5.1 an iterator cannot
+--- yield, so inside `map` or another scheduler fetching a page blocks the other tasks.
 ---@param client connectparticipant.Client
 ---@param params table
 ---@return fun(): table|nil
