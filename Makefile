@@ -40,7 +40,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint types fuzz soak conformance bench bench-nginx install clean help
+.PHONY: build demo test lint types fuzz soak chaos conformance bench bench-nginx install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -83,6 +83,13 @@ soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in fla
 	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/soak/soak.lua
+
+chaos: ## CHAOS (10000) files through a service that fails, stops and dies; CHAOS_SEED repeats a run
+	@sh spec/support/packages.sh test
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build
+	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) CHAOS=$(CHAOS) CHAOS_SEED=$(CHAOS_SEED) \
+		$(LUA_PROGRAM) spec/chaos/chaos.lua
 
 SDK := build/peers/node_modules/@aws-sdk/client-connectparticipant
 

@@ -26,17 +26,20 @@ void answer_restart(struct answer *answer) {
   buffer_clear(&answer->headers);
 }
 
+/* The value of a line, if it has this name. */
+static const char *value_of(const char *line, const char *name) {
+  size_t length = strlen(name);
+  if (!ascii_starts_nocase(line, name) || line[length] != ':') return NULL;
+  const char *value = line + length + 1;
+  while (*value == ' ' || *value == '\t') value++;
+  return value;
+}
+
 /* The value of the first header of that name from `line` on, or NULL. */
 static const char *find(const struct answer *answer, const char *line, const char *name) {
-  const char *end = buffer_text(&answer->headers) + answer->headers.size;
-  size_t length = strlen(name);
-  for (; line < end; line += strlen(line) + 1) {
-    if (!ascii_starts_nocase(line, name) || line[length] != ':') continue;
-    const char *value = line + length + 1;
-    while (*value == ' ' || *value == '\t') value++;
-    return value;
-  }
-  return NULL;
+  const char *end = buffer_text(&answer->headers) + answer->headers.size, *value = NULL;
+  for (; line < end && value == NULL; line += strlen(line) + 1) value = value_of(line, name);
+  return value;
 }
 
 const char *answer_header(const struct answer *answer, const char *name) {
@@ -46,4 +49,28 @@ const char *answer_header(const struct answer *answer, const char *name) {
 bool answer_repeats(const struct answer *answer, const char *name) {
   const char *first = answer_header(answer, name);
   return first != NULL && find(answer, first + strlen(first) + 1, name) != NULL;
+}
+
+static bool is_length(const char *text) {
+  uint64_t length = 0;
+  return ascii_read_whole(&text, &length) && *text == '\0' && length <= INT64_MAX;
+}
+
+/* libcurl 7.88 takes the last of several lengths, none for one that is too large, and unpacks a
+ * Transfer-Encoding that it has not asked for. */
+const char *answer_framing_problem(const struct answer *answer) {
+  const char *end = buffer_text(&answer->headers) + answer->headers.size, *length = NULL;
+  for (const char *line = buffer_text(&answer->headers); line < end; line += strlen(line) + 1) {
+    const char *value = value_of(line, "transfer-encoding");
+    if (value != NULL && !ascii_equal_nocase(value, "chunked") &&
+        !ascii_equal_nocase(value, "identity"))
+      return "the answer has a Transfer-Encoding that was not asked for";
+    value = value_of(line, "content-length");
+    if (value == NULL) continue;
+    if (!is_length(value)) return "the answer's Content-Length is not a length";
+    if (length != NULL && strcmp(length, value) != 0)
+      return "the answer has two different lengths (Content-Length)";
+    length = value;
+  }
+  return NULL;
 }

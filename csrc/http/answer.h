@@ -31,6 +31,9 @@ void answer_restart(struct answer *answer);
 const char *answer_header(const struct answer *answer, const char *name);
 /* Whether the header occurs more than once, so that its value is ambiguous. */
 bool answer_repeats(const struct answer *answer, const char *name);
+/* What is wrong with the headers that say where the body ends and how it is packed; NULL when
+ * nothing is. */
+const char *answer_framing_problem(const struct answer *answer);
 
 HIDDEN_END
 

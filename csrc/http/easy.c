@@ -76,6 +76,7 @@ static bool prepare(CURL *easy, struct pollset *set) {
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, exchange_on_header);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, exchange_on_write);
 #if LIBCURL_VERSION_NUM >= 0x075000
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, exchange_on_sending);
   curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -187,6 +188,9 @@ bool easy_apply(struct exchange *x, const struct url *url) {
   curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+#if LIBCURL_VERSION_NUM >= 0x075000
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, x);
+#endif
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(x->transport.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? milliseconds(x->timeout) : 0L);
   return good;

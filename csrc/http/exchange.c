@@ -102,11 +102,23 @@ static long status_of(const struct exchange *x) {
   return status < 200 ? 0 : status; /* interim responses, such as 100 Continue */
 }
 
+int exchange_on_sending(void *user, char *there, char *here, int port, int own_port) {
+  struct exchange *x = user;
+  (void)there, (void)here, (void)port, (void)own_port;
+  x->sendings++;
+  return 0; /* go on */
+}
+
 /* Called when a response's headers are complete. */
 static bool end_headers(struct exchange *x) {
   long status = status_of(x);
   if (status == 0 || x->download.judged) return true;
   x->answer.status = status;
+  const char *problem = answer_framing_problem(&x->answer);
+  if (problem != NULL) {
+    fault_set(&x->fault, "protocol", "InvalidFraming", "%s", problem);
+    return false;
+  }
   if (!download_judge(&x->download, &x->answer, &x->fault)) return false;
   /* libcurl stops sending when the answer is an error, but 7.88 does not end the transfer while
    * sending is paused. */
@@ -266,6 +278,9 @@ static void check_end(struct exchange *x) {
   const struct upload *u = &x->upload;
   bool success = x->answer.status >= 200 && x->answer.status <= 299;
   bool cut = strcmp(x->request.method, "PUT") == 0 && (u->at < u->size || x->sent < u->size);
+  /* libcurl ends with a 101 that nobody asked for. */
+  if (x->answer.status == 0)
+    fault_set(&x->fault, "protocol", "InvalidResponse", "nothing but interim answers came");
   if (success && cut) {
     fault_set(&x->fault, "transport", "SEND_ERROR",
               "the store answered before it had received all bytes");
@@ -282,6 +297,8 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   x->answer.status = status_of(x);
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
   x->reused = connections == 0 && was_sent(x);
+  /* Before 7.80 libcurl does not tell when it sends. */
+  if (x->sendings == 0 && LIBCURL_VERSION_NUM < 0x075000) x->sendings = was_sent(x);
   x->sent = exchange_sent(x);
   x->seconds = seconds_of(x->easy, CURLINFO_TOTAL_TIME_T);
   x->connect_seconds = seconds_of(x->easy, CURLINFO_APPCONNECT_TIME_T);

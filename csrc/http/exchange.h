@@ -66,7 +66,8 @@ struct exchange {
   off_t seen;   /* total bytes at the last check for a stall */
   double seconds, connect_seconds;
   off_t sent;
-  bool reused; /* it used a kept connection */
+  bool reused;  /* it used a kept connection */
+  int sendings; /* libcurl repeats a request itself when a kept connection turns out to be dead */
 };
 
 /* Empties a finished exchange for reuse; keeps small buffers' memory. */
@@ -82,6 +83,7 @@ size_t exchange_on_read(char *out, size_t one, size_t count, void *user);
 int exchange_on_seek(void *user, curl_off_t offset, int origin);
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user);
 size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
+int exchange_on_sending(void *user, char *there, char *here, int port, int own_port);
 
 /* Unpauses it in libcurl. */
 CURLcode exchange_go_on(struct exchange *x);

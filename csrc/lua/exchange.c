@@ -273,6 +273,8 @@ static int lua_exchange_info(lua_State *L) {
   lua_setfield(L, -2, "connect_seconds");
   lua_pushboolean(L, x->reused);
   lua_setfield(L, -2, "reused");
+  lua_pushinteger(L, x->sendings);
+  lua_setfield(L, -2, "sendings");
   bool post = strcmp(x->request.method, "POST") == 0;
   compat_pushwhole(L, (double)(post ? (off_t)x->request.body_size : exchange_sent(x)));
   lua_setfield(L, -2, "bytes_sent");

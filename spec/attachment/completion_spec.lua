@@ -130,6 +130,18 @@ describe("a completion whose outcome is unknown", function()
     end
   end)
 
+  -- A kept connection that ends without an answer has libcurl send the request again by itself.
+  it("is looked up where only the second sending was refused, or met no server", function()
+    local lost, refused = { reset = "headers", raw = "" }, { status = 403, body = "{}" }
+    lab.begin { max_attempts = 1 }
+    script({ lost, refused }, transcript "attachment-1")
+    assert(upload())
+    assert.equal(flow(START, PUT, COMPLETE, COMPLETE, LOOK), paths())
+    script({ lost, refused }, refused)
+    local result, err = upload()
+    failed(result, err, { status = 403, step = "complete", outcome = "unknown" })
+  end)
+
   it("says so where no time is left to look", function()
     lab.begin { timeout = 0.3 }
     after_put { hang = "request" }

@@ -27,7 +27,10 @@ local Exchange = {}
 Exchange.__index = Exchange
 
 function Exchange:state() return self.done and "done" or "run" end
-function Exchange:info() return { status = self.status, seconds = 0.1 } end
+function Exchange:info()
+  local sendings = type(self.answer) == "table" and self.answer.sendings or 0
+  return { status = self.status, seconds = 0.1, sendings = sendings }
+end
 function Exchange:result()
   if self.answer == "ok" then return { ResponseMetadata = {} } end
   return nil, self.answer
@@ -292,9 +295,21 @@ describe("attempt.run", function()
       assert.equal("unknown", outcome_of { broken, broken, broken })
     end)
 
-    it("when a success cannot be read", function()
-      assert.equal("unknown", outcome_of { failure.protocol("InvalidResponse", "half of it",
-        { status = 200 }) })
+    it("when an answer cannot be read, and is no refusal", function()
+      local function unreadable(status)
+        return outcome_of { failure.protocol("InvalidResponse", "half of it", { status = status }) }
+      end
+      for _, status in ipairs { 200, 204, 500 } do assert.equal("unknown", unreadable(status)) end
+      assert.equal("unknown", unreadable(nil))
+      assert.is_nil(unreadable(403))
+    end)
+
+    it("where libcurl had sent it once more, whatever answered that", function()
+      local unsent = failure.timeout("no server", { retryable = false })
+      unsent.kind, unsent.code, unsent.sendings = "transport", "COULDNT_CONNECT", 1
+      assert.equal("unknown", outcome_of { unsent })
+      refusal.sendings = 2
+      assert.equal("unknown", outcome_of { refusal })
     end)
 
     it("but not when the service has refused, or cannot have heard of it", function()

@@ -27,18 +27,22 @@ local attempt = {}
 ---@field turn? connectparticipant.Turn its turn in the pace
 ---@field waited? number seconds that this attempt waited for its turn
 
--- With these codes the request cannot have reached the service.
+-- With these codes the request cannot have reached the service, unless libcurl had sent it before.
 local NEVER_SENT = {
   COULDNT_CONNECT = true, COULDNT_RESOLVE_HOST = true, COULDNT_RESOLVE_PROXY = true,
   SSL_CONNECT_ERROR = true, PEER_FAILED_VERIFICATION = true, FAILED_INIT = true,
 }
 
--- Whether the service may have carried out a failed request. An unreadable answer with a 2xx status
--- means that it has.
-local function is_doubtful(err)
+-- Whether the service may have carried out a failed request. An unreadable answer means that it has,
+-- unless its status is a refusal. When a kept connection ends without an answer, libcurl sends the
+-- request again by itself, and what it reports then says nothing about the first time.
+local function is_doubtful(err, sendings)
   local kind, status = err.kind, err.status or 0
-  if kind == "timeout" or kind == "transport" then return not NEVER_SENT[err.code] end
-  if kind == "protocol" then return status >= 200 and status < 300 end
+  if sendings > 1 then return true end
+  if kind == "timeout" or kind == "transport" then
+    return sendings > 0 or not NEVER_SENT[err.code]
+  end
+  if kind == "protocol" then return status < 300 or status >= 500 end
   return kind == "cancelled" or status >= 500 and not err.throttled
 end
 
@@ -165,7 +169,7 @@ end
 -- Handles a failed attempt. Returns the seconds until the next one, or nil.
 local function judge(job, work, exchange, err)
   work.cost = nil
-  work.doubt = work.doubt or is_doubtful(err)
+  work.doubt = work.doubt or is_doubtful(err, exchange:info().sendings)
   if not (job.patient and err.throttled) then work.counted = work.counted + 1 end
   local delay = delay_after(job, work, err)
   log(job, work, exchange, err, delay)

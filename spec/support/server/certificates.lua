@@ -1,6 +1,7 @@
 -- Certificates for the server's TLS, made when they are asked for: one CA, and what a client must
 -- accept or refuse.
 local altname = require "openssl.x509.altname"
+local chain = require "openssl.x509.chain"
 local context = require "openssl.ssl.context"
 local extension = require "openssl.x509.extension"
 local name = require "openssl.x509.name"
@@ -58,28 +59,42 @@ local function names_of(kind)
   return names
 end
 
-local function signed(kind)
-  local issuer, key = authority_of(kind), pkey.new { type = "EC", curve = "prime256v1" }
+local function signed(kind, issuer)
+  local key = pkey.new { type = "EC", curve = "prime256v1" }
+  issuer = issuer or authority_of(kind)
   local certificate = x509.new()
   serial = serial + 1
   certificate:setVersion(3)
   certificate:setSerial(1 + serial)
   certificate:setSubject(named(kind == "other" and "other.example.com" or "localhost"))
-  certificate:setIssuer(named(issuer.name))
+  certificate:setIssuer(kind == "selfsigned" and certificate:getSubject() or named(issuer.name))
   local ends = kind == "expired" and os.time() - DAY / 2 or os.time() + 30 * DAY
   certificate:setLifetime(os.time() - DAY, ends)
   certificate:setPublicKey(key)
   certificate:setSubjectAlt(names_of(kind))
-  certificate:sign(issuer.key)
+  certificate:sign(kind == "selfsigned" and key or issuer.key)
   return certificate, key
 end
 
--- A context with a certificate: "good", "other" (for another host), "expired", or "stranger".
+-- A certificate that one which is for a server only has signed, and that one.
+local function signed_by_server()
+  local between, its_key = signed "good"
+  local certificate, key = signed("good", { key = its_key, name = "localhost" })
+  local sent = chain.new()
+  sent:add(between)
+  return certificate, key, sent
+end
+
+-- A context with a certificate: "good", "other" (for another host), "expired", "stranger" (of a CA
+-- that nobody knows), "selfsigned", or "chain" (of one that must not sign).
 function certificates.context(kind)
-  local certificate, key = signed(kind)
+  local certificate, key, sent
+  if kind == "chain" then certificate, key, sent = signed_by_server() end
+  if kind ~= "chain" then certificate, key = signed(kind) end
   local made = context.new("TLS", true)
   made:setCertificate(certificate)
   made:setPrivateKey(key)
+  if sent then made:setCertificateChain(sent) end
   return made
 end
 
