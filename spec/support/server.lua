@@ -108,9 +108,9 @@ function Server:push(number, bytes, close)
   control(self, "push", cjson.encode { number = number, bytes = bytes, close = close })
 end
 
---- The URL of the same server with TLS and a certificate of one kind: "good", "other" (for another
---- host), "expired", "stranger" (of a CA that nobody knows), "selfsigned", "chain" (of a certificate
---- that must not sign).
+--- The URL of the same server with TLS and a certificate of one kind: "good", "other" (for
+--- another host), "expired", "stranger" (of a CA that nobody knows), "selfsigned", "chain" (of a
+--- certificate that must not sign).
 function Server:tls(kind)
   return "https://127.0.0.1:" .. control(self, "tls/" .. (kind or "good"))
 end
