@@ -33,8 +33,8 @@ local NEVER_SENT = {
   SSL_CONNECT_ERROR = true, PEER_FAILED_VERIFICATION = true, FAILED_INIT = true,
 }
 
--- Whether the service may have carried out a failed request. An unreadable answer means that it has,
--- unless its status is a refusal. When a kept connection ends without an answer, libcurl sends the
+-- Whether the service may have carried out a failed request. An unreadable answer means that it
+-- has, unless its status is a refusal. When a kept connection ends unanswered, libcurl sends the
 -- request again by itself, and what it reports then says nothing about the first time.
 local function is_doubtful(err, sendings)
   local kind, status = err.kind, err.status or 0
