@@ -39,9 +39,13 @@ static char *grow(struct buffer *b, size_t capacity) {
   return data;
 }
 
+static bool has_room(const struct buffer *b, size_t more) {
+  return b->capacity - b->size > more && !b->failed;
+}
+
 bool buffer_reserve(struct buffer *b, size_t more) {
+  if (has_room(b, more)) return true;
   if (b->failed) return false;
-  if (b->data != NULL && b->capacity - b->size > more) return true;
   if (more >= SIZE_MAX / 2 - b->size) return !(b->failed = true);
   size_t capacity = b->capacity < 64 ? 64 : b->capacity;
   while (capacity - b->size <= more) capacity *= 2;
@@ -54,7 +58,7 @@ bool buffer_reserve(struct buffer *b, size_t more) {
 }
 
 bool buffer_add(struct buffer *b, const char *data, size_t size) {
-  if (!buffer_reserve(b, size)) return false;
+  if (!has_room(b, size) && !buffer_reserve(b, size)) return false;
   if (size > 0) memcpy(b->data + b->size, data, size);
   b->size += size;
   b->data[b->size] = '\0';

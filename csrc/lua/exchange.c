@@ -55,11 +55,11 @@ struct handle *core_exchange_new(lua_State *L, int values) {
   box->handle = NULL;
   luaL_getmetatable(L, EXCHANGE_TYPE);
   lua_setmetatable(L, -2);
-  struct handle *h = pool->count > 0 ? pool->idle[--pool->count] : calloc(1, sizeof *h);
-  if (h == NULL) luaL_error(L, "out of memory");
-  box->handle = h;
-  exchange_clear(&h->x);
-  return h;
+  if (pool->count > 0) return box->handle = pool->idle[--pool->count];
+  box->handle = calloc(1, sizeof *box->handle);
+  if (box->handle == NULL) luaL_error(L, "out of memory");
+  exchange_clear(&box->handle->x);
+  return box->handle;
 }
 
 void core_exchange_set_settings(struct handle *h, struct settings *settings) {
@@ -91,8 +91,9 @@ static void clear_handle(struct handle *h) {
   buffer_recycle(&h->url);
   buffer_recycle(&h->headers);
   buffer_recycle(&h->etag);
-  *h = (struct handle){
-      .x = h->x, .request = h->request, .url = h->url, .headers = h->headers, .etag = h->etag};
+  h->engine = NULL;
+  h->operation = h->step = NULL;
+  h->told = false;
 }
 
 static void release(lua_State *L, struct box *box) {

@@ -67,7 +67,7 @@ local function settings_of(resolved)
 end
 
 --- Makes ready for a call: the driver must be able to wait here, and the configuration is settled
--- at the first call, and kept.
+-- at the first call, and kept. `ready` says that there is nothing left to look at.
 ---@return connectparticipant.Error|nil problem
 function Client:prepare()
   local check = self.loop.driver.check
@@ -87,12 +87,13 @@ function Client:prepare()
   if not own_pace then return failure.configuration(quota) end
   self.pace, self.quota = own_pace, quota
   self.config, self.settings = resolved, settings
+  self.ready = not check
 end
 
 -- Raises, at the caller of the method, on what no data can make right.
 local function check(self, method, params, level)
   level = level or 3
-  if getmetatable(self) ~= Client then
+  if type(self) ~= "table" or self.__index ~= Client then
     error(("call it as client:%s(...), not client.%s(...)"):format(method, method), level)
   end
   if self.loop.closed then error("the client is closed", level) end

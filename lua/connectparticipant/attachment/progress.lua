@@ -91,7 +91,7 @@ function progress.new(job, fn)
   local self = setmetatable({
     job = job, fn = fn, told = 0, called = now, due = next_moment(now),
   }, Progress)
-  if fn then job.tick = function(_, moment) return self:tick(moment) end end
+  if fn then job:call_each_second(function(_, moment) return self:tick(moment) end) end
   return self
 end
 

@@ -92,10 +92,10 @@ end
 ---@param job connectparticipant.Job
 ---@return table|nil watch call its `wake` to end it
 function driver.watch(job)
-  local bell, co = driver.bell(), job.co
-  if not bell or not co then return nil end
+  local bell, co = driver.bell(), job.key
+  if not bell or type(co) ~= "thread" then return nil end
   ngx.thread.spawn(function()
-    while not job.ended do
+    while job.loop.alive[job] do
       if coroutine.status(co) == "dead" then return job:abandon() end
       job.beat = job.loop.time
       bell:wait(1)

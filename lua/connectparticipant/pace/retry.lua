@@ -27,7 +27,8 @@ end
 --- Puts so many back; there are never more than in the beginning.
 ---@param count integer
 function Tokens:put(count)
-  self.left = math.min(CAPACITY, self.left + count)
+  local left = self.left + count
+  self.left = left < CAPACITY and left or CAPACITY
 end
 
 ---@return connectparticipant.Tokens

@@ -59,12 +59,14 @@ end
 --- The same, but also detects when the coroutine is closed while `fn` runs.
 ---@param scope table has a method `returned(...)`, which must return its arguments and is called
 --- when `fn` has returned, and a metamethod `__close`; if the coroutine is closed, only that runs
+---@param co thread|nil the current coroutine, from `running`
 ---@param fn function
 ---@return boolean ok
 ---@return any ...
-function guard.call(scope, fn, ...)
-  if not pcall_closing or not guard.running() then return guard.pcall(fn, ...) end
-  return pcall_closing(scope, fn, ...)
+function guard.call(scope, co, fn, ...)
+  if not co then return pcall(fn, ...) end
+  if pcall_closing then return pcall_closing(scope, fn, ...) end
+  return guard.pcall(fn, ...)
 end
 
 return guard

@@ -16,7 +16,8 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field began number clock time
 ---@field deadline? number clock time
 ---@field patient boolean whether throttled attempts do not count against max_attempts
----@field tick? fun(job, now: number): connectparticipant.Error|nil called at least once a second
+---@field private tick? fun(job, now: number): connectparticipant.Error|nil
+---@field private ticked? number clock time of the last tick
 ---@field moved? number bytes of its transfer that have moved so far
 ---@field total? number bytes of its transfer
 ---@field told? table its `measure()` updates `moved` and `total`
@@ -29,7 +30,9 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field private beat number in a root: its last sign of life, in the loop's time
 ---@field private calling number in a root: how many functions of the caller's are running
 ---@field private watch? table in a root: the driver's watch on its coroutine, if it has one
-local Job = {}
+---@field key thread|string its coroutine's key in the loop
+-- What most jobs have in common.
+local Job = { patient = false, calling = 0, depth = 0 }
 Job.__index = Job
 
 -- Seconds after which a patient job without a `timeout` gives up, so that every wait is bounded.
@@ -39,6 +42,8 @@ local PATIENCE = 300
 local TICK = 1
 
 local job = {}
+
+local MAIN = loop_of.MAIN
 
 --- Seconds until the deadline; nil without one.
 function Job:left()
@@ -50,20 +55,15 @@ function Job:patience()
   return (self.deadline or self.began + PATIENCE) - self.clock.now()
 end
 
--- Why the job or an enclosing one must stop, as a message; nil if none must.
-local function reason_of(self)
-  while self do
-    if self.stopped then return self.stopped end
-    if self.loop.closed then return "the client was closed" end
-    self = self.outer
-  end
-end
-
---- Why the job must stop: it was cancelled or its client closed. nil if it may go on.
+--- Why the job must stop: it or an enclosing one was cancelled, or its client closed. nil if it may
+-- go on.
 ---@return connectparticipant.Error|nil
 function Job:problem()
-  local reason = reason_of(self)
-  return reason and failure.cancelled(reason)
+  repeat
+    local reason = self.stopped or self.loop.closed and "the client was closed"
+    if reason then return failure.cancelled(reason) end
+    self = self.outer
+  until not self
 end
 
 local function run_tick(self)
@@ -71,6 +71,12 @@ local function run_tick(self)
   if now < self.ticked + TICK then return nil end
   self.ticked = now
   return self:tick(now)
+end
+
+--- Has `tick` called at least once a second while the job waits.
+---@param tick fun(job, now: number): connectparticipant.Error|nil an error ends the wait
+function Job:call_each_second(tick)
+  self.tick, self.ticked = tick, self.clock.now()
 end
 
 --- Waits until the exchange is done or needs its caller, or until `moment`. May return early.
@@ -161,6 +167,7 @@ end
 --- Cancels and releases everything the job has; harmless if it has ended.
 function Job:release()
   local exchange, group, held = self.exchange, self.group, self.held
+  if not (exchange or group or held) then return end
   self.exchange, self.group, self.held = nil, nil, nil
   if exchange then exchange:cancel() end
   if group then group:cancel() end
@@ -207,54 +214,61 @@ end
 
 -- The earliest of the client's timeout, the call's and the enclosing job's deadline. An invalid
 -- timeout is refused later, with the other parameters.
-local function deadline_of(client, now, timeout, outer)
-  local general = client.config and client.config.timeout
+local function deadline_of(now, general, timeout, outer)
   local deadline = general and now + general
   if type(timeout) == "number" and timeout > 0 then deadline = earlier(deadline, now + timeout) end
   return earlier(deadline, outer and outer.deadline)
 end
 
-local function new(client, timeout, key, task)
+local function new(client, timeout, outer, key, task)
   local the_loop = client.loop
   local clock = the_loop.clock
-  local now, outer = clock.now(), key and the_loop.current[key]
+  local now, general = clock.now(), client.config and client.config.timeout
   local self = setmetatable({
     client = client, loop = the_loop, clock = clock, key = key, task = task, outer = outer,
-    began = now, ticked = now, deadline = deadline_of(client, now, timeout, outer),
-    patient = outer ~= nil and outer.patient, calling = 0, beat = the_loop.time,
+    began = now, beat = the_loop.time, root = outer and outer.root,
   }, Job)
-  self.root = outer and outer.root or self
-  self.depth = self.root.calling
+  if general or timeout or outer then
+    self.deadline = deadline_of(now, general, timeout, outer)
+  end
   return self
 end
 
--- Makes it its coroutine's innermost job.
-local function begin(self)
-  local the_loop, outer, task = self.loop, self.outer, self.task
-  the_loop.current[self.key] = self
-  if task then task.job = self end
-  if outer and outer.task == task then outer.inner = self end
-  if self.root == self then
-    self.co = coroutine.running()
-    the_loop.alive[self] = true
-  end
+-- Makes it a job that no other encloses.
+local function begin_alone(self)
+  self.root = self
+  self.loop.alive[self] = true
 end
 
-local function finish(self, ok, result, err)
-  local the_loop, outer, task, root = self.loop, self.outer, self.task, self.root
-  self.ended = true
-  the_loop.current[self.key] = outer
-  if task then
-    task.job = outer and outer.task == task and outer or nil
-    if not ok then task:forget_wait() end
-  end
-  if outer and outer.inner == self then
+-- Makes it its coroutine's innermost job.
+local function begin(self, outer, task)
+  self.loop.current[self.key] = self
+  if task then task.job = self end
+  if not outer then return begin_alone(self) end
+  self.depth = outer.root.calling
+  if outer.patient then self.patient = true end
+  if outer.task == task then outer.inner = self end
+end
+
+-- Takes it out of the enclosing jobs.
+local function leave_outer(self, outer, task)
+  if outer.inner == self then
     outer.inner = nil
     if self.total then outer.moved, outer.total = self.moved, self.total end
   end
-  root.calling = self.depth
-  if root == self then
+  self.root.calling = self.depth
+  if task then task.job = outer.task == task and outer or nil end
+end
+
+local function finish(self, ok, result, err)
+  local the_loop, outer, task = self.loop, self.outer, self.task
+  the_loop.current[self.key] = outer
+  if task and not ok then task:forget_wait() end
+  if outer then
+    leave_outer(self, outer, task)
+  else
     the_loop.alive[self] = nil
+    if task then task.job = nil end
     if self.watch then self.watch:wake() end
   end
   self:release()
@@ -262,30 +276,33 @@ local function finish(self, ok, result, err)
   return result, err
 end
 
-local function run(client, timeout, key, task, body, ...)
-  local problem = client:prepare()
+local function run(client, timeout, co, task, body, a, b, c)
+  local problem = not client.ready and client:prepare()
   if problem then return nil, problem end
-  local self = new(client, timeout, key, task)
-  begin(self)
-  return finish(self, guard.call(self, body, self, ...))
+  local key = co or MAIN
+  local outer = client.loop.current[key]
+  local self = new(client, timeout, outer, key, task)
+  begin(self, outer, task)
+  return finish(self, guard.call(self, co, body, self, a, b, c))
 end
 
---- Runs `body(job, ...)` as a job. However the body ends, what the job holds is released. An error
---- raised in it, for instance by a caller's function, propagates.
+--- Runs `body(job, a, b, c)` as a job. However the body ends, what the job holds is released. An
+--- error raised in it, for instance by a caller's function, propagates.
 ---@param client table
 ---@param timeout? number seconds
----@param body fun(job: connectparticipant.Job, ...: any): any, any
+---@param body fun(job: connectparticipant.Job, a: any, b: any, c: any): any, any
 ---@return any result
 ---@return any err
-function job.run(client, timeout, body, ...)
-  local key = loop_of.coroutine()
-  return run(client, timeout, key, client.loop:task(key), body, ...)
+function job.run(client, timeout, body, a, b, c)
+  local co = guard.running()
+  return run(client, timeout, co, co and client.loop:task(co), body, a, b, c)
 end
 
 --- The same for use in an iterator, which on Lua 5.1 cannot yield and so waits by blocking.
-function job.run_in_iterator(client, timeout, body, ...)
-  local key = loop_of.coroutine()
-  return run(client, timeout, key, guard.yields and client.loop:task(key) or nil, body, ...)
+function job.run_in_iterator(client, timeout, body, a, b, c)
+  local co = guard.running()
+  local task = co and guard.yields and client.loop:task(co) or nil
+  return run(client, timeout, co, task, body, a, b, c)
 end
 
 --- Makes an error object for what a function of the caller's raised.
@@ -302,10 +319,8 @@ end
 ---@param client table
 ---@return connectparticipant.Job
 function job.new(client)
-  local self = new(client, nil, nil, nil)
-  local outer = client.loop.current[loop_of.coroutine()]
-  self.deadline = earlier(self.deadline, outer and outer.deadline)
-  client.loop.alive[self] = true
+  local self = new(client, nil, client.loop.current[loop_of.coroutine()])
+  begin_alone(self)
   return self
 end
 
@@ -313,9 +328,10 @@ end
 ---@param self connectparticipant.Job
 ---@param body fun(): any, any
 function job.run_new(self, body)
-  self.key = loop_of.coroutine()
-  begin(self)
-  return finish(self, guard.call(self, body))
+  local co = guard.running()
+  self.key = co or MAIN
+  begin(self, nil, self.task)
+  return finish(self, guard.call(self, co, body))
 end
 
 return job

@@ -31,8 +31,8 @@ local LONGEST_STEP = 0.25
 -- The longest wait, in seconds: jobs re-check at least this often whether to go on.
 local LONGEST_WAIT = 1
 
--- Stands for the main coroutine, for which Lua 5.1 has no value.
-local MAIN = "main"
+--- Stands for the main coroutine, for which Lua 5.1 has no value.
+loop.MAIN = "main"
 
 ---@return connectparticipant.Loop
 function loop.new(engine, driver, clock)
@@ -53,7 +53,7 @@ end
 --- The current coroutine's key in `current`.
 ---@return thread|string
 function loop.coroutine()
-  return guard.running() or MAIN
+  return guard.running() or loop.MAIN
 end
 
 --- The coroutine's task, if it is one of ours and may yield here.
@@ -167,7 +167,7 @@ end
 -- The same until an exchange needs its caller. This is the most common wait, so it avoids making a
 -- closure.
 local function await_directly(self, job, exchange, moment)
-  local root, idle, id, bell = job.root, 0, exchange:id(), nil
+  local root, idle, id, bell = job.root, 0, nil, nil
   while true do
     local active, moved = self:turn()
     root.beat = self.time
@@ -177,6 +177,7 @@ local function await_directly(self, job, exchange, moment)
     idle = moved and 0 or idle + 1
     bell = bell or self:bell()
     if bell then
+      id = id or exchange:id()
       self.waiting[id], self.sleeping[bell], job.waker = bell, true, bell
     end
     self:pause(active, left, idle, bell)

@@ -89,21 +89,22 @@ local function not_sent(job, work, err)
   return failed(work, err)
 end
 
+-- Waits for the work's turn. Returns why the attempt cannot be made, or nil.
+local function wait_for_turn(job, work, last)
+  local waited, stopped = turn.wait(job, work)
+  if not waited then
+    local refusal = failure.timeout("throttled, and the next turn comes after the deadline", work)
+    log(job, work, nil, refusal)
+    return last or refusal
+  end
+  work.waited = waited > 0 and waited or nil
+  return stopped
+end
+
 -- Checks that the job may go on, and waits for its turn if it keeps a pace. Returns the seconds
 -- left until the deadline, or nil if there is none; or nil and why the attempt cannot be made.
-local function get_ready(job, work, last)
-  local stopped = job:problem()
-  work.waited = nil
-  if not stopped and keeps_pace(job) then
-    local waited
-    waited, stopped = turn.wait(job, work)
-    if not waited then
-      local refusal = failure.timeout("throttled, and the next turn comes after the deadline", work)
-      log(job, work, nil, refusal)
-      return nil, last or refusal
-    end
-    work.waited = waited > 0 and waited or nil
-  end
+local function get_ready(job, work, paced, last)
+  local stopped = job:problem() or paced and wait_for_turn(job, work, last)
   if stopped then return nil, stopped end
   local left = job:left()
   if left and left <= 0 then
@@ -119,7 +120,7 @@ local function drive(job, work, exchange)
   if work.drive then
     own = work:drive(job, exchange)
   else
-    while not own and exchange:state() ~= "done" do own = job:await(exchange) end
+    repeat own = job:await(exchange) until own or exchange:state() == "done"
   end
   job.exchange = nil
   if not own then return exchange:result() end
@@ -128,7 +129,6 @@ local function drive(job, work, exchange)
 end
 
 local function report(job, work, err)
-  if not keeps_pace(job) then return end
   local refused = err and err.throttled or false
   if refused or not err or err.status then
     job.client.pace:report(work.pace or work.operation, refused)
@@ -137,7 +137,10 @@ end
 
 local function succeeded(job, work, exchange, result)
   job.client.quota:release(work.cost)
-  if result.ResponseMetadata then result.ResponseMetadata.RetryAttempts = work.attempt - 1 end
+  local retries = work.attempt - 1
+  if retries > 0 and result.ResponseMetadata then
+    result.ResponseMetadata.RetryAttempts = retries
+  end
   exchange:release()
   return result
 end
@@ -185,10 +188,10 @@ end
 ---@return connectparticipant.Error|nil err its `outcome` is "unknown" if the service may have
 --- carried out the request
 function attempt.run(job, work)
-  local last
+  local paced, last = keeps_pace(job), nil
   work.attempt, work.counted = 0, 0
   while true do
-    local left, problem = get_ready(job, work, last)
+    local left, problem = get_ready(job, work, paced, last)
     if problem then return not_sent(job, work, problem) end
     work.attempt = work.attempt + 1
     local exchange, refusal = work:send(job, left)
@@ -196,7 +199,7 @@ function attempt.run(job, work)
     work.sent = work.attempt
     if work.turn then work.turn:use() end
     local result, err = drive(job, work, exchange)
-    report(job, work, err)
+    if paced then report(job, work, err) end
     if result then
       log(job, work, exchange)
       return succeeded(job, work, exchange, result)
