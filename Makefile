@@ -40,7 +40,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint types fuzz soak chaos conformance bench bench-nginx install clean help
+.PHONY: build demo test lint types fuzz mutants soak chaos conformance bench bench-nginx install clean help
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -78,6 +78,10 @@ types: build ## write the annotations of what the model knows
 
 fuzz: ## try redaction and the reading of answers with libFuzzer (clang), FUZZ_SECONDS (30) each
 	@sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30)
+
+mutants: ## break one promise after the other (or those with ONLY) and see that a spec tells
+	@sh spec/support/packages.sh test
+	@lua5.4 spec/mutants/run.lua $(ONLY)
 
 soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
 	@sh spec/support/packages.sh test $(LUA)

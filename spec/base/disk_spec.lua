@@ -85,6 +85,36 @@ describe("a sink of a path", function()
     end
   end)
 
+  it("is written aside to a file of its own, never to one that somebody has put there", function()
+    local path, victim = directory:write("file", "precious"), directory:write("victim", "theirs")
+    local aside = directory:path ".connectparticipant-00000000-0000-4000-8000-000000000000.part"
+    local code = ([[local core = require "connectparticipant.core"
+      io.write(select(2, core.open_sink(%q)).code)]]):format(path)
+    local function refused(faults_of_disk)
+      local result = disk.run(code, { DISK_FAULTS = faults_of_disk })
+      return result.stdout ~= "" and result.stdout or result.stderr
+    end
+    directory:write(aside:match "[^/]+$", "another's")
+    assert.equal("EEXIST", refused "unnamed random")
+    assert.equal("another's", files.read(aside))
+    os.remove(aside)
+    run("ln", "-s", victim, aside)
+    assert.equal("EEXIST", refused "unnamed random")
+    -- A network file system may not know O_EXCL.
+    assert.equal("ELOOP", refused "unnamed random inclusive")
+    assert.equal("theirs", files.read(victim))
+    assert.equal("precious", files.read(path))
+  end)
+
+  it("is never readable by others where the file that it replaces is not", function()
+    for _, more in ipairs { "", " unnamed" } do
+      local path = directory:write("private", "precious")
+      run("chmod", "600", path)
+      assert.equal("true ", get("chmod" .. more, path))
+      assert.equal("600", run("stat", "-c", "%a", path))
+    end
+  end)
+
   it("that is in place is not said to have failed as if it were not", function()
     local path = directory:write("file", "precious")
     assert.truthy(get("directory", path)

@@ -5,8 +5,8 @@ local transfers = require "spec.support.transfers"
 
 local lab = transfers.new()
 local transfer, get, finish, failed = lab.transfer, lab.get, lab.finish, transfers.failed
-local server, engine
-setup(function() server = lab.open() end)
+local server, directory, engine
+setup(function() server, directory = lab.open() end)
 teardown(lab.close)
 before_each(function() engine = lab.begin() end)
 after_each(function() engine:close() end)
@@ -89,6 +89,27 @@ describe("a transfer", function()
     assert.equal("http://store.invalid/behind", server:seen().requests[1].path)
   end)
 
+  it("goes through that proxy whatever the environment excepts", function()
+    server:script { {} }
+    local code = ([[local core = require "connectparticipant.core"
+      core.get_transcript({ ConnectionToken = "t" }, { endpoint = "http://store.invalid",
+        proxy = %q, allow_insecure = true })]]):format(server.url)
+    local result = process.run { process.lua, "-e", code, env = { no_proxy = "*", NO_PROXY = "*" } }
+    assert.equal("", result.stderr)
+    assert.equal("http://store.invalid", server:seen().requests[1].absolute)
+  end)
+
+  it("takes no name and no password from anybody's .netrc", function()
+    server:script { {} }
+    local home = directory:write(".netrc", "machine 127.0.0.1 login me password hush\n")
+    local code = ([[local core = require "connectparticipant.core"
+      core.get_transcript({ ConnectionToken = "t" }, { endpoint = %q })]]):format(server.url)
+    local result = process.run { process.lua, "-e", code,
+      env = { HOME = home:match "^(.*)/", NETRC = home } }
+    assert.equal("", result.stderr)
+    assert.is_nil(server:seen().requests[1].headers.authorization)
+  end)
+
   it("never tells a proxy's password, whoever named the proxy", function()
     local proxy = "nonsense://me:hush-hush@proxy.invalid"
     local _, named_error = core.settings { endpoint = "https://host.invalid", proxy = proxy }
@@ -158,7 +179,8 @@ describe("the headers of a transfer", function()
       local exchange, err = transfer { source = "bytes", headers = { [name] = value } }
       failed(exchange, err, { kind = "protocol", code = "UnsafeHeader" })
     end
-    for _, name in ipairs { "Transfer-Encoding", "EXPECT", "connection", "host", "Range", "te" } do
+    for _, name in ipairs { "Transfer-Encoding", "EXPECT", "connection", "host", "Range", "te",
+      "If-Match", "Upgrade", "keep-alive", "Proxy-Connection", "Trailer" } do
       local exchange, err = transfer { source = "bytes", headers = { [name] = "x" } }
       failed(exchange, err, { kind = "protocol", code = "UnsafeHeader" })
     end

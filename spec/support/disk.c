@@ -1,6 +1,8 @@
 /* A disk that misbehaves: loaded before the C library, it changes what system calls say.
  *   DISK_FAULTS  a list of words: "unnamed" (no file without a name), "proc" (no /proc),
- *                "directory" (a directory's fsync is an I/O error), "file" (a file's is)
+ *                "directory" (a directory's fsync is an I/O error), "file" (a file's is),
+ *                "chmod" (fchmod does nothing), "inclusive" (no file system knows O_EXCL),
+ *                "random" (all randomness is 0, and so names are known beforehand)
  *   DISK_GATE    a path: as long as that exists, nothing is written or brought to disk */
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +31,24 @@ int open(const char *path, int flags, ...) {
     errno = EOPNOTSUPP;
     return -1;
   }
+  if (has("inclusive")) flags &= ~O_EXCL;
   return real(path, flags, mode);
+}
+
+int fchmod(int fd, mode_t mode) {
+  int (*real)(int, mode_t);
+  void *symbol = dlsym(RTLD_NEXT, "fchmod");
+  memcpy(&real, &symbol, sizeof real);
+  return has("chmod") ? 0 : real(fd, mode);
+}
+
+ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
+  ssize_t (*real)(void *, size_t, unsigned);
+  void *symbol = dlsym(RTLD_NEXT, "getrandom");
+  memcpy(&real, &symbol, sizeof real);
+  ssize_t got = real(bytes, size, flags);
+  if (got > 0 && has("random")) memset(bytes, 0, (size_t)got);
+  return got;
 }
 
 int access(const char *path, int mode) {

@@ -38,6 +38,16 @@ function process.run(command)
   return result
 end
 
+-- What this process has open: a list of "NUMBER -> what".
+function process.descriptors()
+  local listed = process.run { "find", ("/proc/%d/fd"):format((core.pid())), "-type", "l",
+    "-printf", "%f -> %l\\n" }
+  local list = {}
+  for line in listed.stdout:gmatch "[^\n]+" do list[#list + 1] = line end
+  table.sort(list)
+  return list
+end
+
 -- Something that calls a function when it is collected, and so at the end of this process at the
 -- latest, but not of one that it has forked. Tables of Lua 5.1 have no __gc.
 function process.guard(action)
