@@ -40,7 +40,7 @@ CORE := $(BUILD)/connectparticipant/core.so
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 
-.PHONY: build demo test lint types fuzz mutants soak chaos conformance bench bench-nginx install clean help
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 .DEFAULT_GOAL := build
 
 build: $(CORE) ## build the C module for LUA (default 5.4) into build/
@@ -120,14 +120,33 @@ bench-nginx: ## time a trivial location of a worker that uploads
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
 
+# The command looks where it was installed first, and then where its Lua looks anyway.
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
-	install -d $(DESTDIR)$(LIBDIR)/connectparticipant $(DESTDIR)$(BINDIR)
-	install -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/connectparticipant/core.so
+	install -d "$(DESTDIR)$(LIBDIR)/connectparticipant" "$(DESTDIR)$(BINDIR)"
+	install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/connectparticipant/core.so"
 	cd lua && find connectparticipant -name '*.lua' -exec install -D -m 644 '{}' \
-		'$(DESTDIR)$(SHAREDIR)/{}' ';'
-	{ echo '#!/usr/bin/env $(LUA_PROGRAM)'; sed 1d lua/connectparticipant/command.lua; } \
-		> $(DESTDIR)$(BINDIR)/connectparticipant
-	chmod 755 $(DESTDIR)$(BINDIR)/connectparticipant
+		"$(DESTDIR)$(SHAREDIR)/{}" ';'
+	{ echo '#!/usr/bin/env $(LUA_PROGRAM)'; \
+		echo 'package.path = [==[$(SHAREDIR)/?.lua;$(SHAREDIR)/?/init.lua;]==] .. package.path'; \
+		echo 'package.cpath = [==[$(LIBDIR)/?.so;]==] .. package.cpath'; \
+		sed 1d lua/connectparticipant/command.lua; } >"$(DESTDIR)$(BINDIR)/connectparticipant"
+	chmod 755 "$(DESTDIR)$(BINDIR)/connectparticipant"
+
+uninstall: ## remove what install has installed, with the same variables
+	rm -f "$(DESTDIR)$(LIBDIR)/connectparticipant/core.so" "$(DESTDIR)$(BINDIR)/connectparticipant"
+	cd lua && find connectparticipant -name '*.lua' -exec rm -f "$(DESTDIR)$(SHAREDIR)/{}" ';'
+	cd lua && find connectparticipant -depth -type d -exec \
+		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(SHAREDIR)/{}" ';'
+	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(LIBDIR)/connectparticipant"
+
+VERSION = $(shell sed -n 's/.*CONNECTPARTICIPANT_VERSION "\(.*\)"/\1/p' csrc/lua/version.h)
+
+dist: ## make the tarball, the rockspec and the source rock of this version in build/dist
+	@sh spec/packages/dist.sh $(VERSION)
+
+deb: dist ## make a Debian package of this version in build/deb
+	@sh spec/support/packages.sh deb
+	@sh spec/packages/deb.sh $(VERSION)
 
 clean: ## remove what was built
 	rm -rf build

@@ -6,7 +6,7 @@
 
 #include <lualib.h>
 
-#define CONNECTPARTICIPANT_VERSION "0.1.0"
+#define CONNECTPARTICIPANT_VERSION "0.2.0"
 
 #if defined(LUA_JITLIBNAME)
 #define CONNECTPARTICIPANT_LUA "LuaJIT"

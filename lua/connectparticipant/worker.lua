@@ -60,7 +60,12 @@ end
 
 local function job(method)
   return function(params, options)
-    local made, client = pcall(client_for, options or {})
+    options = options or {}
+    if type(options) ~= "table" then
+      return failed("configuration", "InvalidConfiguration",
+        ("options must be a table, not a %s"):format(type(options)))
+    end
+    local made, client = pcall(client_for, options)
     if not made then return failed("configuration", "InvalidConfiguration", client) end
     if type(params) ~= "table" then
       return failed("validation", "ParamValidationError",

@@ -20,8 +20,8 @@
 
 /* As long as ours, for both must send the same bytes: libcurl copies headers by the character. */
 #define AGENT                                                                                      \
-  "lua-connectparticipant/0.1.0 ua/2.1 os/linux lang/lua#5.4 md/libcurl#7.88.1 "                   \
-  "api/connectparticipant#0.1.0"
+  "lua-connectparticipant/0.2.0 ua/2.1 os/linux lang/lua#5.4 md/libcurl#7.88.1 "                   \
+  "api/connectparticipant#0.2.0"
 
 static const char *ca_file;
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# packages.sh demo|test|lint|peers|bench [LUA...]: installs the Debian packages that are missing, or
-# says how. The Luas are those that somebody asked for; without any, all that this Debian has.
+# packages.sh demo|test|lint|peers|bench|deb [LUA...]: installs the Debian packages that are missing,
+# or says how. The Luas are those that somebody asked for; without any, all that this Debian has.
 set -eu
 
 # What a name stands for differs from suite to suite: `a|b` is the first of these that there is, and
@@ -22,6 +22,7 @@ shift
 case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
+deb) wanted="dpkg-dev debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson" ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 peers | bench)
   [ "$purpose" = peers ] || tests="$tests libssl-dev valgrind"
