@@ -23,6 +23,25 @@ local function sources()
   return table.concat(listed, "\n")
 end
 
+describe("make install", function()
+  it("gives a command that finds its modules wherever that is; uninstall removes all", function()
+    local place = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+    finally(function() process.run { "rm", "-rf", place } end)
+    local function make(target)
+      local made = process.run { "make", "-s", "LUA=" .. process.abi, target,
+        "PREFIX=" .. place .. "/a prefix", cwd = process.root }
+      assert.equal(0, made.status, made.stderr)
+    end
+    make "install"
+    local told = process.run { place .. "/a prefix/bin/connectparticipant", "--version",
+      cwd = place, env = { LUA_PATH = ";;", LUA_CPATH = ";;", HOME = place } }
+    assert.truthy(told.stdout:match "^connectparticipant %d", told.stderr)
+    make "uninstall"
+    assert.equal("", process.run { "find", place, "!", "-type", "d" }.stdout)
+    assert.equal("", process.run { "find", place, "-name", "connectparticipant" }.stdout)
+  end)
+end)
+
 describe("the rockspec", function()
   it("lists every C file", function()
     local found = process.run { "sh", "-c", "ls csrc/*/*.c | LC_ALL=C sort" }
