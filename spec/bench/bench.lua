@@ -317,8 +317,8 @@ local function instructions()
   local own = { raw = per_call(raw, "calls"), core = per_call(ours, "core"),
     client = per_call(ours, "client") }
   local seen = ("%.0f, %.0f and %.0f"):format(own.core, own.client, own.raw)
-  row("one after another: core, instructions", "raw C", own.core / own.raw, 1.3, true, seen)
-  row("one after another: client, instructions", "raw C", own.client / own.raw, 1.6, true, seen)
+  row("one after another: core, instructions", "raw C", own.core / own.raw, 1.45, true, seen)
+  row("one after another: client, instructions", "raw C", own.client / own.raw, 1.75, true, seen)
 end
 
 local ok, problem = pcall(function()

@@ -38,15 +38,40 @@ http {
 }
 ]]
 
+local UUID = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f"
+
+-- An answer as AWS sends it: 1.7 KB, with eight headers to include, and a URL that was signed with a
+-- session's credentials. `%d` is the port, and every PUT has as many bytes as Content-Length says.
 local STARTED = {
-  AttachmentId = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f",
+  AttachmentId = UUID,
   UploadMetadata = {
-    HeadersToInclude = { ["Content-Type"] = "application/pdf",
-      ["x-amz-meta-contact_id"] = "0b8ce8ac" },
-    Url = "http://127.0.0.1:%d/o/key?X-Amz-Signature=0123456789abcdef",
+    HeadersToInclude = {
+      ["Content-Type"] = "application/pdf",
+      ["Content-Length"] = "65536",
+      ["Content-Disposition"] = 'attachment; filename="invoice.pdf"',
+      ["x-amz-acl"] = "bucket-owner-full-control",
+      ["x-amz-meta-account_id"] = "123456789012",
+      ["x-amz-meta-contact_id"] = UUID,
+      ["x-amz-meta-initial_contact_id"] = UUID,
+      ["x-amz-meta-organization_id"] = UUID,
+    },
+    Url = "http://127.0.0.1:%d/o/connect/example/Attachments/chat/2026/05/04/" .. UUID .. "_" .. UUID
+      .. "_20260504T12:00_UTC.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260504T120000Z"
+      .. "&X-Amz-SignedHeaders=content-disposition%3Bcontent-length%3Bcontent-type%3Bhost%3B"
+      .. "x-amz-acl%3Bx-amz-meta-account_id%3Bx-amz-meta-contact_id%3B"
+      .. "x-amz-meta-initial_contact_id%3Bx-amz-meta-organization_id&X-Amz-Expires=900"
+      .. "&X-Amz-Credential=ASIAEXAMPLEEXAMPLE00%2F20260504%2Fus-west-2%2Fs3%2Faws4_request"
+      .. "&X-Amz-Security-Token=" .. ("IQoJb3JpZ2luX2VjEB%2F"):rep(25)
+      .. "&X-Amz-Signature=" .. ("0123456789abcdef"):rep(4),
     UrlExpiry = "2090-01-01T00:00:00.000Z",
   },
 }
+
+-- It as a word of nginx's configuration.
+local function started(port)
+  local json = cjson.encode(STARTED):gsub("\\/", "/"):gsub("127.0.0.1:%%d", "127.0.0.1:" .. port)
+  return (json:gsub("\\", "\\\\"))
+end
 
 -- A function that ends the program at the other end of the pipe, which told its process id first.
 local function stopper(pipe)
@@ -64,7 +89,7 @@ function servers.nginx(directory, core_number)
   local own = io.open(MODULES .. "ngx_http_lua_module.so")
   if own then own:close() end
   local values = { directory = directory, port = port, tls_port = tls_port,
-    started = (cjson.encode(STARTED):gsub("\\/", "/"):gsub("%%d", port)),
+    started = started(port),
     modules = own and ("load_module %sndk_http_module.so; load_module %sngx_http_lua_module.so;")
       :format(MODULES, MODULES) or "",
     user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "" }
