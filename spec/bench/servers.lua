@@ -40,8 +40,8 @@ http {
 
 local UUID = "0b8ce8ac-7ab9-4fa4-8a32-1fa13a2ea87f"
 
--- An answer as AWS sends it: 1.7 KB, with eight headers to include, and a URL that was signed with a
--- session's credentials. `%d` is the port, and every PUT has as many bytes as Content-Length says.
+-- An answer as AWS sends it: 1.7 KB, with eight headers to include and a URL signed with the
+-- credentials of a session. `%d` is the port; every PUT has as many bytes as Content-Length says.
 local STARTED = {
   AttachmentId = UUID,
   UploadMetadata = {
@@ -55,8 +55,9 @@ local STARTED = {
       ["x-amz-meta-initial_contact_id"] = UUID,
       ["x-amz-meta-organization_id"] = UUID,
     },
-    Url = "http://127.0.0.1:%d/o/connect/example/Attachments/chat/2026/05/04/" .. UUID .. "_" .. UUID
-      .. "_20260504T12:00_UTC.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260504T120000Z"
+    Url = "http://127.0.0.1:%d/o/connect/example/Attachments/chat/2026/05/04/" .. UUID
+      .. "_" .. UUID .. "_20260504T12:00_UTC.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+      .. "&X-Amz-Date=20260504T120000Z"
       .. "&X-Amz-SignedHeaders=content-disposition%3Bcontent-length%3Bcontent-type%3Bhost%3B"
       .. "x-amz-acl%3Bx-amz-meta-account_id%3Bx-amz-meta-contact_id%3B"
       .. "x-amz-meta-initial_contact_id%3Bx-amz-meta-organization_id&X-Amz-Expires=900"
