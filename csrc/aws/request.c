@@ -325,7 +325,8 @@ void request_begin(struct request_writer *w, struct request *r, const struct ope
   w->path_rest = hole != NULL ? hole + 2 : "";
   r->operation = operation;
   r->token.secret = r->headers.secret = r->body.secret = r->client_token.secret = true;
-  random_uuids(w->client_token, w->invocation_id);
+  random_uuid(w->client_token);
+  random_uuid(w->invocation_id);
   buffer_add_text(&r->url, endpoint);
   buffer_add(&r->url, path, before);
   buffer_add_char(&r->body, '{');

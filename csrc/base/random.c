@@ -1,5 +1,7 @@
 /* Randomness; see random.h. */
 #include "base/random.h"
+#include "base/forks.h"
+#include "base/wipe.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -10,16 +12,34 @@
 
 enum { BYTES = 16 }; /* in a UUID */
 
+/* So many bytes the kernel gives in one piece, whatever interrupts it (getrandom(2)). */
+enum { BLOCK = 256 };
+
+/* Bytes that nobody has had yet. A call needs 32, and a system call for each would cost 1 % of it.
+ * Each thread has its own, and a forked child must not hand out what its parent will. */
+static _Thread_local struct {
+  unsigned char bytes[BLOCK];
+  size_t left;
+  unsigned owner;
+} block;
+
+static void refill(void) {
+  ssize_t got;
+  do {
+    got = getrandom(block.bytes, BLOCK, 0);
+  } while (got < 0 && errno == EINTR);
+  /* Without randomness a ClientToken could repeat, and the service would take two uploads for
+   * one. */
+  if (got != BLOCK) abort();
+  block.left = BLOCK;
+  block.owner = forks_count();
+}
+
 static void fill(unsigned char *bytes, size_t size) {
-  while (size > 0) {
-    ssize_t got = getrandom(bytes, size, 0);
-    /* Without randomness a ClientToken could repeat, and the service would take two uploads for
-     * one. */
-    if (got < 0 && errno != EINTR) abort();
-    if (got < 0) continue;
-    bytes += got;
-    size -= (size_t)got;
-  }
+  if (block.left < size || block.owner != forks_count()) refill();
+  block.left -= size;
+  memcpy(bytes, block.bytes + block.left, size);
+  wipe(block.bytes + block.left, size);
 }
 
 static void write_uuid(char uuid[UUID_SIZE], unsigned char *b) {
@@ -39,13 +59,6 @@ void random_uuid(char uuid[UUID_SIZE]) {
   unsigned char bytes[BYTES];
   fill(bytes, sizeof bytes);
   write_uuid(uuid, bytes);
-}
-
-void random_uuids(char one[UUID_SIZE], char other[UUID_SIZE]) {
-  unsigned char bytes[2 * BYTES];
-  fill(bytes, sizeof bytes);
-  write_uuid(one, bytes);
-  write_uuid(other, bytes + BYTES);
 }
 
 double random_fraction(void) {

@@ -11,9 +11,6 @@ enum { UUID_SIZE = 37 }; /* with the NUL */
 /* Writes a UUID of version 4 (RFC 9562). */
 void random_uuid(char uuid[UUID_SIZE]);
 
-/* Two UUIDs with one system call. */
-void random_uuids(char one[UUID_SIZE], char other[UUID_SIZE]);
-
 /* Uniform in [0, 1). */
 double random_fraction(void);
 

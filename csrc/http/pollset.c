@@ -183,18 +183,22 @@ static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event
   return curl_multi_socket_action(multi, fd, what, &running);
 }
 
+static void fetch(struct pollset *set, int milliseconds) {
+  set->at = 0;
+  set->count = epoll_wait(set->epoll, set->events, POLLSET_EVENTS, milliseconds);
+  if (set->count < 0) set->count = 0;
+}
+
 /* libcurl starts new exchanges through its timer, `due`. Events left over from the last step are
- * handled before new ones are fetched, so that no socket starves. */
+ * handled before new ones are fetched, so that no socket starves; so are those that a wait has
+ * fetched, unless an exchange may start now, before which idle connections must be looked at. */
 CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity) {
   CURLMcode code = CURLM_OK;
   int running;
-  if (set->at == set->count) {
-    set->at = 0;
-    set->count = epoll_wait(set->epoll, set->events, POLLSET_EVENTS, 0);
-    if (set->count < 0) set->count = 0;
-    end_idles(set);
-  }
-  if (set->due > 0 && clock_now() >= set->due) {
+  bool due = set->due > 0 && clock_now() >= set->due;
+  if (set->at == set->count || (due && set->at == 0)) fetch(set, 0);
+  if (set->at == 0) end_idles(set);
+  if (due) {
     set->due = 0;
     code = curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
@@ -206,9 +210,8 @@ CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity 
 }
 
 void pollset_wait(struct pollset *set, double seconds) {
-  struct epoll_event event;
   double due = set->due > 0 ? set->due - clock_now() : seconds;
   if (due < seconds) seconds = due;
   if (set->at < set->count || !(seconds > 0)) return;
-  epoll_wait(set->epoll, &event, 1, (int)(seconds * 1000) + 1);
+  fetch(set, (int)(seconds * 1000) + 1);
 }

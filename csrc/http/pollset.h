@@ -21,7 +21,7 @@ struct pollset {
   unsigned char *states;                     /* flags of each descriptor; see pollset.c */
   size_t known;                              /* how many `states` has */
   double due;                                /* when libcurl's timer expires; 0: not set */
-  struct epoll_event events[POLLSET_EVENTS]; /* from `at` on: left over from the last step */
+  struct epoll_event events[POLLSET_EVENTS]; /* from `at` on: not yet handled */
   int at, count;
   bool listens; /* also to `heard_from`, which is not libcurl's */
   int heard_from;
@@ -40,12 +40,12 @@ bool pollset_listen(struct pollset *set, int fd);
 /* Lets libcurl do all work that needs no waiting. */
 CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity);
 
-/* Whether events are left over from the last step. */
+/* Whether there are events that no step has handled yet. */
 static inline bool pollset_is_pending(const struct pollset *set) {
   return set->at < set->count;
 }
 
-/* Waits for an event or the timer, at most `seconds`. */
+/* Waits for an event, which the next step handles, or the timer; at most `seconds`. */
 void pollset_wait(struct pollset *set, double seconds);
 
 /* libcurl's callbacks for opening and closing sockets, with the set as user data. */

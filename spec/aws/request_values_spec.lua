@@ -8,8 +8,9 @@ describe("the writer of requests", function()
     local made = process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Icsrc", "-o",
       program, "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
       "spec/aws/request_values.c", "csrc/aws/request.c", "csrc/aws/model.c", "csrc/base/buffer.c",
-      "csrc/base/escapes.c", "csrc/base/pieces.c", "csrc/base/random.c", "csrc/base/secrets.c",
-      "csrc/base/suggest.c", "csrc/base/text.c", "-lm", env = { LD_PRELOAD = "" } }
+      "csrc/base/escapes.c", "csrc/base/forks.c", "csrc/base/pieces.c", "csrc/base/random.c",
+      "csrc/base/secrets.c", "csrc/base/suggest.c", "csrc/base/text.c", "-lm", "-lpthread",
+      env = { LD_PRELOAD = "" } }
     assert.equal(0, made.status, made.stderr)
     local said = process.run { program, env = { LD_PRELOAD = "" } }
     os.remove(program)

@@ -69,6 +69,22 @@ describe("after a fork", function()
     end)
   end
 
+  it("the child has random numbers of its own", function()
+    run [[
+      core.uuid()
+      local pipe = ffi.new "int[2]"
+      ffi.cdef "int pipe(int *); long read(int, void *, size_t); long write(int, void *, size_t);"
+      ffi.C.pipe(pipe)
+      run("_Fork", function()
+        ffi.C.write(pipe[1], ffi.cast("void *", core.uuid()), 36)
+      end, function()
+        local theirs = ffi.new "char[36]"
+        assert(ffi.C.read(pipe[0], theirs, 36) == 36)
+        assert(ffi.string(theirs, 36) ~= core.uuid())
+      end)
+    ]]
+  end)
+
   it("what was under way fails in the child, and goes on in the parent", function()
     server:script { { body = ("x"):rep(20), drip = 0.01 } }
     run [[
