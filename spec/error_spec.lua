@@ -1,5 +1,6 @@
 -- The error object: its fields, how it prints, and what it never shows.
 local core = require "connectparticipant.core"
+local process = require "spec.support.process"
 
 local function new(changes)
   local fields = { kind = "storage", code = "AccessDenied", message = "Request has expired" }
@@ -101,5 +102,23 @@ describe("an error", function()
 
   it("is bounded", function()
     assert.is_true(#new { message = ("é"):rep(10000) }.message <= 2051)
+  end)
+end)
+
+describe("doc/errors.md", function()
+  it("lists every code that is made here", function()
+    local text = process.run { "sh", "-c", "find csrc lua -name '*.[cl]*' "
+      .. "-not -path '*/emulator/*' -exec cat {} +", cwd = process.root }.stdout
+    local doc = process.run { "cat", "doc/errors.md", cwd = process.root }.stdout
+    local found = 0
+    for _, pattern in ipairs { 'fault_set%([^"]-"%l+",%s*"(%u%w+)"', 'failure%.%l+%("(%u%w+)"',
+      '%.code = "(%u%w+)"', ' code = "(%u%w+)"', 'failure%.configuration%([^"]-"(%u%w+)"%)' } do
+      for code in text:gmatch(pattern) do
+        found = found + 1
+        -- errno's names are the system's.
+        assert.truthy(code:find "^E%u+$" or doc:find("`" .. code .. "`", 1, true), code)
+      end
+    end
+    assert.is_true(found > 20)
   end)
 end)

@@ -123,7 +123,7 @@ describe("progress of what hangs", function()
     local result, err = upload { on_progress = telling(4) }
     failed(result, err, { kind = "cancelled", step = "complete", attachment_id = "attachment-1",
       operation = "CompleteAttachmentUpload" })
-    assert.truthy(err.message:find("is not known", 1, true))
+    assert.truthy(err.hint:find("is not known", 1, true))
     for _, entry in ipairs(told) do assert.equal(5, entry.moved) end
   end)
 

@@ -22,7 +22,7 @@ shift
 case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
-deb) wanted="dpkg-dev debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson" ;;
+deb) wanted="build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua5.4" ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 peers | bench)
   [ "$purpose" = peers ] || tests="$tests libssl-dev valgrind"
@@ -33,7 +33,7 @@ peers | bench)
 *) echo "packages.sh: unknown set $purpose" >&2; exit 2 ;;
 esac
 for lua in "$@"; do wanted="$wanted $(packages_of "$lua")"; done
-if [ "$purpose" != demo ]; then
+if [ "$purpose" != demo ] && [ "$purpose" != deb ]; then
   # Beside the Lua that was asked for, a build is tried with one other.
   [ $# -gt 0 ] && others="5.3 5.4" || others="5.1 5.2 5.3 5.4 5.5 luajit"
   for lua in $others; do

@@ -12,8 +12,8 @@ local COMPLETE = "CompleteAttachmentUpload"
 -- lag behind the completion a little.
 local PAUSES = { 0.25, 0.5, 1 }
 
-local UNKNOWN = "whether the attachment was completed is not known: "
-local HINT = "look for the attachment in the transcript before uploading the file again"
+local HINT = "whether the attachment was completed is not known: look for it in the transcript "
+  .. "before uploading the file again"
 
 -- The attachment of the transcript; false: surely not there; nil: that cannot be told.
 local function look_up(job, which)
@@ -36,7 +36,7 @@ local function settle(job, which, err)
     err.outcome = nil
     return nil, err
   end
-  err.message, err.hint, err.retryable = UNKNOWN .. err.message, HINT, false
+  err.hint, err.retryable = HINT, false
   return nil, err
 end
 
