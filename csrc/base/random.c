@@ -17,11 +17,13 @@ enum { BLOCK = 256 };
 
 /* Bytes that nobody has had yet. A call needs 32, and a system call for each would cost 1 % of it.
  * Each thread has its own, and a forked child must not hand out what its parent will. */
-static _Thread_local struct {
+struct block {
   unsigned char bytes[BLOCK];
   size_t left;
   unsigned owner;
-} block;
+};
+
+static _Thread_local struct block block;
 
 static void refill(void) {
   ssize_t got;
