@@ -6,6 +6,9 @@ include_files = { "lua", "spec", "*.rockspec" }
 files["spec/**/*_spec.lua"] = { std = "min+busted" }
 files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
 files["lua/connectparticipant/driver/pump.lua"] = { std = "min+ngx_lua" }
+for _, name in ipairs { "gateway", "request", "body", "upload", "download" } do
+  files["lua/connectparticipant/nginx/" .. name .. ".lua"] = { std = "min+ngx_lua" }
+end
 -- This luacheck does not know ngx.run_worker_thread yet.
 files["lua/connectparticipant/worker.lua"] = { std = "min", read_globals = { "ngx" } }
 -- An annotation cannot be broken into lines.

@@ -33,6 +33,8 @@ local CLOCK = { now = core.now, time = core.time, random = core.random }
 ---@return connectparticipant.Client
 function Client.new(given, clock)
   local options = options_of.read(given == nil and {} or given, "connectparticipant.new", 3)
+  local problem = pace.problem(options.pace)
+  if problem then error("connectparticipant.new: " .. problem, 3) end
   clock = clock or CLOCK
   local engine = core.engine()
   return setmetatable({

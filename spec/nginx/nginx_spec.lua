@@ -1,7 +1,6 @@
 -- At home in nginx: never blocks a worker, and survives what nginx does to it.
 local emulated = require "spec.support.emulated"
 local faults = require "spec.support.faults"
-local http = require "spec.support.http"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local socket = require "socket"
@@ -206,36 +205,6 @@ describe("in nginx", function()
       } }
     ]], { env = { ENDPOINT = service.running.tls_endpoint } })
     for _ = 1, 5 do assert.equal("PEER_FAILED_VERIFICATION", server:get("/tls").body) end
-    assert.equal("", server:stop())
-  end)
-end)
-
-describe("a streaming gateway", function()
-  local README = (function()
-    local file = assert(io.open "README.md")
-    local text = file:read "*a"
-    file:close()
-    return text
-  end)()
-
-  -- The examples run as they stand in the README.
-  local function example(name)
-    return (assert(README:match("```nginx\n(location /" .. name .. ".-)\n```"), name))
-  end
-
-  it("passes an upload on without a temporary file, and a download back", function()
-    local server = serve(example "attachments/upload" .. "\n" .. example "attachments/download")
-    local body = ("0123456789abcdef"):rep(400000)
-    local sent = http.request { port = server.port, path = "/attachments/upload", method = "PUT",
-      body = body, headers = { ["X-Connection-Token"] = token, ["X-File-Name"] = "big.txt" } }
-    assert.equal(200, sent.status, sent.body)
-    local id = sent.body:match('"AttachmentId":"(.-)"')
-    local back = http.request { port = server.port, path = "/attachments/download?id=" .. id,
-      headers = { ["X-Connection-Token"] = token } }
-    assert.equal(200, back.status)
-    assert.is_true(back.body == body)
-    local temporary = process.run { "find", server.directory, "-size", "+100k" }.stdout
-    assert.equal("", temporary)
     assert.equal("", server:stop())
   end)
 end)

@@ -62,6 +62,9 @@ compare("member", keys_in("attachment/download.lua", "local KINDS = (%b{})"),
   "DownloadAttachmentParams")
 compare("member", keys_in("attachment/wait.lua", "local KINDS = (%b{})"),
   "WaitForAttachmentParams")
+compare("option", keys_in("nginx/settings.lua", "local UPLOAD = (%b{})"), "UploadGatewayOptions")
+compare("option", keys_in("nginx/settings.lua", "local DOWNLOAD = (%b{})"),
+  "DownloadGatewayOptions")
 compare("field", keys_in("service/attempt.lua", "logger (%b{})"), "Event")
 
 -- An error with everything that core can say, and what the Lua layer adds.
@@ -87,7 +90,8 @@ local function check_functions(path, object)
 end
 
 for path, object in pairs { ["client.lua"] = "Client", ["init.lua"] = "participant",
-  ["worker.lua"] = "worker", ["run/started.lua"] = "Started" } do
+  ["worker.lua"] = "worker", ["run/started.lua"] = "Started",
+  ["nginx/gateway.lua"] = "gateway" } do
   check_functions(path, object)
 end
 

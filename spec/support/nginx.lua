@@ -36,7 +36,7 @@ http {
 }
 ]]
 
-local function free_port()
+function nginx.free_port()
   local listener = assert(socket.bind("127.0.0.1", 0))
   local port = select(2, listener:getsockname())
   listener:close()
@@ -51,7 +51,7 @@ end
 
 -- start { locations, http, workers, code_cache, env }
 function nginx.start(given)
-  local self = setmetatable({ port = free_port() }, nginx)
+  local self = setmetatable({ port = nginx.free_port() }, nginx)
   self.directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
   local values = {
     directory = self.directory, root = process.root, port = self.port,
@@ -70,8 +70,9 @@ function nginx.start(given)
     self.command = ("%s -e %s/error.log"):format(self.command, self.directory)
   end
   local started = process.run { "sh", "-c", self.command }
-  assert(started.status == 0, started.stderr)
-  return self
+  if started.status == 0 then return self end
+  process.run { "rm", "-rf", self.directory }
+  error(started.stderr)
 end
 
 function nginx:get(path, headers)

@@ -33,6 +33,7 @@ local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = t
 ---@field offset integer how many bytes the sink had when the transfer began
 ---@field etag? string a strong one: of the object whose bytes the sink has
 ---@field on_start? function
+---@field disposition? string the store's Content-Disposition
 local Download = { operation = GET, step = "get", verb = "GET" }
 Download.__index = Download
 
@@ -95,23 +96,28 @@ function Download:fields()
 end
 
 -- Tells the caller what comes, once.
-local function start(self, job, content_type)
+local function start(self, job, content_type, disposition)
   local on_start = self.on_start
   self.on_start = nil
   local go_on = job:callback(on_start, {
     AttachmentSizeInBytes = self.size, ContentType = content_type,
+    ContentDisposition = disposition,
   })
   if go_on == false then return failure.cancelled("on_start returned false", WHERE) end
+end
+
+local function start_with(self, job, exchange)
+  return start(self, job, exchange:header("content-type"), exchange:header("content-disposition"))
 end
 
 -- What the engine writes by itself has begun to come when the sink grows.
 function Download:announce(job, exchange)
   if self.sink:size() <= self.offset then return nil end
-  return start(self, job, exchange:header("content-type"))
+  return start_with(self, job, exchange)
 end
 
 function Download:move(job, exchange)
-  local stopped = self.on_start and start(self, job, exchange:header("content-type"))
+  local stopped = self.on_start and start_with(self, job, exchange)
   return stopped or self.sink:take(exchange:drain(), job)
 end
 
@@ -125,6 +131,7 @@ local function strong(etag)
 end
 
 function Download:ended(exchange)
+  self.disposition = exchange:header("content-disposition")
   if self.offset == 0 then
     self.etag = strong(exchange:header("etag"))
     return nil
@@ -164,7 +171,7 @@ function download.run(job, params)
   local result, committed
   result, err = transfer.run(job, flow)
   -- An attachment may have no bytes.
-  if result and flow.on_start then err = start(flow, job, result.content_type) end
+  if result and flow.on_start then err = start(flow, job, result.content_type, flow.disposition) end
   if result and not err then committed, err = flow.sink:commit(job) end
   if not committed then return transfer.failed(flow, err) end
   return {

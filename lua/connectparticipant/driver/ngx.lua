@@ -85,6 +85,12 @@ function driver.spawn(fn)
   return ngx.thread.spawn(fn)
 end
 
+--- Tells one request or timer from another: nginx reuses the coroutines that it has killed.
+---@return table
+function driver.scene()
+  return ngx.ctx
+end
+
 --- Watches a job's coroutine while it runs a function of the caller's: a light thread refreshes the
 --- job's heartbeat every second while the coroutine lives, and abandons the job once it is dead.
 --- nginx does not notify us of a killed light thread; when the request ends, the watching thread
@@ -96,7 +102,7 @@ function driver.watch(job)
   if not bell or type(co) ~= "thread" then return nil end
   ngx.thread.spawn(function()
     while job.loop.alive[job] do
-      if coroutine.status(co) == "dead" then return job:abandon() end
+      if coroutine.status(co) == "dead" then return job:lost() end
       job.beat = job.loop.time
       bell:wait(1)
     end

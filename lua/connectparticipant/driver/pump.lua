@@ -7,8 +7,9 @@ local pump = {}
 -- Seconds between polls: 1 ms, the resolution of nginx's timers, growing while nothing moves.
 local SHORTEST, LONGEST, GROWTH = 0.001, 0.010, 1.5
 
--- Seconds between polls while nothing is in flight, to detect abandoned jobs.
-local IDLE = 0.5
+-- Seconds between polls while nothing is in flight, to detect abandoned jobs. A step advances a
+-- loop's time by at most a quarter of a second, so with longer pauses that time would lag.
+local IDLE = 0.25
 
 -- If the pump has not run for this many seconds, its timer is gone, and a new one is started.
 local PATIENCE = 2

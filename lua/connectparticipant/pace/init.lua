@@ -112,6 +112,16 @@ function pace.new(now, store)
   return setmetatable({ now = now, store = store or pace.own() }, Pace)
 end
 
+--- What is wrong with the options as far as can be told without a call: inside nginx, a dictionary
+--- that it does not have.
+---@param options? connectparticipant.PaceOptions
+---@return string|nil problem
+function pace.problem(options)
+  local name, host = options and options.shared_dict, rawget(_G, "ngx")
+  if not name or type(host) ~= "table" or type(host.shared) ~= "table" then return nil end
+  return select(2, require("connectparticipant.pace.shared").find(name))
+end
+
 --- The pace and the retry quota of a client, shared with others where its options say so.
 ---@param options? connectparticipant.PaceOptions
 ---@param endpoint string what the requests go to, which stands for an instance without a name

@@ -8,6 +8,7 @@ local loop_of = require "connectparticipant.run.loop"
 ---@class connectparticipant.Job
 ---@field client table
 ---@field loop connectparticipant.Loop
+---@field scene? table what its coroutine works for, where the driver can tell
 ---@field clock table `now()` in monotonic seconds, `time()`, `random()`
 ---@field task? connectparticipant.Task the task it runs in; nil: a coroutine of the host's
 ---@field root connectparticipant.Job the outermost enclosing job, or itself
@@ -30,7 +31,7 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field private beat number in a root: its last sign of life, in the loop's time
 ---@field private calling number in a root: how many functions of the caller's are running
 ---@field private watch? table in a root: the driver's watch on its coroutine, if it has one
----@field key thread|string its coroutine's key in the loop
+---@field key? thread|string its coroutine's key in the loop
 -- What most jobs have in common.
 local Job = { patient = false, calling = 0, depth = 0 }
 Job.__index = Job
@@ -197,6 +198,20 @@ function Job:abandon()
   if self.left_behind then self.left_behind(self:problem()) end
 end
 
+--- Abandons a job whose coroutine is gone. The host may reuse the coroutine, so nothing of the job
+--- must be found in it.
+function Job:lost()
+  local current, innermost = self.loop.current, self
+  while innermost.inner do innermost = innermost.inner end
+  while innermost do
+    local key = innermost.key
+    if key and current[key] == innermost then current[key] = nil end
+    if innermost == self then break end
+    innermost = innermost.outer
+  end
+  return self:abandon()
+end
+
 -- The interface of guard.call's `scope`.
 function Job:returned(...)
   self.has_returned = true
@@ -228,6 +243,8 @@ local function new(client, timeout, outer, key, task)
     client = client, loop = the_loop, clock = clock, key = key, task = task, outer = outer,
     began = now, beat = the_loop.time, root = outer and outer.root,
   }, Job)
+  local scene = the_loop.driver.scene
+  if scene then self.scene = scene() end
   if general or timeout or outer then
     self.deadline = deadline_of(now, general, timeout, outer)
   end
@@ -280,7 +297,7 @@ local function run(client, timeout, co, task, body, a, b, c)
   local problem = not client.ready and client:prepare()
   if problem then return nil, problem end
   local key = co or MAIN
-  local outer = client.loop.current[key]
+  local outer = client.loop:innermost(key)
   local self = new(client, timeout, outer, key, task)
   begin(self, outer, task)
   return finish(self, guard.call(self, co, body, self, a, b, c))
@@ -319,7 +336,7 @@ end
 ---@param client table
 ---@return connectparticipant.Job
 function job.new(client)
-  local self = new(client, nil, client.loop.current[loop_of.coroutine()])
+  local self = new(client, nil, client.loop:innermost(loop_of.coroutine()))
   begin_alone(self)
   return self
 end

@@ -65,6 +65,17 @@ function Loop:task(co)
   return task
 end
 
+--- The innermost job of a coroutine. Where the host reuses killed coroutines, a job of another
+--- scene is one whose coroutine was killed: it is given up here.
+---@param co thread|string from `loop.coroutine`
+---@return connectparticipant.Job|nil
+function Loop:innermost(co)
+  local job, scene = self.current[co], self.driver.scene
+  if not job or not scene or job.scene == scene() then return job end
+  self.current[co] = nil
+  if self.alive[job.root] then job.root:lost() end
+end
+
 --- Steps the engine, wakes the jobs whose exchanges need them, and abandons silent jobs.
 ---@return integer active how many exchanges are in progress
 ---@return boolean moved
@@ -96,7 +107,7 @@ function Loop:pass_time()
   if time < (self.next_look or 0) then return end
   self.next_look = time + LONGEST_STEP
   for job in pairs(self.alive) do
-    if job:is_reliable() and time - job.beat > LONGEST_SILENCE then job:abandon() end
+    if job:is_reliable() and time - job.beat > LONGEST_SILENCE then job:lost() end
   end
 end
 

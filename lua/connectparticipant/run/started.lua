@@ -78,7 +78,7 @@ end
 
 local function new_waiter(the_loop)
   local key = loop_of.coroutine()
-  local outer = the_loop.current[key]
+  local outer = the_loop:innermost(key)
   return setmetatable({
     loop = the_loop, task = the_loop:task(key), outer = outer, root = outer and outer.root or {},
   }, Waiter)

@@ -1,0 +1,70 @@
+-- A gateway between browsers and the attachments of a chat, in one line of nginx.conf each way.
+-- What a request says is in `request`, how it is answered in `answer`, and what it wants in
+-- `upload` and `download`.
+
+local answer = require "connectparticipant.nginx.answer"
+local download = require "connectparticipant.nginx.download"
+local request = require "connectparticipant.nginx.request"
+local settings = require "connectparticipant.nginx.settings"
+local upload = require "connectparticipant.nginx.upload"
+local job = require "connectparticipant.run.job"
+
+---@class connectparticipant.gateway
+local gateway = {}
+
+local METHODS = {
+  upload = { list = "POST, PUT, OPTIONS", POST = true, PUT = true },
+  download = { list = "GET, HEAD, OPTIONS", GET = true, HEAD = true },
+}
+
+local function traced(problem)
+  return { problem = problem, traceback = debug.traceback(tostring(problem), 2) }
+end
+
+-- What has been raised: the caller's functions may, and a client that is closed does.
+local function raised(visit, caught)
+  ngx.log(ngx.ERR, "connectparticipant: ", caught.traceback)
+  if visit.begun then ngx.exit(444) end
+  local err = job.raised(caught.problem)
+  visit:audit(nil, err)
+  return answer.failure(err)
+end
+
+
+local function serve(client, what, options, run)
+  if ngx.is_subrequest then error("the gateway answers no subrequests", 0) end
+  local visit = request.new(client, what, settings.read(what, options))
+  local methods = METHODS[what]
+  visit:begin()
+  if visit.method == "OPTIONS" then return visit:send(visit:preflight(methods.list)) end
+  if not methods[visit.method] then
+    local refusal = settings.refuse(405, "MethodNotAllowed", "use " .. methods.list)
+    local told = visit:fail(refusal.err, refusal.status)
+    told.headers.Allow = methods.list
+    return visit:send(told)
+  end
+  visit:watch()
+  local ok, told = xpcall(function() return run(visit) end, traced)
+  if not ok then told = raised(visit, told) end
+  if told then return visit:send(told) end
+  if visit.left then ngx.exit(499) end
+end
+
+--- Answers a request that brings a file, or several in a form, with the attachments that they have
+--- become; for content_by_lua. Raises on a wrong option; whatever else goes wrong is an answer.
+---@param client connectparticipant.Client
+---@param options? connectparticipant.UploadGatewayOptions
+function gateway.upload(client, options)
+  return serve(client, "upload", options, upload.run)
+end
+
+--- Answers a request for an attachment, `?id=ATTACHMENT_ID`, with its bytes as they arrive; for
+--- content_by_lua. Raises on a wrong option; whatever else goes wrong is an answer, or the end of
+--- the connection once the answer has begun.
+---@param client connectparticipant.Client
+---@param options? connectparticipant.DownloadGatewayOptions
+function gateway.download(client, options)
+  return serve(client, "download", options, download.run)
+end
+
+return gateway
