@@ -29,8 +29,10 @@ end
 
 -- A request for an upload, up to its body.
 local function head(length, more)
-  return ("POST /up HTTP/1.1\r\nHost: x\r\nX-File-Name: a.txt\r\nX-Connection-Token: %s\r\n"
-    .. "%s%s\r\n"):format(service.token, length and ("Content-Length: %d\r\n"):format(length) or "", more or "")
+  local framing = length and ("Content-Length: %d\r\n"):format(length) or ""
+  return ("POST /up HTTP/1.1\r\nHost: x\r\nX-File-Name: a.txt\r\n"
+    .. "X-Connection-Token: %s\r\n%s%s\r\n")
+    :format(service.token, framing, more or "")
 end
 
 -- All that comes until the connection ends, and whether it has ended.
