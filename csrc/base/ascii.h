@@ -1,7 +1,7 @@
 /* Locale-independent ASCII: character classes, case, decimal numbers. <ctype.h>, <strings.h> and
  * printf follow the locale the host has set: in a Turkish one the lower case of 'I' is not 'i', and
- * in a German one printf writes a decimal comma. Nothing that parses or writes a protocol may depend on
- * that. */
+ * in a German one printf writes a decimal comma. Nothing that parses or writes a protocol may
+ * depend on that. */
 #ifndef CONNECTPARTICIPANT_ASCII_H
 #define CONNECTPARTICIPANT_ASCII_H
 
