@@ -76,8 +76,10 @@ lint: ## check formatting, warnings and style of everything
 types: build ## write the annotations of what the model knows
 	@$(LUA_PROGRAM) spec/support/types.lua
 
-fuzz: ## try redaction and the reading of answers with libFuzzer (clang), FUZZ_SECONDS (30) each
-	@sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30)
+fuzz: ## try what comes from outside with libFuzzer (clang) and more, FUZZ_SECONDS (30) each
+	@sh spec/support/packages.sh fuzz
+	@$(MAKE) --no-print-directory -s build
+	@LUA_PROGRAM=$(LUA_PROGRAM) sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30) $(FUZZ)
 
 mutants: ## break one promise after the other (or those with ONLY) and see that a spec tells
 	@sh spec/support/packages.sh test

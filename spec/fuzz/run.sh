@@ -1,16 +1,21 @@
 #!/bin/sh
-# run.sh SECONDS: lets libFuzzer try redaction, and answers of the service and the store, for so long
-# each, under AddressSanitizer and UBSan. Ends with a status, and what was found is in build/fuzz.
+# run.sh SECONDS [TARGET...]: lets libFuzzer try each target for so long, under AddressSanitizer and
+# UBSan, from the corpus here; then what is in Lua. Ends with a status; what was found is in
+# build/fuzz.
 set -eu
-mkdir -p build/fuzz/secrets build/fuzz/answers
-base='csrc/base/secrets.c csrc/base/pieces.c csrc/base/escapes.c csrc/base/text.c csrc/base/buffer.c'
-aws='csrc/aws/response.c csrc/aws/storage.c csrc/aws/xml.c csrc/aws/retry_after.c csrc/aws/model.c'
-for target in secrets answers; do
-  # shellcheck disable=SC2086 # the lists are words
-  clang -g -O1 -std=c11 -D_GNU_SOURCE -Icsrc -fsanitize=fuzzer,address,undefined \
-    -fno-sanitize-recover=undefined -o build/fuzz/fuzz-$target spec/fuzz/$target.c $base \
-    $([ $target = secrets ] || echo $aws csrc/http/answer.c)
-  (cd build/fuzz && ./fuzz-$target -max_total_time="$1" -max_len=4096 -dict=../../spec/fuzz/words \
-    $target >$target.log 2>&1) || { tail -n 40 build/fuzz/$target.log; exit 1; }
-  echo "$target: $(tail -n 1 build/fuzz/$target.log)"
+seconds=$1
+shift
+[ $# -gt 0 ] || set -- secrets answers requests urls wire ini tables whatwg
+for target in "$@"; do
+  mkdir -p build/fuzz/"$target"
+  if [ -e spec/fuzz/"$target".lua ]; then
+    FUZZ_SECONDS=$seconds ${LUA_PROGRAM:-lua5.4} spec/fuzz/"$target".lua
+    continue
+  fi
+  sh spec/fuzz/build.sh "$target" build/fuzz/fuzz-"$target" clang -O1 \
+    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+  (cd build/fuzz && ./fuzz-"$target" -max_total_time="$seconds" -max_len=4096 \
+    -dict=../../spec/fuzz/words "$target" ../../spec/fuzz/corpus/"$target" >"$target".log 2>&1) ||
+    { tail -n 40 build/fuzz/"$target".log; exit 1; }
+  echo "$target: $(tail -n 1 build/fuzz/"$target".log)"
 done

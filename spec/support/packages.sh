@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh demo|test|lint|peers|bench|deb [LUA...]: installs the Debian packages that are missing,
+# packages.sh demo|test|lint|fuzz|peers|bench|deb [LUA...]: installs the Debian packages that are missing,
 # or says how. The Luas are those that somebody asked for; without any, all that this Debian has.
 set -eu
 
@@ -24,6 +24,10 @@ demo) wanted=$demo ;;
 test) wanted=$tests ;;
 deb) wanted="build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua5.4" ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
+fuzz)
+  wanted="$tests clang libclang-rt-dev?"
+  command -v node >/dev/null || wanted="$wanted nodejs"
+  ;;
 peers | bench)
   [ "$purpose" = peers ] || tests="$tests libssl-dev valgrind"
   wanted="$tests python3-boto3"
