@@ -18,6 +18,7 @@ description = {
 dependencies = {
   "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.1", -- for the command alone
 }
 -- No header: LuaRocks does not look for it in Debian's multiarch directory, where it is.
 external_dependencies = {

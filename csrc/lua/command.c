@@ -5,6 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
@@ -83,10 +87,61 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
+/* core.terminal_width(fd) -> columns; nil when the descriptor is no terminal or does not say */
+static int terminal_width(lua_State *L) {
+  struct winsize size = {0};
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  lua_pushinteger(L, size.ws_col);
+  return 1;
+}
+
+static bool write_all(int fd, const char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t written = write(fd, bytes, length);
+    if (written == -1 && errno == EINTR) continue;
+    if (written == -1) return false;
+    bytes += written;
+    length -= (size_t)written;
+  }
+  return true;
+}
+
+/* Writes a file that only its owner may read, under a temporary name (mkstemp creates it with mode
+ * 600), and renames it. Returns 0 or errno. */
+static int write_private_file(char *aside, const char *path, const char *bytes, size_t length) {
+  int fd = mkstemp(aside), code = 0;
+  if (fd == -1) return errno;
+  if (!write_all(fd, bytes, length) || fsync(fd) != 0) code = errno;
+  if (close(fd) != 0 && code == 0) code = errno;
+  if (code == 0 && rename(aside, path) != 0) code = errno;
+  if (code != 0) unlink(aside);
+  return code;
+}
+
+/* core.write_private(path, text) -> true, or nil and the problem: for tokens. Whatever was at
+ * `path`, the file there then has mode 600. */
+static int write_private(lua_State *L) {
+  size_t length;
+  const char *path = luaL_checkstring(L, 1);
+  const char *text = luaL_checklstring(L, 2, &length);
+  char *aside = lua_newuserdata(L, strlen(path) + sizeof ".XXXXXX");
+  strcpy(aside, path);
+  strcat(aside, ".XXXXXX");
+  int code = write_private_file(aside, path, text, length);
+  if (code == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, strerror(code));
+  return 2;
+}
+
 void command_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"catch_signals", catch_signals}, {"caught_signal", caught_signal},
       {"end_by_signal", end_by_signal}, {"hold_descriptors", hold_descriptors},
-      {"is_terminal", is_terminal},     {NULL, NULL}};
+      {"is_terminal", is_terminal},     {"terminal_width", terminal_width},
+      {"write_private", write_private}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

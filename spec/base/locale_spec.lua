@@ -1,7 +1,7 @@
 -- A host that calls setlocale switches no check off. Where none of these locales is installed, what
 -- follows still holds in the C locale, and `make lint` refuses functions that would depend on it.
 local core = require "connectparticipant.core"
-local arguments = require "connectparticipant.cli.arguments"
+local values = require "connectparticipant.cli.values"
 local config = require "connectparticipant.config"
 local content_type = require "connectparticipant.attachment.content_type"
 local expiry = require "connectparticipant.attachment.expiry"
@@ -120,8 +120,8 @@ describe("in any locale", function()
     in_every_locale(function()
       assert.equal(1767225600.5, expiry.parse "2026-01-01T00:00:00.5Z")
       assert.equal("image/jpeg", content_type.of "A.JFIF")
-      local options = arguments.read({ "--timeout=0.25" }, { timeout = { kind = "seconds" } })
-      assert.equal(0.25, options.timeout)
+      local seconds = values.seconds "0.25"
+      assert.equal(0.25, seconds)
       local settings = config.resolve({}, world)
       assert.equal("us-east-1", settings.region)
       assert.is_true(settings.use_fips)

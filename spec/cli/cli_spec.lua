@@ -29,7 +29,7 @@ describe("connectparticipant", function()
     local overview = command { "--help" }
     assert.equal(0, overview.status)
     for _, name in ipairs { "upload", "download", "transcript", "emulator", "demo" } do
-      assert.truthy(overview.stdout:find("\n  " .. name .. " ", 1, true))
+      assert.truthy(overview.stdout:find("\n   " .. name .. " ", 1, true))
       local help = command { name, "--help" }
       assert.equal(0, help.status)
       assert.truthy(help.stdout:match("^Usage: connectparticipant " .. name))
@@ -38,14 +38,21 @@ describe("connectparticipant", function()
 
   it("ends with 2, and a hint, when it is used wrongly", function()
     local cases = {
-      [{}] = "Usage", [{ "uplaod" }] = "did you mean 'upload'", [{ "upload" }] = "which file",
-      [{ "upload", "--rgeion", "x", "f" }] = "did you mean --region",
-      [{ "upload", "-" }] = "standard input has no size", [{ "download", "id" }] = "-o FILE",
+      [{}] = "Usage: connectparticipant COMMAND", [{ "uplaod" }] = "did you mean 'upload'",
+      [{ "upload" }] = "which file",
+      [{ "upload", "--rgeion", "x", "f" }] = "did you mean '--region'",
+      [{ "upload", "-" }] = "standard input has no name", [{ "upload", "-", "f" }] = "alone",
+      [{ "upload", "--size", "1", "f" }] = "--size is for standard input", [{ "event", "read" }] =
+      "which message was read", [{ "event", "x" }] = "no event 'x'", [{ "message" }] =
+      "which message",
+      [{ "upload", "-", "--name", "x", "--token-file", "-" }] = "cannot be the token",
+      [{ "download", "id" }] = "-o FILE",
       [{ "download", "-o", "x" }] = "which attachment", [{ "upload", "--timeout", "soon", "f" }] =
-      "--timeout must be", [{ "upload", "--region" }] = "--region needs a value",
-      [{ "upload", "--json=1", "f" }] = "--json takes no value", [{ "emulator", "--port", "x" }] =
+      "--timeout must be", [{ "upload", "--region" }] = "option '--region' requires an argument",
+      [{ "upload", "--json=1", "f" }] = "option '--json' does not take arguments",
+      [{ "emulator", "--port", "x" }] =
       "--port must be", [{ "emulator", "--rates", "x" }] = "--rates can only be aws",
-      [{ "upload", "--token", "x", "f" }] = "token", [{ "transcript", "x" }] = "no operand",
+      [{ "upload", "--token", "x", "f" }] = "token", [{ "transcript", "x" }] = "too many arguments",
     }
     for words, hint in pairs(cases) do
       local said = command(words)
@@ -99,6 +106,80 @@ describe("connectparticipant", function()
     assert.equal(2, command { "transcript", "--token-file", "/nonexistent", env = env }.status)
   end)
 
+  it("goes through a whole chat", function()
+    local participant_token = service:admin("POST", "chats", {}).participant_token
+    local saved = directory .. "/token"
+    local env = { CONNECT_PARTICIPANT_TOKEN = participant_token,
+      AWS_ENDPOINT_URL = service.endpoint }
+    local said = command { "connect", "--save", saved, env = env }
+    assert.equal(0, said.status, said.stderr)
+    assert.truthy(said.stdout:match "^saved in .*, valid until %d+%-")
+    assert.equal("-rw-------", process.run { "ls", "-l", saved }.stdout:sub(1, 10))
+    local function with(words)
+      words[#words + 1], words[#words + 2], words.env = "--token-file", saved, env
+      return command(words)
+    end
+    said = with { "message", "hello" }
+    assert.equal(0, said.status, said.stderr)
+    local id = said.stdout:match "^(%S+)\n$"
+    assert.equal(0, with { "message", "-", stdin = "from a pipe\n" }.status)
+    assert.equal(0, with { "event", "typing" }.status)
+    assert.equal(0, with { "event", "read", "--message", id }.status)
+    said = with { "transcript" }
+    assert.truthy(said.stdout:find(": hello\n.*: from a pipe\n"))
+    assert.equal("", with { "disconnect" }.stdout)
+    said = with { "transcript" }
+    assert.equal(1, said.status)
+    env.CONNECT_PARTICIPANT_TOKEN = service:admin("POST", "chats", {}).participant_token
+    said = command { "connect", env = env }
+    assert.truthy(said.stdout:match "^%S+\n$")
+    assert.truthy(command { "connect", "--save", directory, env = env }.stderr:find(
+      "the token cannot be saved: " .. directory, 1, true))
+  end)
+
+  it("uploads standard input, streamed or not", function()
+    for index, size in ipairs { false, "11" } do
+      local words = { "upload", "-", "--name", "piped.txt", stdin = "hello\0world" }
+      if size then words[5], words[6] = "--size", size end
+      local said = command(words)
+      assert.equal(0, said.status, said.stderr)
+      local id = said.stdout:match "^(%S+)  %-\n$"
+      assert.equal("hello\0world", command { "download", id, "-o", "-" }.stdout, index)
+    end
+    local said = command { "upload", "-", "--name", "x.txt", "--size", "12", stdin = "short" }
+    assert.equal(1, said.status)
+    assert.truthy(said.stderr:find("SourceTooShort", 1, true) or said.stderr:find("12", 1, true))
+  end)
+
+  it("downloads into a directory under a safe name, and replaces nothing there", function()
+    local path, target = place:write("report.txt", "first"), directory .. "/target"
+    assert.equal(0, process.run { "mkdir", target }.status)
+    local id = command { "upload", "--wait", path }.stdout:match "^(%S+)"
+    assert.equal(target .. "/report.txt\n", command { "download", id, "-o", target }.stdout)
+    assert.equal(target .. "/report-1.txt\n", command { "download", id, "-o" .. target .. "/" }
+      .stdout)
+    assert.equal("first", files.read(target .. "/report-1.txt"))
+    assert.equal("first", command { "download", id, "-o", "/dev/stdout" }.stdout)
+    assert.equal(0, command { "download", id, "-o", "/dev/null" }.status)
+    assert.equal("", command { "download", id, "-q", "-o", target .. "/other" }.stdout)
+    assert.truthy(process.run { "test", "-c", "/dev/null" }.status == 0)
+  end)
+
+  it("tells each request with --verbose, and no secret", function()
+    local said = command { "upload", "--verbose", "--quiet", place:write("v.txt", "x") }
+    assert.equal("", said.stdout)
+    assert.truthy(said.stderr:find "StartAttachmentUpload %(start%): 200 after %d+%.%d+ s")
+    assert.truthy(said.stderr:find "%(put%): 200 after %d+%.%d+ s, 1 B sent")
+    assert.is_nil(said.stderr:find(token, 1, true))
+    assert.is_nil(said.stderr:find("X-Amz-", 1, true))
+  end)
+
+  it("follows a transcript until the chat ends", function()
+    local said = command { "transcript", "--follow", "--timeout", "0.5" }
+    assert.equal(0, said.status, said.stderr)
+    assert.truthy(said.stdout:find("participant.joined", 1, true))
+  end)
+
   it("fails with 1 and one line", function()
     local said = command { "upload", directory .. "/missing" }
     assert.equal(1, said.status)
@@ -143,7 +224,8 @@ describe("connectparticipant", function()
       assert.truthy(said.stderr:find(path .. " is a directory", 1, true), said.stderr)
       said = command { "download", "id", "-o", path }
       assert.equal(1, said.status)
-      assert.truthy(said.stderr:find("is a directory", 1, true), said.stderr)
+      assert.truthy(said.stderr:find("ResourceNotFound", 1, true)
+        or said.stderr:find("ValidationException", 1, true), said.stderr)
     end
     assert.truthy(command { "upload", "README.md/" }.stderr:find("Not a directory", 1, true))
     assert.truthy(command { "upload", "" }.stderr:find("the path is empty", 1, true))

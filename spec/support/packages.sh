@@ -15,7 +15,7 @@ packages_of() {
 }
 
 tools="gcc libc6-dev pkg-config libcurl4-openssl-dev lua-cjson"
-demo="$tools nginx-light|nginx libnginx-mod-http-lua openssl"
+demo="$tools lua-argparse nginx-light|nginx libnginx-mod-http-lua openssl"
 tests="$demo lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl"
 purpose=$1
 shift

@@ -2,37 +2,33 @@
 
 local interrupt = require "connectparticipant.cli.interrupt"
 local json = require "connectparticipant.cli.json"
-local options_of = require "connectparticipant.config.options"
+local narration = require "connectparticipant.cli.narration"
 local unicode = require "connectparticipant.cli.unicode"
+local values = require "connectparticipant.cli.values"
 
-local common = { printable = unicode.printable }
-
---- What the library says of a value for the option of that name: nil, or "must be …".
-function common.check(name)
-  return function(value) return options_of.problem(name, value) end
-end
+local common = { printable = unicode.printable, bytes = unicode.bytes }
 
 common.client_options = {
-  region = { kind = "text", value = "REGION", help = "AWS region of the instance" },
-  endpoint = { kind = "text", value = "URL", help = "another endpoint, as the emulator's" },
-  profile = { kind = "text", value = "NAME", help = "profile of the shared config file" },
-  ["ca-file"] = { kind = "text", value = "FILE", help = "CA bundle (PEM)" },
-  timeout = { kind = "seconds", value = "SECONDS", help = "deadline of the whole job",
-    check = common.check "timeout" },
-  ["max-attempts"] = { kind = "whole", value = "N", help = "attempts of a request (3)",
-    check = common.check "max_attempts" },
-  ["token-file"] = { kind = "text", value = "FILE", help = "ConnectionToken; - is standard input" },
-  json = { kind = "flag", help = "one JSON object a line, for programs" },
-  help = { kind = "flag", help = "this help" },
+  { long = "--region", argname = "REGION", convert = values.text,
+    description = "AWS region of the Amazon Connect instance." },
+  { long = "--endpoint", argname = "URL", convert = values.text,
+    description = "Another endpoint, such as the emulator's." },
+  { long = "--profile", argname = "NAME", convert = values.text,
+    description = "Profile of AWS's shared config file." },
+  { long = "--ca-file", argname = "FILE", convert = values.text,
+    description = "CA certificates (PEM) to trust." },
+  { long = "--timeout", argname = "SECONDS", convert = values.as(values.seconds, "timeout"),
+    description = "Deadline of the whole job." },
+  { long = "--max-attempts", argname = "N", convert = values.as(values.whole, "max_attempts"),
+    description = "Attempts of a request, the first included (3)." },
+  { long = "--token-file", argname = "FILE", convert = values.text,
+    description = "File with the token; - is standard input." },
+  { long = "--json", flag = true, description = "Print one JSON object a line, for programs." },
+  { long = "--verbose", short = "-v", flag = true,
+    description = "Tell each request on standard error." },
+  { long = "--quiet", short = "-q", flag = true,
+    description = "Say nothing but errors: no progress, no results." },
 }
-
---- The command's own options beside the client's.
-function common.with(own)
-  local all = {}
-  for name, option in pairs(common.client_options) do all[name] = option end
-  for name, option in pairs(own) do all[name] = option end
-  return all
-end
 
 -- Far more than any token has.
 local LONGEST_TOKEN = 8192
@@ -47,24 +43,38 @@ local function read_token(world, path)
   return text, problem and path .. ": " .. problem
 end
 
+local ADVICE = {
+  CONNECT_CONNECTION_TOKEN = "no token: set CONNECT_CONNECTION_TOKEN, or use --token-file FILE "
+    .. "(`connectparticipant connect` gives a token for a participant token)",
+  CONNECT_PARTICIPANT_TOKEN = "no participant token: set CONNECT_PARTICIPANT_TOKEN, or use "
+    .. "--token-file FILE (StartChatContact gives one, and the emulator prints one)",
+}
+
 --- The token, from a file, standard input or the environment; never from an argument.
-function common.token(world, options)
+---@param world table
+---@param options table
+---@param variable? string of the environment; CONNECT_CONNECTION_TOKEN
+---@return string|nil token
+---@return string|nil problem
+function common.token(world, options, variable)
+  variable = variable or "CONNECT_CONNECTION_TOKEN"
   local token, problem
   if options.token_file then
     token, problem = read_token(world, options.token_file)
     interrupt.check()
     if not token then return nil, "the token cannot be read: " .. (problem or "it is empty") end
   else
-    token = world.getenv "CONNECT_CONNECTION_TOKEN"
+    token = world.getenv(variable)
   end
   token = token and token:match("^[^\r\n]*"):gsub("[ \t]+$", "")
-  if not token or token == "" then
-    return nil, "no token: set CONNECT_CONNECTION_TOKEN, or use --token-file"
-  end
+  if not token or token == "" then return nil, ADVICE[variable] end
   return token
 end
 
-function common.client(world, options, logger)
+function common.client(world, options)
+  local logger = options.verbose and function(event)
+    common.say(world, narration.line(event))
+  end or nil
   return world.participant.new {
     region = options.region, endpoint = options.endpoint, profile = options.profile,
     ca_file = options.ca_file, timeout = options.timeout, max_attempts = options.max_attempts,
@@ -72,13 +82,36 @@ function common.client(world, options, logger)
   }
 end
 
+--- Runs one operation with the chat's token, for a command that is no more than that.
+---@return table|nil result
+---@return integer|nil status to end with; nil for a problem of usage
+---@return string|nil problem
+function common.call(world, options, method, params)
+  local token, problem = common.token(world, options)
+  if not token then return nil, nil, problem end
+  local client = common.client(world, options)
+  params.ConnectionToken = token
+  local result, err = client[method](client, params)
+  client:close()
+  if not result then return nil, common.fail(world, options, err) end
+  return result
+end
+
 --- Tells a result to programs: JSON on one line.
 function common.tell(world, value)
   return world.stdout:write(json.encode(value), "\n")
 end
 
+--- Tells a result as the options want it: as JSON, as a line of text, or not at all.
+function common.result(world, options, value, text)
+  if options.json then return common.tell(world, value) end
+  if not options.quiet and text then return world.stdout:write(text, "\n") end
+  return true
+end
+
 --- Says something to whoever runs the command, on a line of its own.
 function common.say(world, message)
+  if world.display then world.display:hide() end
   world.stderr:write(world.has_open_line and "\n" or "", "connectparticipant: ",
     common.printable(message), "\n")
   world.has_open_line = false
@@ -92,12 +125,6 @@ function common.fail(world, options, err, subject)
     common.say(world, (subject and subject .. ": " or "") .. tostring(err))
   end
   return 1
-end
-
-function common.bytes(count)
-  if count < 1024 then return ("%.0f B"):format(count) end
-  if count < 1024 * 1024 then return ("%.1f KiB"):format(count / 1024) end
-  return ("%.1f MiB"):format(count / 1024 / 1024)
 end
 
 return common

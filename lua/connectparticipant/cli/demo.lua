@@ -1,13 +1,15 @@
 --- connectparticipant demo [FILE]: the whole way against the emulator, step by step.
 
-local bar = require "connectparticipant.cli.bar"
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
+local progress = require "connectparticipant.cli.progress"
 
 local demo = {
-  usage = "demo [FILE]",
   summary = "upload a file to a local emulator, and fetch it back",
-  options = { help = { kind = "flag", help = "this help" } },
+  arguments = {
+    { name = "file", argname = "FILE", optional = true, description = "What to upload." },
+  },
+  examples = { "connectparticipant demo invoice.pdf" },
 }
 
 -- AWS lets an instance allow so much.
@@ -34,6 +36,7 @@ local WHAT = {
 -- One line an attempt, made of its log event.
 local function narrator(world)
   return function(event)
+    if world.display then world.display:hide() end
     local what = WHAT[event.step] or event.operation
     if event.step == "get" and event.bytes_sent > 0 then
       what = "GetAttachment              another presigned URL, to fetch it back"
@@ -66,16 +69,20 @@ local function round_trip(world, client, running, path)
   local token, err = connect(client, running)
   if not token then return nil, err end
   local attachment
+  local display = progress.new(world, { "  sent" })
   attachment, err = client:upload_attachment {
-    ConnectionToken = token, path = path, on_progress = bar.new(world, "  sent"),
+    ConnectionToken = token, path = path, on_progress = display and display:on_progress(1),
   }
+  if display then display:hide() end
   if not attachment then return nil, err end
   local back = running.directory .. "/downloaded"
   local downloaded
+  display = progress.new(world, { "  received" })
   downloaded, err = client:download_attachment {
     ConnectionToken = token, AttachmentId = attachment.AttachmentId, path = back,
-    on_progress = bar.new(world, "  received"),
+    on_progress = display and display:on_progress(1),
   }
+  if display then display:hide() end
   if not downloaded then return nil, err end
   return { attachment = attachment, back = back }
 end
@@ -105,9 +112,8 @@ local function own_file()
   return debug.getinfo(1, "S").source:sub(2)
 end
 
-function demo.run(world, _, operands)
-  if #operands > 1 then return nil, "demo takes one file" end
-  local path = operands[1] or own_file()
+function demo.run(world, options)
+  local path = options.file or own_file()
   local begun = core.now()
   local running, problem = world.emulator.start { max_size = LARGEST }
   if not running then

@@ -1,36 +1,79 @@
 --- connectparticipant download ID -o FILE
 
-local bar = require "connectparticipant.cli.bar"
 local common = require "connectparticipant.cli.common"
+local place = require "connectparticipant.cli.place"
+local progress = require "connectparticipant.cli.progress"
+local values = require "connectparticipant.cli.values"
 
 local download = {
-  usage = "download [OPTIONS] ID -o FILE",
-  summary = "download an attachment to a file, or to standard output with -o -",
-  options = common.with {
-    output = { kind = "text", value = "FILE", help = "where to (also -o); - is standard output" },
+  summary = "download an attachment",
+  description = "A file appears under its name only when all of it is there. In a directory the "
+    .. "attachment keeps its own name, as the transcript has it, and no file there is replaced.",
+  arguments = { { name = "id", argname = "ID", description = "AttachmentId." } },
+  client = true,
+  options = {
+    { long = "--output", short = "-o", argname = "FILE", convert = values.text,
+      description = "Where to: a file, a directory, or - for standard output." },
   },
-  short = { ["-o"] = "output" },
+  examples = {
+    "connectparticipant download 4b0b2f4e-3c0a-4d5f-9f63-6f0f3a8d6a2e -o invoice.pdf",
+    "connectparticipant download 4b0b2f4e-3c0a-4d5f-9f63-6f0f3a8d6a2e -o ~/Downloads",
+  },
 }
 
-function download.run(world, options, operands)
-  if #operands ~= 1 then return nil, "which attachment?" end
-  if not options.output then return nil, "where to? Use -o FILE" end
+local STDOUT = { ["-"] = true, ["/dev/stdout"] = true, ["/dev/fd/1"] = true }
+
+-- Sets the sink; gives what the result is called, and what closes the sink.
+local function open(world, client, options, params)
+  local output = options.output
+  if STDOUT[output] then
+    params.write = function(chunk) return world.stdout:write(chunk) end
+    return "standard output"
+  end
+  if output:sub(1, 5) == "/dev/" then -- nothing that a file could be put in place of
+    local file, problem = io.open(output, "wb")
+    if not file then return nil, problem end
+    params.write = function(chunk) return file:write(chunk) end
+    return output, function() return file:close() end
+  end
+  if place.is_directory(output) then
+    local path, err = place.choose(client, params, output)
+    if not path then return nil, err end
+    output = path
+  end
+  params.path = output
+  return output
+end
+
+local function fetch(world, client, options, params)
+  local name, close = open(world, client, options, params)
+  if not name then return nil, close end
+  local display = not STDOUT[options.output] and progress.new(world, { name }, options)
+  params.on_progress = display and display:on_progress(1) or nil
+  local attachment, err = client:download_attachment(params)
+  if close then
+    local closed, problem = close()
+    if attachment and not closed then attachment, err = nil, name .. ": " .. problem end
+  end
+  if display and attachment then display:close() end
+  return attachment, err
+end
+
+function download.run(world, options)
+  if not options.id then return nil, "which attachment? `transcript` lists their ids" end
+  if not options.output then return nil, "where to? Use -o FILE, -o DIRECTORY or -o -" end
   local token, problem = common.token(world, options)
   if not token then return nil, problem end
-  local params = { ConnectionToken = token, AttachmentId = operands[1] }
-  if options.output == "-" then
-    params.write = function(chunk) return world.stdout:write(chunk) end
-  else
-    params.path = options.output
-    params.on_progress = not options.json and bar.new(world, options.output) or nil
-  end
   local client = common.client(world, options)
-  local attachment, err = client:download_attachment(params)
+  local attachment, err = fetch(world, client, options,
+    { ConnectionToken = token, AttachmentId = options.id })
   client:close()
   -- That standard output could not be written is told at the end.
   if world.stdout.problem then return 1 end
   if not attachment then return common.fail(world, options, err) end
-  if options.json and options.output ~= "-" then common.tell(world, attachment) end
+  if STDOUT[options.output] then return 0 end
+  -- Where it went is news only where the command chose it.
+  common.result(world, options, attachment, attachment.path ~= options.output and attachment.path)
   return 0
 end
 

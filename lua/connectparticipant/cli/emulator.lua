@@ -2,32 +2,47 @@
 
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
+local values = require "connectparticipant.cli.values"
 
 local emulator = {
-  usage = "emulator [OPTIONS]",
   summary = "run a local Participant Service with its object store",
+  description = "Prints its endpoint and a participant token, and serves until it is ended. It "
+    .. "needs nginx with ngx_lua (OpenResty, or Debian's nginx-light and libnginx-mod-http-lua).",
   options = {
-    json = { kind = "flag", help = "say in one line of JSON when ready" },
-    port = { kind = "whole", value = "N", help = "HTTP port (0: a free one)" },
-    ["tls-port"] = { kind = "whole", value = "N", help = "HTTPS port (0: a free one)" },
-    dir = { kind = "text", value = "D", help = "keep state here (else: temporary)" },
-    admin = { kind = "flag", help = "serve /admin/ to loopback" },
-    rates = { kind = "text", value = "aws", help = "throttle as AWS documents" },
-    quota = { kind = "whole", value = "N", help = "attachments a chat may have (35)" },
-    ["url-expiry"] = { kind = "whole", value = "SECONDS", help = "life of presigned URLs (900)" },
-    ["max-size"] = { kind = "whole", value = "BYTES", help = "largest attachment (20971520)" },
-    ["scan-seconds"] = { kind = "seconds", value = "SECONDS", help = "how long a scan takes" },
-    extensions = { kind = "text", value = "LIST", help = "allowed extensions (else: all)" },
-    ["empty-token"] = { kind = "flag", help = "end transcripts with an empty NextToken" },
-    ["s3-endpoint"] = { kind = "text", value = "URL", help = "an S3-compatible store to sign for" },
-    ["s3-bucket"] = { kind = "text", value = "B", help = "its bucket" },
-    parent = { kind = "whole" }, -- the process to end with; for connectparticipant.emulator.start
-    help = { kind = "flag", help = "this help" },
+    { long = "--json", flag = true, description = "Say in one line of JSON when it is ready." },
+    { long = "--port", argname = "N", convert = values.whole,
+      description = "HTTP port (0: a free one)." },
+    { long = "--tls-port", argname = "N", convert = values.whole,
+      description = "HTTPS port (0: a free one)." },
+    { long = "--dir", argname = "DIR", convert = values.text,
+      description = "Keep the state here (else: in a temporary directory)." },
+    { long = "--admin", flag = true, description = "Serve /admin/ to this machine." },
+    { long = "--rates", argname = "aws", convert = values.text,
+      description = "Throttle as AWS documents." },
+    { long = "--quota", argname = "N", convert = values.whole,
+      description = "Attachments that a chat may have (35)." },
+    { long = "--url-expiry", argname = "SECONDS", convert = values.whole,
+      description = "Life of presigned URLs (900)." },
+    { long = "--max-size", argname = "BYTES", convert = values.whole,
+      description = "Largest attachment (20971520)." },
+    { long = "--scan-seconds", argname = "SECONDS", convert = values.seconds,
+      description = "How long a scan takes (0.2)." },
+    { long = "--extensions", argname = "LIST", convert = values.text,
+      description = "Allowed extensions: pdf,png, or aws for Amazon Connect's own (all)." },
+    { long = "--empty-token", flag = true,
+      description = "End transcripts with an empty NextToken, as AWS may." },
+    { long = "--s3-endpoint", argname = "URL", convert = values.text,
+      description = "An S3-compatible store to sign for, with the environment's keys." },
+    { long = "--s3-bucket", argname = "NAME", convert = values.text,
+      description = "Its bucket." },
+    -- The process to end with; for connectparticipant.emulator.start.
+    { long = "--parent", argname = "PID", convert = values.whole, hidden = true },
   },
+  examples = { "connectparticipant emulator --port 8080 --admin" },
 }
 
-function emulator.run(world, options, operands)
-  if #operands > 0 then return nil, "emulator takes no operand" end
+function emulator.run(world, options)
+  options.command, options.is_command = nil, nil -- what argparse adds
   local name, complaint = world.emulator.check(options)
   if name then return nil, "--" .. name:gsub("_", "-") .. " " .. complaint end
   -- nginx takes this process over, and a signal that is caught before it is there would be lost.

@@ -1,37 +1,13 @@
---- The command `connectparticipant`: finds the subcommand, reads its arguments, and gives its exit
--- status: 0, 1 (failed) or 2 (usage).
+--- The command `connectparticipant`: has its arguments read, runs the subcommand, and gives the
+-- exit status: 0, 1 (failed), 2 (usage), or 128 and the number of the signal that ended it.
 
-local arguments = require "connectparticipant.cli.arguments"
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
 local interrupt = require "connectparticipant.cli.interrupt"
 local output = require "connectparticipant.cli.output"
+local parser = require "connectparticipant.cli.parser"
 
 local cli = {}
-
-local COMMANDS = { "upload", "download", "transcript", "emulator", "demo" }
-
-local function command_of(name)
-  for _, command in ipairs(COMMANDS) do
-    if command == name then return require("connectparticipant.cli." .. name) end
-  end
-end
-
-local function overview()
-  local lines = { "Usage: connectparticipant COMMAND [OPTIONS]", "" }
-  for _, name in ipairs(COMMANDS) do
-    lines[#lines + 1] = ("  %-12s %s"):format(name, command_of(name).summary)
-  end
-  lines[#lines + 1] = ""
-  lines[#lines + 1] = "connectparticipant COMMAND --help tells more; --version tells the version."
-  lines[#lines + 1] = "The token comes from CONNECT_CONNECTION_TOKEN, or from --token-file."
-  return table.concat(lines, "\n") .. "\n"
-end
-
-local function help(command)
-  return ("Usage: connectparticipant %s\n%s.\n\n%s\n"):format(command.usage,
-    command.summary:gsub("^%l", string.upper), arguments.describe(command.options))
-end
 
 local function usage_error(world, problem, name)
   common.say(world, problem)
@@ -48,48 +24,49 @@ local function real_world()
       return require("connectparticipant.emulator")[name]
     end }),
     is_terminal = function() return core.is_terminal(2) end,
+    width = function() return core.terminal_width(2) or 80 end,
+    now = core.now, on_tick = interrupt.on_tick,
   }
 end
 
-local function run_command(world, name, words)
-  local command = command_of(name)
-  if not command then
-    local meant = core.suggest(name, COMMANDS)
-    return usage_error(world, ("there is no command '%s'%s"):format(name,
-      meant and (" (did you mean '%s'?)"):format(meant) or ""))
+-- The command whose arguments could not be read, for the hint.
+local function name_in(words)
+  for _, name in ipairs(parser.COMMANDS) do
+    if words[1] == name then return name end
   end
-  local rest = {}
-  for index = 2, #words do rest[index - 1] = words[index] end
-  local options, operands = arguments.read(rest, command.options, command.short)
-  if not options then return usage_error(world, operands, name) end
-  if options.help then
-    world.stdout:write(help(command))
-    return 0
-  end
-  local status, problem = command.run(world, options, operands)
-  if not status then return usage_error(world, problem, name) end
-  return status
 end
 
 local function run(world, words)
-  local name = words[1]
-  if name == "--help" or name == "-h" then
-    world.stdout:write(overview())
+  local root, problem = parser.new()
+  if not root then
+    common.say(world, problem)
+    return 1
+  end
+  local options
+  options, problem = parser.read(root, words)
+  if not options then return usage_error(world, problem, name_in(words)) end
+  if options.help then
+    world.stdout:write(parser.help(root, options.command))
     return 0
-  elseif name == "--version" then
+  elseif options.version then
     world.stdout:write("connectparticipant ", core._VERSION, "\n")
     return 0
-  elseif not name then
-    world.stderr:write(overview())
+  elseif not options.command then
+    world.stderr:write(parser.help(root))
     return 2
   end
-  return run_command(world, name, words)
+  world.parser = root
+  local status
+  status, problem = parser.command(options.command).run(world, options)
+  if not status then return usage_error(world, problem, options.command) end
+  return status
 end
 
 local function tell_interrupt(world, signal)
   if signal.name ~= "SIGINT" then return end
-  -- A terminal shows ^C before it.
+  -- A terminal shows ^C where the cursor is.
   world.has_open_line = world.is_terminal()
+  world.display = nil
   common.say(world, "interrupted")
 end
 

@@ -10,6 +10,14 @@ local LONGEST = 0.5
 
 local Interrupt = { __tostring = function(self) return self.name end }
 
+local tick
+
+--- Has a function called at every wait, so at least twice a second while anything is waited for.
+---@param callback fun()|nil
+function interrupt.on_tick(callback)
+  tick = callback
+end
+
 --- Raises the signal that has come, if one has.
 function interrupt.check()
   local number, name = core.caught_signal()
@@ -26,12 +34,14 @@ interrupt.driver = {}
 
 function interrupt.driver.wait(engine, seconds)
   interrupt.check()
+  if tick then tick() end
   engine:wait(math.min(seconds, LONGEST))
   interrupt.check()
 end
 
 function interrupt.driver.sleep(seconds)
   interrupt.check()
+  if tick then tick() end
   core.sleep(math.min(seconds, LONGEST))
   interrupt.check()
 end

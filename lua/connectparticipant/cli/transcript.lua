@@ -3,10 +3,24 @@
 local common = require "connectparticipant.cli.common"
 
 local transcript = {
-  usage = "transcript [OPTIONS]",
-  summary = "print a chat's transcript, oldest first",
-  options = common.with {},
+  summary = "print a chat's transcript, oldest item first",
+  client = true,
+  options = {
+    { long = "--follow", short = "-f", flag = true,
+      description = "Go on with what is new, until the chat ends or Ctrl-C." },
+  },
+  examples = {
+    "connectparticipant transcript --follow",
+    "connectparticipant transcript --json | jq -r '.Attachments[]?.AttachmentId'",
+  },
 }
+
+-- Seconds between two looks for new items: AWS's quota is for all participants of an instance.
+local PAUSE = 2
+
+local BEGINNING = "1970-01-01T00:00:00.000Z"
+
+local ENDED = "application/vnd.amazonaws.connect.event.chat.ended"
 
 local function describe(item)
   local who = item.DisplayName or item.ParticipantRole or "?"
@@ -20,27 +34,57 @@ local function describe(item)
   return common.printable(("%s  %s: %s"):format(item.AbsoluteTime or "?", who, what))
 end
 
-function transcript.run(world, options, operands)
-  if #operands > 0 then return nil, "transcript takes no operand" end
-  local token, problem = common.token(world, options)
-  if not token then return nil, problem end
-  local client, failed = common.client(world, options), nil
+-- What makes an item another one to read: an attachment's status changes.
+local function mark_of(item)
+  local parts = { item.Id or "" }
+  for _, attachment in ipairs(item.Attachments or {}) do
+    parts[#parts + 1] = attachment.Status or ""
+  end
+  return table.concat(parts, " ")
+end
+
+-- Prints what is new since the last look; gives the error of a look that failed.
+local function look(world, options, client, token, state)
+  local failed
   local items = client:transcript {
     ConnectionToken = token, ScanDirection = "FORWARD", SortOrder = "ASCENDING", MaxResults = 100,
-    StartPosition = { AbsoluteTime = "1970-01-01T00:00:00.000Z" },
-    timeout = options.timeout, on_error = function(err) failed = err end,
+    StartPosition = { AbsoluteTime = state.from }, timeout = state.timeout,
+    on_error = function(err) failed = err end,
   }
   for item in items do
-    local written
-    if options.json then
-      written = common.tell(world, item)
-    else
-      written = world.stdout:write(describe(item), "\n")
+    local mark = mark_of(item)
+    if not state.seen[mark] then
+      state.seen[mark] = true
+      state.from = item.AbsoluteTime or state.from
+      state.ended = state.ended or item.ContentType == ENDED
+      local text = not options.json and describe(item)
+      if options.json then common.tell(world, item) else world.stdout:write(text, "\n") end
+      if world.stdout.problem then break end
     end
-    if not written then break end
+  end
+  world.stdout:flush()
+  return failed
+end
+
+local function pause(world, seconds)
+  local over = world.now() + seconds
+  while world.now() < over do world.driver.sleep(over - world.now()) end
+end
+
+function transcript.run(world, options)
+  local token, problem = common.token(world, options)
+  if not token then return nil, problem end
+  local client = common.client(world, options)
+  local state = { seen = {}, from = BEGINNING, timeout = options.timeout }
+  local over = options.timeout and world.now and world.now() + options.timeout or math.huge
+  local err = look(world, options, client, token, state)
+  while options.follow and not err and not state.ended and not world.stdout.problem do
+    pause(world, PAUSE)
+    if world.now() >= over then break end
+    err = look(world, options, client, token, state)
   end
   client:close()
-  if failed then return common.fail(world, options, failed) end
+  if err then return common.fail(world, options, err) end
   return 0
 end
 

@@ -1,4 +1,4 @@
---- Text from elsewhere that is to be UTF-8, whatever bytes it has.
+--- Text for people: UTF-8, whatever bytes it came from, cut to columns of a terminal; sizes.
 
 local unicode = {}
 
@@ -41,6 +41,83 @@ end
 ---@return string
 function unicode.printable(text)
   return (unicode.escape(text):gsub("[%z\1-\31\127]", "?"):gsub("\194[\128-\159]", "?"))
+end
+
+-- Code points that take no column, and those that take two: the ranges that file names have.
+local NARROW = { { 0x300, 0x36F }, { 0x200B, 0x200F }, { 0xFE00, 0xFE0F } }
+local WIDE = {
+  { 0x1100, 0x115F }, { 0x2E80, 0xA4CF }, { 0xAC00, 0xD7A3 }, { 0xF900, 0xFAFF },
+  { 0xFE30, 0xFE6F }, { 0xFF00, 0xFF60 }, { 0x1F300, 0x1FAFF }, { 0x20000, 0x3FFFD },
+}
+
+local function is_in(ranges, point)
+  for _, range in ipairs(ranges) do
+    if point >= range[1] and point <= range[2] then return true end
+  end
+  return false
+end
+
+local function point_of(character)
+  local first, rest = character:byte(1), #character - 1
+  local point = rest == 0 and first or first % 2 ^ (6 - rest)
+  for at = 2, #character do point = point * 64 + character:byte(at) % 64 end
+  return point
+end
+
+local function columns_of(character)
+  local point = point_of(character)
+  return is_in(NARROW, point) and 0 or is_in(WIDE, point) and 2 or 1
+end
+
+local CHARACTER = "[%z\1-\127\194-\244][\128-\191]*"
+
+--- How many columns of a terminal printable text takes.
+---@param text string
+---@return integer
+function unicode.columns(text)
+  local columns = 0
+  for character in text:gmatch(CHARACTER) do columns = columns + columns_of(character) end
+  return columns
+end
+
+--- Printable text in exactly so many columns: filled with blanks, or cut with "..." in its middle,
+-- where the names of files differ least.
+---@param text string
+---@param width integer
+---@return string
+function unicode.fit(text, width)
+  local columns = unicode.columns(text)
+  if columns <= width then return text .. (" "):rep(width - columns) end
+  local characters = {}
+  for character in text:gmatch(CHARACTER) do characters[#characters + 1] = character end
+  local dots = ("."):rep(math.min(3, width))
+  local left, right, first, last = "", "", 1, #characters
+  local used = #dots
+  while first <= last do
+    local from_left = #left <= #right
+    local character = characters[from_left and first or last]
+    used = used + columns_of(character)
+    if used > width then
+      used = used - columns_of(character)
+      break
+    end
+    if from_left then
+      left, first = left .. character, first + 1
+    else
+      right, last = character .. right, last - 1
+    end
+  end
+  return left .. dots .. right .. (" "):rep(width - used)
+end
+
+--- A number of bytes, for people.
+---@param count number
+---@return string
+function unicode.bytes(count)
+  if count < 1024 then return ("%.0f B"):format(count) end
+  if count < 1024 ^ 2 then return ("%.1f KiB"):format(count / 1024) end
+  if count < 1024 ^ 3 then return ("%.1f MiB"):format(count / 1024 ^ 2) end
+  return ("%.1f GiB"):format(count / 1024 ^ 3)
 end
 
 return unicode

@@ -1,51 +1,110 @@
 --- connectparticipant upload FILE...
 
-local bar = require "connectparticipant.cli.bar"
 local common = require "connectparticipant.cli.common"
+local interrupt = require "connectparticipant.cli.interrupt"
+local progress = require "connectparticipant.cli.progress"
+local values = require "connectparticipant.cli.values"
 
 local upload = {
-  usage = "upload [OPTIONS] FILE...",
   summary = "upload files to a chat, and complete them",
-  options = common.with {
-    ["content-type"] = { kind = "text", value = "TYPE", help = "instead of the name's type" },
-    name = { kind = "text", value = "NAME", help = "instead of the file's name (one FILE)" },
-    wait = { kind = "flag", help = "wait until the scan has approved" },
-    concurrency = { kind = "whole", value = "N", help = "files at once (8)",
-      check = common.check "concurrency" },
+  description = "Prints the AttachmentId of each file. - is standard input, which needs --name; "
+    .. "with --size it is streamed, without it is kept in a temporary file first.",
+  arguments = {
+    { name = "files", argname = "FILE", args = "*", description = "What to upload." },
+  },
+  client = true,
+  options = {
+    { long = "--wait", flag = true, description = "Wait until the scan has approved each file." },
+    { long = "--name", argname = "NAME", convert = values.text,
+      description = "The attachment's name instead of the file's (one FILE)." },
+    { long = "--content-type", argname = "TYPE", convert = values.text,
+      description = "MIME type instead of the one that the name suggests." },
+    { long = "--size", argname = "BYTES", convert = values.whole,
+      description = "Size of standard input." },
+    { long = "--concurrency", argname = "N", convert = values.as(values.whole, "concurrency"),
+      description = "Files at once (8)." },
+  },
+  examples = {
+    "connectparticipant upload invoice.pdf photo.png --wait",
+    "pg_dump shop | connectparticipant upload - --name shop.sql --content-type text/plain",
   },
 }
 
+local CHUNK = 65536
+
 local function problem_of(options, files)
-  if #files == 0 then return "which file?" end
+  if #files == 0 then return "which file? Name one or more, or - for standard input" end
   if options.name and #files > 1 then return "--name is for one file" end
+  local has_stdin = false
   for _, file in ipairs(files) do
     if file == "-" then
-      return "standard input has no size, which the service must be told first: use a file"
+      if #files > 1 then return "standard input (-) is uploaded alone" end
+      if options.token_file == "-" then
+        return "standard input cannot be the token and the file: use --token-file FILE, or "
+          .. "CONNECT_CONNECTION_TOKEN"
+      end
+      has_stdin = true
     end
   end
+  if has_stdin and not options.name then return "standard input has no name: use --name NAME" end
+  if options.size and not has_stdin then return "--size is for standard input (-)" end
+end
+
+-- Standard input in a file that has no name, so that it is gone whatever happens.
+local function spool(world)
+  local file, problem = io.tmpfile()
+  while file do
+    local chunk, failed = world.stdin:read(CHUNK)
+    interrupt.check()
+    if failed then return nil, "standard input: " .. failed end
+    if not chunk then break end
+    local written
+    written, problem = file:write(chunk)
+    if not written then return nil, "the temporary file: " .. problem end
+  end
+  if not file then return nil, "no temporary file: " .. problem end
+  file:seek "set"
+  return file
+end
+
+local function add_stdin(world, options, params)
+  params.path, params.AttachmentName = nil, options.name
+  if options.size then
+    params.AttachmentSizeInBytes = options.size
+    params.read = function()
+      local chunk, problem = world.stdin:read(CHUNK)
+      interrupt.check()
+      return chunk, problem
+    end
+    return true
+  end
+  local file, problem = spool(world)
+  if not file then return nil, problem end
+  params.file = file
+  return true
 end
 
 -- Tells how a file ended, and gives the status that goes with it.
 local function tell(world, options, file, attachment, err)
+  if world.display then world.display:hide() end
   if not attachment then return common.fail(world, options, err, file) end
-  if options.json then
-    attachment.file = file
-    common.tell(world, attachment)
-  else
-    world.stdout:write(("%s  %s\n"):format(attachment.AttachmentId, common.printable(file)))
-  end
+  attachment.file = file
+  common.result(world, options, attachment,
+    ("%s  %s"):format(attachment.AttachmentId, common.printable(file)))
   return 0
 end
 
 -- Uploads all, and tells them in their order, each as soon as it and those before it have ended:
 -- what was done is told whatever happens to the rest.
-local function upload_all(world, options, files, client, list)
+local function upload_all(world, options, client, list)
   local ended, next_one, status = {}, 1, 0
   local function on_result(index, attachment, err)
     ended[index] = { attachment = attachment, err = err }
+    if world.display then world.display:finish(index) end
     while ended[next_one] do
       local one = ended[next_one]
-      status = math.max(status, tell(world, options, files[next_one], one.attachment, one.err))
+      local told = tell(world, options, options.files[next_one], one.attachment, one.err)
+      status = math.max(status, told)
       next_one = next_one + 1
     end
     world.stdout:flush()
@@ -54,29 +113,41 @@ local function upload_all(world, options, files, client, list)
     concurrency = options.concurrency, on_result = on_result,
   })
   -- Where nothing could even begin, nothing was told.
-  for index = 1, #files do
+  for index = 1, #list do
     if not ended[index] then on_result(index, results[index], errors and errors[index]) end
   end
   return status
 end
 
-function upload.run(world, options, files)
-  local problem = problem_of(options, files)
+local function list_of(options, token, display)
+  local list = {}
+  for index, file in ipairs(options.files) do
+    list[index] = {
+      ConnectionToken = token, path = file, ContentType = options.content_type,
+      AttachmentName = options.name, wait = options.wait,
+      on_progress = display and display:on_progress(index),
+    }
+  end
+  return list
+end
+
+function upload.run(world, options)
+  local problem = problem_of(options, options.files)
   if problem then return nil, problem end
   local token
   token, problem = common.token(world, options)
   if not token then return nil, problem end
-  local list = {}
-  for index, file in ipairs(files) do
-    list[index] = {
-      ConnectionToken = token, path = file, ContentType = options.content_type,
-      AttachmentName = options.name, wait = options.wait,
-      on_progress = #files == 1 and not options.json and bar.new(world, file) or nil,
-    }
+  local display = progress.new(world, options.files, options, options.wait and "scanning")
+  local list, ready = list_of(options, token, display), true
+  if options.files[1] == "-" then ready, problem = add_stdin(world, options, list[1]) end
+  if not ready then
+    common.say(world, problem)
+    return 1
   end
   local client = common.client(world, options)
-  local status = upload_all(world, options, files, client, list)
+  local status = upload_all(world, options, client, list)
   client:close()
+  if display then display:close() end
   return status
 end
 

@@ -1,12 +1,20 @@
 -- Every option of every command, with values that nobody should give: a message and status 2, or an
 -- error and status 1, and never a traceback.
 local cli = require "connectparticipant.cli"
+local common = require "connectparticipant.cli.common"
 local emulator = require "connectparticipant.emulator"
 local options_of = require "connectparticipant.config.options"
 
-local COMMANDS = { "upload", "download", "transcript", "emulator" }
+local parser = require "connectparticipant.cli.parser"
 
-local OPERANDS = { upload = { "/dev/null" }, download = { "id", "-o", "/dev/null" } }
+local COMMANDS = {
+  "connect", "upload", "download", "message", "event", "transcript", "disconnect", "emulator",
+}
+
+local OPERANDS = {
+  upload = { "/dev/null" }, download = { "id", "-o", "/dev/null" }, message = { "hello" },
+  event = { "typing" },
+}
 
 local VALUES = {
   "", " ", "0", "-1", "1", "1.5", ".", "1.", "1e9", "0x10", "nan", "inf", "-inf", "1e400", "70000",
@@ -30,7 +38,9 @@ local function run(words)
       options_of.read(options, "new", 1)
       local function failed() return nil, { kind = "transport" } end
       return {
-        close = function() end, download_attachment = failed,
+        close = function() end, download_attachment = failed, send_message = failed,
+        send_event = failed, disconnect_participant = failed,
+        create_participant_connection = failed,
         upload_attachments = function(_, _, given)
           options_of.check_map(given, "upload_attachments", 1)
           given.on_result(1, failed())
@@ -54,13 +64,15 @@ end
 
 describe("an option", function()
   for _, name in ipairs(COMMANDS) do
-    local known = require("connectparticipant.cli." .. name).options
+    local command, known = parser.command(name), {}
+    for _, list in ipairs { command.options, command.client and common.client_options or {} } do
+      for _, option in ipairs(list) do known[#known + 1] = option.long end
+    end
     it("of " .. name .. " is refused by its name, whatever its value", function()
-      for option in pairs(known) do
+      for _, option in ipairs(known) do
         for _, value in ipairs(VALUES) do
-          for _, words in ipairs { with(name, "--" .. option .. "=" .. value),
-            with(name, "--" .. option, value), with(name, "--" .. option .. "=1",
-              "--" .. option .. "=" .. value) } do
+          for _, words in ipairs { with(name, option .. "=" .. value), with(name, option, value),
+            with(name, option .. "=1", option .. "=" .. value) } do
             local status, said = run(words)
             assert.is_nil(said:find("traceback", 1, true), said)
             assert.truthy(status == 0 or status == 1 or status == 2)
@@ -102,5 +114,50 @@ describe("an option", function()
     assert.is_nil(said:find("\27", 1, true))
     _, said = run { "\27[2J" }
     assert.is_nil(said:find("\27", 1, true))
+  end)
+end)
+
+describe("help", function()
+  it("has a line of usage and an example for each command, and fits 80 columns", function()
+    for _, name in ipairs(parser.COMMANDS) do
+      local status, _, said = run { "help", name }
+      assert.equal(0, status)
+      local _, _, same = run { name, "-h" }
+      assert.equal(said, same)
+      assert.truthy(said:find("Usage: connectparticipant " .. name, 1, true) == 1)
+      assert.truthy(said:find("\nExamples:\n   ", 1, true), name)
+      for line in said:match "^(.-)\nExamples:":gmatch "[^\n]+" do
+        assert.is_true(#line <= 80, line)
+      end
+    end
+  end)
+
+  it("of what is no command is refused", function()
+    local status, said = run { "help", "uplaod" }
+    assert.equal(2, status)
+    assert.truthy(said:find("did you mean 'upload'", 1, true))
+  end)
+
+  it("makes the manual page, which names every option and has no word of roff too many", function()
+    local _, _, page = run { "help", "--man" }
+    for _, name in ipairs(parser.COMMANDS) do
+      assert.truthy(page:find("\n.SS " .. name, 1, true), name)
+      for _, option in ipairs(parser.command(name).options or {}) do
+        local shown = page:find(option.long:gsub("%-", "\\-"), 1, true)
+        assert.equal(not option.hidden, shown ~= nil, option.long)
+      end
+    end
+    for line in page:gmatch "[^\n]+" do
+      assert.truthy(not line:find "^[.']" or line:find "^%.[A-Za-z]+%f[ \0]", line)
+    end
+  end)
+
+  it("completes in three shells, and in no other", function()
+    for _, shell in ipairs { "bash", "zsh", "fish" } do
+      local status, _, said = run { "completion", shell }
+      assert.equal(0, status)
+      assert.truthy(said:find("transcript", 1, true))
+    end
+    assert.equal(2, (run { "completion", "tcsh" }))
   end)
 end)
