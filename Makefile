@@ -15,7 +15,10 @@ SANITIZE ?=
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 comma := ,
-SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+# What sanitizers look for: 1 stands for memory and undefined behaviour; "thread" is the other.
+SANITIZER := $(if $(filter thread,$(SANITIZE)),thread,address)
+SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZER)$(comma)undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 
 ifneq ($(filter-out $(ABIS),$(LUA)),)
 $(error LUA must be one of $(ABIS), not $(LUA))
@@ -32,7 +35,7 @@ LUA_INCDIR ?= $(firstword $(patsubst -I%,%,$(filter -I%,$(shell pkg-config --cfl
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
-BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize)
+BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize$(filter-out 1,$(SANITIZE)))
 SOURCES := $(wildcard csrc/*/*.c)
 OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 CORE := $(BUILD)/connectparticipant/core.so
@@ -43,7 +46,7 @@ export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 .DEFAULT_GOAL := build
 
-build: $(CORE) ## build the C module for LUA (default 5.4) into build/
+build: $(CORE) $(if $(SANITIZE),$(BUILD)/lua) ## build the C module for LUA (default 5.4) into build/
 
 $(CORE): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -53,6 +56,12 @@ $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -MMD -MP $(WARNINGS) $(HARDENING) \
 		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
+
+# Sanitizers belong into the program, and not into each other one that it starts.
+$(BUILD)/lua: spec/support/lua.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(SANITIZERS) $(CFLAGS) -I$(LUA_INCDIR) -rdynamic \
+		-o $@ $< -Wl,--no-as-needed $(shell pkg-config --libs $(LUA_PACKAGE)) -lm -ldl
 
 # A header that has moved is no reason to fail: what included it is compiled, and found out, anew.
 csrc/%.h: ;

@@ -1,6 +1,7 @@
-/* Lets each allocation of an exchange fail in turn, on one engine: the exchange may fail, the next
- * one may not, and nothing is lost. Links csrc/http and csrc/base alone. Linked with --wrap for the
- * allocator's functions, so that libcurl's own allocations go well; see memory_spec.lua. */
+/* Lets each allocation of an exchange fail in turn, ours or libcurl's, alone or with all that
+ * follow: the exchange may fail, the next one of the same engine may not, and nothing is lost.
+ * Links csrc/http and csrc/base alone. Linked with --wrap for the allocator's functions, which
+ * tells ours from libcurl's; see memory_spec.lua. */
 #include "http/engine.h"
 #include "http/exchange.h"
 
@@ -23,26 +24,65 @@ void *__wrap_realloc(void *memory, size_t size);
 void __wrap_free(void *memory);
 char *__wrap_strdup(const char *text);
 
-static int blocks, count, failing; /* the allocation of this number fails */
+struct failing {
+  const char *whose;
+  int at, seen; /* the allocation of this number fails; 0: none */
+  bool alone;
+};
+static struct failing ours = {.whose = "our"}, libcurls = {.whose = "libcurl's"};
 
-static bool fails(void) {
-  return ++count == failing;
+static int blocks, exchanges;
+
+static bool fails(struct failing *f) {
+  f->seen++;
+  return f->at > 0 && (f->alone ? f->seen == f->at : f->seen >= f->at);
+}
+
+/* libcurl's, which count the same blocks. */
+
+static void *curl_malloc(size_t size) {
+  void *memory = fails(&libcurls) ? NULL : __real_malloc(size);
+  blocks += memory != NULL;
+  return memory;
+}
+
+static void *curl_calloc(size_t number, size_t size) {
+  void *memory = fails(&libcurls) ? NULL : __real_calloc(number, size);
+  blocks += memory != NULL;
+  return memory;
+}
+
+static void *curl_realloc(void *memory, size_t size) {
+  if (fails(&libcurls)) return NULL;
+  blocks += memory == NULL;
+  return __real_realloc(memory, size);
+}
+
+static char *curl_strdup(const char *text) {
+  char *copy = fails(&libcurls) ? NULL : __real_strdup(text);
+  blocks += copy != NULL;
+  return copy;
+}
+
+static void give_back(void *memory) {
+  blocks -= memory != NULL;
+  __real_free(memory);
 }
 
 void *__wrap_malloc(size_t size) {
-  void *memory = fails() ? NULL : __real_malloc(size);
+  void *memory = fails(&ours) ? NULL : __real_malloc(size);
   blocks += memory != NULL;
   return memory;
 }
 
 void *__wrap_calloc(size_t number, size_t size) {
-  void *memory = fails() ? NULL : __real_calloc(number, size);
+  void *memory = fails(&ours) ? NULL : __real_calloc(number, size);
   blocks += memory != NULL;
   return memory;
 }
 
 void *__wrap_realloc(void *memory, size_t size) {
-  if (fails()) return NULL;
+  if (fails(&ours)) return NULL;
   blocks += memory == NULL;
   return __real_realloc(memory, size);
 }
@@ -53,7 +93,7 @@ void __wrap_free(void *memory) {
 }
 
 char *__wrap_strdup(const char *text) {
-  char *copy = fails() ? NULL : __real_strdup(text);
+  char *copy = fails(&ours) ? NULL : __real_strdup(text);
   blocks += copy != NULL;
   return copy;
 }
@@ -83,12 +123,12 @@ static void serve(void) {
   connection = -1;
 }
 
-static bool exchange(struct engine *engine, int fail) {
+static bool exchange(struct engine *engine, struct failing *f, int at) {
   struct exchange x = {.done = true};
   struct transport transport = {.connect_timeout = 5, .stall_timeout = 5};
   struct failure failure = {0};
   char url[64];
-  snprintf(url, sizeof url, "http://127.0.0.1:%d/%d", port, fail > 0);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/%d", port, at > 0);
   struct http_request request = {.method = "POST",
                                  .url = url,
                                  .headers = "A: b\0",
@@ -96,16 +136,17 @@ static bool exchange(struct engine *engine, int fail) {
                                  .body_size = 2,
                                  .success_limit = 100,
                                  .error_limit = 100};
+  exchanges++;
   exchange_clear(&x);
-  count = 0;
-  failing = fail;
+  f->seen = 0;
+  f->at = at;
   bool begun = exchange_begin(&x, &request, &transport, 5) && engine_add(engine, &x);
   while (begun && !x.done) {
     engine_wait(engine, 0.001);
     engine_step(engine, NULL);
     serve();
   }
-  failing = 0;
+  f->at = 0;
   while (engine_next_ready(engine) > 0) continue;
   bool good = begun && !exchange_failure(&x, &failure) && x.answer.body.size == 5 &&
               answer_header(&x.answer, "etag") != NULL;
@@ -113,21 +154,33 @@ static bool exchange(struct engine *engine, int fail) {
   return good;
 }
 
+/* Lets each fail, from the first to the last that there is. */
+static void try_all(struct failing *f, bool alone) {
+  int failed = 0, last = 1, before = blocks;
+  f->alone = alone;
+  for (int at = 1; at <= last && at < 5000; at++) {
+    struct engine *engine = engine_new();
+    if (!exchange(engine, f, at)) failed++;
+    if (f->seen >= at) last = at + 1;
+    if (!exchange(engine, f, 0))
+      printf("after %s allocation %d failed, so did the next exchange\n", f->whose, at);
+    engine_free(engine);
+    if (blocks != before)
+      printf("%s allocation %d: %d blocks are lost\n", f->whose, at, blocks - before);
+    before = blocks;
+  }
+  if (failed < 3) printf("only %d of %d failed for want of %s memory\n", failed, last, f->whose);
+}
+
 int main(void) {
-  int failed = 0, most = 0;
+  if (curl_global_init_mem(CURL_GLOBAL_ALL, curl_malloc, give_back, curl_realloc, curl_strdup,
+                           curl_calloc) != CURLE_OK)
+    return puts("libcurl takes no allocator");
   listen_somewhere();
   struct engine *first = engine_new();
-  if (!exchange(first, 0)) return puts("no exchange succeeds");
+  if (!exchange(first, &ours, 0)) return puts("no exchange succeeds");
   engine_free(first);
-  int before = blocks;
-  for (int fail = 1; fail <= 40; fail++) {
-    struct engine *engine = engine_new();
-    if (!exchange(engine, fail)) failed++, most = fail;
-    if (!exchange(engine, 0)) printf("after allocation %d failed, so did the next\n", fail);
-    engine_free(engine);
-  }
-  if (blocks != before) printf("%d blocks are lost\n", blocks - before);
-  if (failed < 3 || most >= 40) printf("%d failed, the last at allocation %d\n", failed, most);
-  puts("done");
+  for (int i = 0; i < 4; i++) try_all(i < 2 ? &ours : &libcurls, i % 2 == 0);
+  printf("%d exchanges\n", exchanges);
   return 0;
 }

@@ -11,6 +11,6 @@ describe("an exchange that finds no memory", function()
     local said = pipe:read "*a"
     pipe:close()
     os.remove(path)
-    assert.equal("done\n", said)
+    assert.truthy(said:match "^%d+ exchanges\n$", said)
   end)
 end)

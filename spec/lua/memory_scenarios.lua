@@ -1,6 +1,6 @@
 -- What memory.c lets run out of memory: each gives a string, which must be the same whenever the
--- call succeeds. `core` and `describe` are its globals.
-local core, describe = core, describe -- luacheck: ignore
+-- call succeeds. `core`, `describe` and `restore` (from then on nothing fails) are its globals.
+local core, describe, restore = core, describe, restore -- luacheck: ignore
 
 local CA = "README.md" -- any file
 local TOKEN = ("token."):rep(20)
@@ -51,7 +51,108 @@ local function transfer(source)
   return outcome
 end
 
+-- What files say of themselves; each call begins with the same ones.
+local function with_file(text, use)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  local ok, said = pcall(use, path)
+  os.remove(path)
+  return ok and said or tostring(said)
+end
+
+local function sources(path)
+  local source, err = core.open_source(path)
+  if not source then return tostring(err) end
+  local size = source:size()
+  source:close()
+  local _, none = core.open_source(path .. "/none")
+  local text, problem = core.read_file(path, 100)
+  return ("%d %s %s %s"):format(size, tostring(source), none.code, text or problem)
+end
+
+local function sink_ends(path, how)
+  local sink, err = core.open_sink(path)
+  if not sink then return tostring(err) end
+  local done, problem = sink[how](sink, true)
+  while done == "pending" or done == nil and type(problem) == "number" do
+    done, problem = sink:finished(1)
+  end
+  sink:discard()
+  return type(problem) == "table" and tostring(problem) or tostring(done)
+end
+
+local function handles(path)
+  local file = assert(io.open(path, "r+b"))
+  local ok, said = pcall(function()
+    local source, problem = core.file_source(file)
+    if not source then return tostring(problem) end
+    source:close()
+    local sink
+    sink, problem = core.file_sink(file)
+    if not sink then return tostring(problem) end
+    sink:discard()
+    return "both"
+  end)
+  file:close()
+  return ok and said or tostring(said)
+end
+
+-- A call through libcurl to a port where nobody listens; the engine's next one is the same.
+local function exchange(engine)
+  local request, err = core.request("SendEvent", { ConnectionToken = TOKEN,
+    ContentType = "application/vnd.amazonaws.connect.event.typing" },
+    core.settings { endpoint = "http://127.0.0.1:1" })
+  if not request then return tostring(err) end
+  local sent, problem = request:send(engine)
+  while sent and request:state() ~= "done" do
+    engine:step()
+    engine:wait(1)
+  end
+  if not sent then return tostring(problem) end
+  local info, id = request:info(), request:id()
+  local _, failed = request:result()
+  request:release()
+  return ("%s %s %s"):format(type(info.seconds), type(id),
+    (tostring(failed):gsub("after %d+ ms", "at once")))
+end
+
+local function kept_engine()
+  local engine = core.engine()
+  local ok, said = pcall(exchange, engine)
+  -- The engine that has met with it goes on, as soon as there is memory.
+  restore()
+  local again = exchange(engine)
+  engine:close()
+  if not again:find "COULDNT_CONNECT" then return "the engine is of no use any more: " .. again end
+  return ok and said or tostring(said)
+end
+
+local function polled()
+  local engine = core.engine()
+  local fd, timeout = engine:pollfd(), engine:timeout()
+  local text = ("%s %s %s %s"):format(type(fd), tostring(timeout), tostring(engine),
+    engine:events())
+  engine:close()
+  return text
+end
+
 return {
+  function() return with_file("some bytes", sources) end,
+  function() return with_file("", function(path) return sink_ends(path, "commit") end) end,
+  function() return with_file("", function(path) return sink_ends(path, "discard") end) end,
+  function() return with_file("some bytes", handles) end,
+  kept_engine,
+  polled,
+  function() return ("%d %d"):format(#core.model(), #core.operations()) end,
+  function()
+    return ("%s %s %s %d"):format(core.suggest("endpint", { "region", "endpoint" }),
+      core.lower(("ABC"):rep(500)), type(core.pid()), #core.uuid())
+  end,
+  function()
+    return tostring(select(2, core.exec("/nonexistent", { "a" }, { "NAME=" .. TOKEN })))
+  end,
   function()
     return settings { endpoint = "https://example.com/" .. ("base/"):rep(20), ca_file = CA,
       proxy = "http://proxy.example.com:8080/" .. ("x"):rep(60), app_id = "app" }

@@ -27,10 +27,15 @@ run() {
   fi
   program=lua$abi
   [ "$abi" != luajit ] || program=luajit
-  directory=build/$abi${SANITIZE:+-sanitize}
+  directory=build/$abi
+  if [ -n "${SANITIZE:-}" ]; then
+    directory=$directory-sanitize${SANITIZE#1}
+    program=$PWD/$directory/lua
+  fi
   env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
     LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;;" \
-    ${SANITIZE:+LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=1} \
+    ${SANITIZE:+SANITIZE=$SANITIZE ASAN_OPTIONS=verify_asan_link_order=0} \
+    ${EAGER:+EAGER=$EAGER} \
     "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $specs >>"$out/log" 2>&1
   status=$?
   sum=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$out/log" | tail -n 1)
