@@ -55,6 +55,11 @@ if grep -nE "(^|[^A-Za-z0-9_])($by_locale) *\(|#include <(ctype|strings)\.h>|\"[
   csrc/*/*.[ch] >"$log"; then
   echo "== depends on the locale"; cat "$log"; status=1
 fi
+# So do these of Lua's patterns; the emulator and the command are programs, and set no locale.
+if grep -rnE '(find|match|gsub)[^A-Za-z].*%[awlupgAWLUPG]' lua --include='*.lua' \
+  --exclude-dir=emulator --exclude-dir=cli >"$log"; then
+  echo "== depends on the locale"; cat "$log"; status=1
+fi
 check "luarocks lint" luarocks lint connectparticipant-dev-1.rockspec
 [ $status != 0 ] || echo "lint: clean"
 exit $status

@@ -21,13 +21,17 @@ local TYPES = {
 local SYSTEM_FILES = { "/etc/mime.types", "/usr/share/mime.types", "/usr/local/etc/mime.types" }
 local MOST_BYTES = 1024 * 1024
 
+-- A type of RFC 6838, and the extensions that stand for it.
+local TOKEN = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*"
+local LINE = "^(" .. TOKEN .. "/" .. TOKEN .. ")%s+(.+)$"
+
 local function in_file(path, extension, open)
   local file = open(path, "r")
   if not file then return nil end
   local text = file:read(MOST_BYTES) or ""
   file:close()
   for line in text:gmatch("[^\n]+") do
-    local kind, extensions = line:match("^([%w][%w!#$&^_.+-]*/[%w!#$&^_.+-]+)%s+(.+)$")
+    local kind, extensions = line:match(LINE)
     local words = kind and (" " .. core.lower(extensions) .. " "):gsub("%s", " ")
     if words and words:find(" " .. extension .. " ", 1, true) then return kind end
   end

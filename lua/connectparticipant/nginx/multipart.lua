@@ -31,7 +31,7 @@ function multipart.boundary(content_type)
   local parameters, word = name.parameters(content_type)
   local boundary = word == "multipart/form-data" and parameters.boundary
   if not boundary or #boundary < 1 or #boundary > 70 then return nil end
-  return boundary:find "^[%w'()+_,./:=? -]*[%w'()+_,./:=?-]$" and boundary or nil
+  return boundary:find "^[A-Za-z0-9'()+_,./:=? -]*[A-Za-z0-9'()+_,./:=?-]$" and boundary or nil
 end
 
 -- Has at least so many bytes in the buffer; false where the body ends before.

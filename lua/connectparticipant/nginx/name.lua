@@ -68,7 +68,8 @@ end
 
 -- RFC 5987: charset'language'percent-encoded.
 local function extended(value)
-  local charset, encoded = value:match "^([%w_-]+)'[%w-]*'([%w!#$&+.^_`|~%%-]*)$"
+  local charset, encoded = value:match
+    "^([A-Za-z0-9_-]+)'[A-Za-z0-9-]*'([A-Za-z0-9!#$&+.^_`|~%%-]*)$"
   if not charset or encoded:gsub("%%%x%x", ""):find("%", 1, true) then return nil end
   local decoded = unescape(encoded)
   charset = core.lower(charset)
@@ -166,7 +167,7 @@ function name.disposition(file_name, word)
   if not file_name then return word end
   local plain = file_name:gsub("[\194-\244][\128-\191]*", "_"):gsub('["\\%%%z\1-\31\127-\255]', "_")
   if plain == file_name then return ('%s; filename="%s"'):format(word, plain) end
-  local encoded = file_name:gsub("[^%w!#$&+.^_`|~-]", function(char)
+  local encoded = file_name:gsub("[^A-Za-z0-9!#$&+.^_`|~-]", function(char)
     return ("%%%02X"):format(char:byte())
   end)
   return ("%s; filename=\"%s\"; filename*=UTF-8''%s"):format(word, plain, encoded)

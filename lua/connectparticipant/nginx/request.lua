@@ -28,7 +28,7 @@ Visit.__index = Visit
 local function default_token()
   local token = ngx.var.http_x_connection_token
   if token and token ~= "" then return token end
-  local scheme, bearer = (ngx.var.http_authorization or ""):match "^(%a+) +([^ ]+) *$"
+  local scheme, bearer = (ngx.var.http_authorization or ""):match "^([A-Za-z]+) +([^ ]+) *$"
   return scheme and core.lower(scheme) == "bearer" and bearer or nil
 end
 
@@ -43,7 +43,7 @@ end
 ---@param text? string
 ---@return string|nil
 function request.essence(text)
-  local kind = text and text:match "^%s*([%w!#$&^_.+-]+/[%w!#$&^_.+-]+)%s*;?"
+  local kind = text and text:match "^%s*([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)%s*;?"
   return kind and core.lower(kind)
 end
 
