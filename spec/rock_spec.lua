@@ -3,6 +3,8 @@ local process = require "spec.support.process"
 
 local VERSION = process.abi == "luajit" and "5.1" or process.abi
 
+local KNOWS_ROCKSPEC = not process.run { "luarocks", "--version" }.stdout:match " [012]%.%d"
+
 local function sources()
   local listed = {}
   local rockspec = setmetatable({}, { __index = _G })
@@ -48,12 +50,19 @@ describe("the rockspec", function()
     assert.equal(found.stdout:gsub("\n$", ""), sources())
   end)
 
+  if not KNOWS_ROCKSPEC then
+    io.write("note: this LuaRocks is older than 3 and knows no rockspec 3.0, so no rock is made\n")
+    return
+  end
+
   it("passes LuaRocks' lint", function()
     assert.equal(0, process.run { "luarocks", "lint", "connectparticipant-dev-1.rockspec" }.status)
   end)
 end)
 
 describe("the rock", function()
+  if not KNOWS_ROCKSPEC then return end
+
   it("installs into a tree, works from a clean directory, and goes again", function()
     local place = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
     finally(function() process.run { "rm", "-rf", place } end)
@@ -65,7 +74,8 @@ describe("the rock", function()
     local command = { "luarocks", "--lua-version", VERSION, "make", "--deps-mode=none", "--tree",
       place .. "/tree", cwd = place .. "/checkout", env = { HOME = place } }
     if process.abi == "luajit" then
-      command[#command + 1] = "LUA_INCDIR=/usr/include/luajit-2.1"
+      command[#command + 1] = "LUA_INCDIR="
+        .. process.run({ "pkg-config", "--variable=includedir", "luajit" }).stdout:gsub("\n", "")
     end
     local made = process.run(command)
     assert.equal(0, made.status, made.stdout .. made.stderr)

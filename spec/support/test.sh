@@ -60,6 +60,7 @@ tell() {
   read -r good bad <"$results/$1/sum"
   passed=$((passed + good)) failed=$((failed + bad))
   echo "== Lua $1: $good passed, $bad failed"
+  grep '^note: ' "$results/$1/log"
   [ "$bad" = 0 ] || grep -v ' passed, ' "$results/$1/log"
 }
 

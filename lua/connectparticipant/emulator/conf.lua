@@ -47,7 +47,6 @@ http {
   types { }
   default_type application/octet-stream;
   init_worker_by_lua_block { dofile(ngx.config.prefix() .. "boot.lua") }
-  exit_worker_by_lua_block { require("connectparticipant.emulator.server").stop() }
   log_by_lua_block { require("connectparticipant.emulator.server").record() }
   server {
     listen 127.0.0.1:%(port) backlog=4096;

@@ -163,10 +163,18 @@ function server.start(options)
   local emulator = new_emulator(options)
   local chat = first_chat(emulator)
   server.emulator = emulator
+  server.stop_at_exit()
   tell(emulator, chat)
 end
 
---- Called by exit_worker.
+--- Has `stop` called when the worker ends: nginx closes its Lua state then, however it ends, which
+-- finalizes what is left. ngx_lua has exit_worker_by_lua for that since 0.10.18 only.
+function server.stop_at_exit()
+  server.at_exit = newproxy(true)
+  getmetatable(server.at_exit).__gc = server.stop
+end
+
+--- Keeps what is to be kept, and removes the rest.
 function server.stop()
   if server.emulator then server.emulator.state:flush() end
   if server.options and not server.options.keep then
