@@ -11,6 +11,7 @@ SHAREDIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 BINDIR ?= $(PREFIX)/bin
 SANITIZE ?=
+POLL ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
@@ -35,7 +36,14 @@ LUA_INCDIR ?= $(firstword $(patsubst -I%,%,$(filter -I%,$(shell pkg-config --cfl
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
-BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize$(filter-out 1,$(SANITIZE)))
+BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize$(filter-out 1,$(SANITIZE)))$(if $(POLL),-poll)
+# What Linux alone has is left out: how waits, descriptors and files go on other systems.
+PORTABLE := $(if $(POLL),-DCONNECTPARTICIPANT_PORTABLE)
+# macOS links a module in its own way, and only Linux has these libraries and options.
+LINK_Darwin := -bundle -undefined dynamic_lookup
+LINK_Linux := -shared -Wl,-z,relro,-z,now
+SYSTEM := $(shell uname -s)
+LINK := $(or $(LINK_$(SYSTEM)),-shared)
 SOURCES := $(wildcard csrc/*/*.c)
 OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 CORE := $(BUILD)/connectparticipant/core.so
@@ -50,11 +58,13 @@ build: $(CORE) $(if $(SANITIZE),$(BUILD)/lua) ## build the C module for LUA (def
 
 $(CORE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANITIZERS) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread -ldl
+	$(CC) $(LINK) $(SANITIZERS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread \
+		$(if $(filter Linux,$(SYSTEM)),-ldl)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -fPIC -MMD -MP $(WARNINGS) $(HARDENING) \
+	$(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(PORTABLE) -fPIC -MMD -MP \
+		$(WARNINGS) $(HARDENING) \
 		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
 
 # Sanitizers belong into the program, and not into each other one that it starts.
@@ -164,4 +174,4 @@ clean: ## remove what was built
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
-	@echo 'Variables: LUA=5.1|5.2|5.3|5.4|5.5|luajit  FILE=  SPEC=  PREFIX=  DESTDIR=  LUA_VERSION=  SANITIZE=1'
+	@echo 'Variables: LUA=5.1|5.2|5.3|5.4|5.5|luajit  FILE=  SPEC=  PREFIX=  DESTDIR=  LUA_VERSION=  SANITIZE=1  POLL=1'

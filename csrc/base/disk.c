@@ -1,6 +1,6 @@
 /* A worker thread for blocking file operations; see disk.h. */
 #include "base/disk.h"
-#include "base/files.h"
+#include "base/bell.h"
 #include "base/forks.h"
 
 #include <dlfcn.h>
@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,14 +28,23 @@ struct disk {
   struct work *first, **end;
   struct disk *listener; /* NULL: itself */
   bool deaf;
-  int event; /* -1 until disk_descriptor is called */
+  struct bell bell; /* none until disk_descriptor is called */
   struct work *told, **told_end;
 };
+
+/* macOS has no other clock for conditions; that it is set makes one wait longer or shorter. */
+#if defined(__APPLE__)
+#define CLOCK CLOCK_REALTIME
+#else
+#define CLOCK CLOCK_MONOTONIC
+#endif
 
 static void begin_conditions(struct disk *disk) {
   pthread_condattr_t attributes;
   pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#if !defined(__APPLE__)
+  pthread_condattr_setclock(&attributes, CLOCK);
+#endif
   pthread_cond_init(&disk->work_came, &attributes);
   pthread_cond_init(&disk->signalled, &attributes);
   pthread_condattr_destroy(&attributes);
@@ -51,7 +59,7 @@ struct disk *disk_new(struct disk *listener) {
   disk->holders = 1;
   disk->end = &disk->first;
   disk->told_end = &disk->told;
-  disk->event = -1;
+  disk->bell = (struct bell)BELL_NONE;
   disk->listener = listener;
   if (listener != NULL) disk_hold(listener);
   return disk;
@@ -80,7 +88,7 @@ void disk_hold(struct disk *disk) {
 }
 
 static void destroy(struct disk *disk) {
-  if (disk->event >= 0) close(disk->event);
+  bell_close(&disk->bell);
   if (disk->listener != NULL) disk_drop(disk->listener);
   pthread_cond_destroy(&disk->work_came);
   pthread_cond_destroy(&disk->signalled);
@@ -99,7 +107,7 @@ void disk_drop(struct disk *disk) {
 
 static struct timespec in(double seconds) {
   struct timespec moment;
-  clock_gettime(CLOCK_MONOTONIC, &moment);
+  clock_gettime(CLOCK, &moment);
   moment.tv_sec += (time_t)seconds;
   moment.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
   if (moment.tv_nsec >= 1000000000) {
@@ -190,7 +198,7 @@ bool disk_tell(struct disk *disk, struct work *work) {
     work->next_told = NULL;
     *listener->told_end = work;
     listener->told_end = &work->next_told;
-    if (listener->event >= 0) eventfd_write(listener->event, 1);
+    bell_ring(&listener->bell);
   }
   if (listener != disk) disk_unlock(listener);
   return news;
@@ -207,15 +215,14 @@ void disk_signal(struct disk *disk) {
 
 int disk_descriptor(struct disk *disk) {
   disk_lock(disk);
-  if (disk->event < 0) disk->event = files_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  int fd = disk->event;
-  if (fd >= 0 && disk->told != NULL) eventfd_write(fd, 1);
+  if (disk->bell.heard < 0) bell_open(&disk->bell);
+  int fd = disk->bell.heard;
+  if (disk->told != NULL) bell_ring(&disk->bell);
   disk_unlock(disk);
   return fd;
 }
 
 struct work *disk_next_told(struct disk *disk) {
-  eventfd_t count;
   disk_lock(disk);
   struct work *work = disk->told;
   if (work != NULL) {
@@ -223,7 +230,7 @@ struct work *disk_next_told(struct disk *disk) {
     if (disk->told == NULL) disk->told_end = &disk->told;
     work->told = false;
   }
-  if (disk->told == NULL && disk->event >= 0) eventfd_read(disk->event, &count);
+  if (disk->told == NULL) bell_hush(&disk->bell);
   disk_unlock(disk);
   return work;
 }
@@ -232,7 +239,6 @@ void disk_deafen(struct disk *disk) {
   bool ours = disk_is_ours(disk);
   if (ours) disk_lock(disk);
   disk->deaf = true;
-  if (disk->event >= 0) close(disk->event);
-  disk->event = -1;
+  bell_close(&disk->bell);
   if (ours) disk_unlock(disk);
 }

@@ -1,5 +1,6 @@
 /* Counts forks; see forks.h. */
 #include "base/forks.h"
+#include "base/system.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -27,7 +28,7 @@ static unsigned number(void) {
 }
 
 static void begin(void) {
-#if defined(MADV_WIPEONFORK)
+#if SYSTEM_LINUX && defined(MADV_WIPEONFORK)
   size_t size = (size_t)sysconf(_SC_PAGESIZE);
   void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return;

@@ -2,6 +2,7 @@
 #include "base/newfile.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +77,7 @@ static char *directory_of(const struct newfile *file) {
 /* Opens an O_TMPFILE file, which has no name, so that even a killed process leaves nothing behind.
  * Not every file system supports it, and linking it into place later needs /proc. */
 static int open_unnamed(const struct newfile *file, mode_t mode) {
-#ifdef O_TMPFILE
+#if SYSTEM_LINUX && defined(O_TMPFILE)
   char proc[PROC_SIZE], *directory = directory_of(file);
   int fd = directory == NULL ? -1 : files_open(directory, O_TMPFILE | O_WRONLY, mode);
   free(directory);

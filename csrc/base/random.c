@@ -1,14 +1,20 @@
 /* Randomness; see random.h. */
 #include "base/random.h"
 #include "base/forks.h"
+#include "base/system.h"
 #include "base/wipe.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#if defined(__linux__) || defined(__APPLE__)
 #include <sys/random.h>
+#endif
 
 enum { BYTES = 16 }; /* in a UUID */
 
@@ -25,14 +31,22 @@ struct block {
 
 static _Thread_local struct block block;
 
-static void refill(void) {
+static bool read_block(void) {
+#if SYSTEM_LINUX
   ssize_t got;
   do {
     got = getrandom(block.bytes, BLOCK, 0);
   } while (got < 0 && errno == EINTR);
+  return got == BLOCK;
+#else
+  return getentropy(block.bytes, BLOCK) == 0; /* gives up to 256 at once */
+#endif
+}
+
+static void refill(void) {
   /* Without randomness a ClientToken could repeat, and the service would take two uploads for
    * one. */
-  if (got != BLOCK) abort();
+  if (!read_block()) abort();
   block.left = BLOCK;
   block.owner = forks_count();
 }

@@ -19,6 +19,9 @@ struct signals {
 void signals_hold(struct signals *guard);
 void signals_release(const struct signals *guard);
 
+/* Takes a signal that this thread blocks, if it is pending. */
+void signals_take(int number);
+
 HIDDEN_END
 
 #endif

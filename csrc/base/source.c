@@ -1,5 +1,6 @@
 /* Reading an upload's file; see source.h. */
 #include "base/source.h"
+#include "base/system.h"
 #include "base/files.h"
 
 #include <errno.h>

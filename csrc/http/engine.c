@@ -22,6 +22,9 @@
 /* libcurl does not reuse a connection that was idle for longer (default of CURLOPT_MAXAGE_CONN). */
 #define IDLE_SECONDS 118.0
 
+/* Seconds between two looks of a host where there is no descriptor to poll. */
+#define BLIND_LOOK 0.005
+
 /* The lowest limit of connections that libcurl may keep. */
 enum { LEAST_KEPT = 64 };
 
@@ -359,10 +362,11 @@ void engine_wait(struct engine *engine, double seconds) {
   if (seconds > 0) pollset_wait(&engine->set, seconds);
 }
 
-int engine_pollfd(struct engine *engine) {
+bool engine_pollfd(struct engine *engine, int *fd) {
   leave_parent(engine);
-  if (engine->closed || !pollset_open(&engine->set)) return -1;
-  return engine->set.epoll;
+  if (engine->closed || !pollset_open(&engine->set)) return false;
+  *fd = pollset_descriptor(&engine->set);
+  return true;
 }
 
 double engine_timeout(struct engine *engine) {
@@ -372,6 +376,8 @@ double engine_timeout(struct engine *engine) {
   double moment = engine->next_look;
   if (engine->set.due > 0 && engine->set.due < moment) moment = engine->set.due;
   double seconds = moment - clock_now();
+  if (seconds > BLIND_LOOK && engine->set.open && pollset_descriptor(&engine->set) < 0)
+    seconds = BLIND_LOOK;
   return seconds > 0 ? seconds : 0;
 }
 

@@ -1,11 +1,11 @@
-/* An engine's epoll set; see pollset.h. */
+/* What libcurl waits for; see pollset.h. */
 #include "http/pollset.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/system.h"
 #include "http/exchange.h"
 
-#include <errno.h>
-#include <stdint.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 
 /* Flags per descriptor: the events it is registered for, IDLE (a connection without a transfer),
  * WANTED (libcurl waits for the events), OURS (opened by pollset_socket). */
-enum { INTEREST = EPOLLIN | EPOLLOUT, IDLE = 0x20, WANTED = 0x40, OURS = 0x80 };
+enum { INTEREST = POLLER_IN | POLLER_OUT, IDLE = 0x20, WANTED = 0x40, OURS = 0x80 };
 
 /* A descriptor's flags; NULL: out of memory. */
 static unsigned char *state_of(struct pollset *set, int fd) {
@@ -31,26 +31,37 @@ static unsigned char *state_of(struct pollset *set, int fd) {
 
 /* Removes the descriptor from the set. */
 static void drop(struct pollset *set, int fd, unsigned char *state) {
-  struct epoll_event event = {0};
-  epoll_ctl(set->epoll, EPOLL_CTL_DEL, fd, &event);
+  poller_set(&set->poller, fd, *state & INTEREST, 0);
   *state &= OURS;
 }
 
-static int watch(struct pollset *set, int fd, unsigned char *state, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.fd = fd};
+static int watch(struct pollset *set, int fd, unsigned char *state, unsigned events) {
   unsigned before = *state & INTEREST;
   *state = (unsigned char)((*state & OURS) | events | WANTED);
   if (before == events) return 0;
-  return epoll_ctl(set->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+  return poller_set(&set->poller, fd, before, events);
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION. Sets SOCK_CLOEXEC, which libcurl 7.88 does not. Resets the flags,
- * because an earlier socket with this number may have been closed without notice. Allocates their
- * memory here, where a failure costs one connection; in `on_socket` it would cost the CURLM. */
+/* No other program inherits it. */
+static int open_socket(int family, int type, int protocol) {
+#if SYSTEM_LINUX
+  return files_raise(socket(family, type | SOCK_CLOEXEC, protocol));
+#else
+  int fd = files_raise(socket(family, type, protocol));
+  if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+#endif
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION. Opens it close-on-exec, which libcurl 7.88 does not. Resets the
+ * flags, because an earlier socket with this number may have been closed without notice. Allocates
+ * their memory here, where a failure costs one connection; in `on_socket` it would cost the CURLM.
+ */
 curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  int fd =
-      files_raise(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
-  unsigned char *state = fd < 0 ? NULL : state_of(user, fd);
+  struct pollset *set = user;
+  int fd = open_socket(address->family, address->socktype, address->protocol);
+  bool room = fd >= 0 && poller_reserve(&set->poller, fd);
+  unsigned char *state = room ? state_of(set, fd) : NULL;
   (void)purpose;
   if (fd >= 0 && state == NULL) {
     close(fd);
@@ -76,10 +87,10 @@ int pollset_unsocket(void *user, curl_socket_t fd) {
  * close it without notice. */
 static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *state) {
   const struct exchange *x = NULL;
-  bool connected = *state & EPOLLIN && *state & OURS;
+  bool connected = *state & POLLER_IN && *state & OURS;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
   if (connected && x != NULL && x->heard > 0) {
-    watch(set, fd, state, EPOLLIN);
+    watch(set, fd, state, POLLER_IN);
     *state &= (unsigned char)~WANTED;
     if (!exchange_is_paused(x)) *state |= IDLE;
   } else {
@@ -93,11 +104,11 @@ static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *stat
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
   struct pollset *set = user;
-  uint32_t events = 0;
+  unsigned events = 0;
   unsigned char unknown = 0, *state = state_of(set, fd);
   (void)known;
-  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= EPOLLIN;
-  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= EPOLLOUT;
+  if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= POLLER_IN;
+  if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= POLLER_OUT;
   if (state == NULL) {
     drop(set, fd, &unknown);
     state = &unknown;
@@ -117,13 +128,12 @@ static int on_timer(CURLM *multi, long milliseconds, void *user) {
 }
 
 bool pollset_open(struct pollset *set) {
-  if (!set->open) set->epoll = files_raise(epoll_create1(EPOLL_CLOEXEC));
-  set->open = set->epoll >= 0;
+  if (!set->open) set->open = poller_open(&set->poller);
   return set->open;
 }
 
 void pollset_close(struct pollset *set) {
-  if (set->open) close(set->epoll);
+  if (set->open) poller_close(&set->poller);
   free(set->states);
   *set = (struct pollset){0};
 }
@@ -149,24 +159,23 @@ static void end_idle(struct pollset *set, int fd, unsigned char *state) {
 /* Must run before libcurl starts new exchanges, which might pick one of these connections. */
 static void end_idles(struct pollset *set) {
   for (int i = set->at; i < set->count; i++) {
-    int fd = set->events[i].data.fd;
+    int fd = set->events[i].fd;
     unsigned char *state = state_of(set, fd);
     if (state == NULL || !(*state & IDLE)) continue;
     end_idle(set, fd, state);
-    set->events[i].data.fd = -1; /* the number may be reused within this step */
+    set->events[i].fd = -1; /* the number may be reused within this step */
   }
 }
 
 bool pollset_listen(struct pollset *set, int fd) {
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-  set->listens = epoll_ctl(set->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+  set->listens = poller_set(&set->poller, fd, 0, POLLER_IN) == 0;
   set->heard_from = fd;
   return set->listens;
 }
 
 /* Handles one event. */
-static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event *event) {
-  int what = 0, running, fd = event->data.fd;
+static CURLMcode act(struct pollset *set, CURLM *multi, const struct poller_event *event) {
+  int what = 0, running, fd = event->fd;
   if (fd < 0) return CURLM_OK;
   if (set->listens && fd == set->heard_from) {
     set->heard = true;
@@ -177,16 +186,15 @@ static CURLMcode act(struct pollset *set, CURLM *multi, const struct epoll_event
     drop(set, fd, state);
     return CURLM_OK;
   }
-  if (event->events & EPOLLIN) what |= CURL_CSELECT_IN;
-  if (event->events & EPOLLOUT) what |= CURL_CSELECT_OUT;
-  if (event->events & (EPOLLERR | EPOLLHUP)) what |= CURL_CSELECT_ERR;
+  if (event->what & POLLER_IN) what |= CURL_CSELECT_IN;
+  if (event->what & POLLER_OUT) what |= CURL_CSELECT_OUT;
+  if (event->what & POLLER_ERROR) what |= CURL_CSELECT_ERR;
   return curl_multi_socket_action(multi, fd, what, &running);
 }
 
-static void fetch(struct pollset *set, int milliseconds) {
+static void fetch(struct pollset *set, double seconds) {
   set->at = 0;
-  set->count = epoll_wait(set->epoll, set->events, POLLSET_EVENTS, milliseconds);
-  if (set->count < 0) set->count = 0;
+  set->count = poller_wait(&set->poller, set->events, seconds);
 }
 
 /* libcurl starts new exchanges through its timer, `due`. Events left over from the last step are
@@ -213,5 +221,5 @@ void pollset_wait(struct pollset *set, double seconds) {
   double due = set->due > 0 ? set->due - clock_now() : seconds;
   if (due < seconds) seconds = due;
   if (set->at < set->count || !(seconds > 0)) return;
-  fetch(set, (int)(seconds * 1000) + 1);
+  fetch(set, seconds);
 }

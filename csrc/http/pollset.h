@@ -1,27 +1,25 @@
-/* What an engine waits for: libcurl's sockets, in one epoll set that a host's event loop can poll,
- * and libcurl's timer. Linux-specific code for waiting is confined to this file. */
+/* What an engine waits for: libcurl's sockets, in one set whose descriptor, where it has one, a
+ * host's event loop can poll, and libcurl's timer. */
 #ifndef CONNECTPARTICIPANT_POLLSET_H
 #define CONNECTPARTICIPANT_POLLSET_H
 
 #include "base/hidden.h"
 #include "http/activity.h"
+#include "http/poller.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/epoll.h>
 
 HIDDEN_BEGIN
 
-enum { POLLSET_EVENTS = 64 };
-
 struct pollset {
   bool open;
-  int epoll;
+  struct poller poller;
   unsigned char *states;                     /* flags of each descriptor; see pollset.c */
   size_t known;                              /* how many `states` has */
   double due;                                /* when libcurl's timer expires; 0: not set */
-  struct epoll_event events[POLLSET_EVENTS]; /* from `at` on: not yet handled */
+  struct poller_event events[POLLER_EVENTS]; /* from `at` on: not yet handled */
   int at, count;
   bool listens; /* also to `heard_from`, which is not libcurl's */
   int heard_from;
@@ -47,6 +45,11 @@ static inline bool pollset_is_pending(const struct pollset *set) {
 
 /* Waits for an event, which the next step handles, or the timer; at most `seconds`. */
 void pollset_wait(struct pollset *set, double seconds);
+
+/* A descriptor that is readable while a socket is ready; -1: there is none. */
+static inline int pollset_descriptor(const struct pollset *set) {
+  return poller_descriptor(&set->poller);
+}
 
 /* libcurl's callbacks for opening and closing sockets, with the set as user data. */
 curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address);

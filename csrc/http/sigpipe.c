@@ -1,9 +1,8 @@
 /* Blocking SIGPIPE; see sigpipe.h. */
 #include "http/sigpipe.h"
+#include "base/signals.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <time.h>
 
 #if CONNECTPARTICIPANT_GUARD_SIGPIPE
 
@@ -22,13 +21,7 @@ void sigpipe_block(struct sigpipe *guard) {
 }
 
 void sigpipe_restore(const struct sigpipe *guard) {
-  static const struct timespec now = {0};
-  sigset_t set = only_sigpipe();
-  int taken = guard->pending ? 0 : -1;
-  while (taken < 0) {
-    taken = sigtimedwait(&set, NULL, &now);
-    if (taken < 0 && errno != EINTR) break;
-  }
+  if (!guard->pending) signals_take(SIGPIPE);
   pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
 }
 

@@ -59,13 +59,17 @@ static int lua_engine_wait(lua_State *L) {
 }
 
 /* engine:pollfd(), engine:events(), engine:timeout(): the methods by which cqueues polls an
- * object */
+ * object. Without epoll there is no descriptor: nil, and the timeout is short. */
 static int lua_engine_pollfd(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
-  int fd = engine == NULL ? -1 : engine_pollfd(engine);
-  if (fd < 0)
+  int fd = -1;
+  if (engine == NULL || !engine_pollfd(engine, &fd))
     return luaL_error(L, "the engine is closed, or the process is out of file descriptors");
-  lua_pushinteger(L, fd);
+  if (fd < 0) {
+    lua_pushnil(L);
+  } else {
+    lua_pushinteger(L, fd);
+  }
   return 1;
 }
 

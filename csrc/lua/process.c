@@ -1,5 +1,6 @@
 /* Sockets and programs; see process.h. */
 #include "lua/process.h"
+#include "base/system.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,11 +12,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#if defined(__linux__)
+#if SYSTEM_LINUX
 #include <sys/prctl.h>
 #endif
 
+#if defined(__APPLE__)
+#include <crt_externs.h>
+#define environ (*_NSGetEnviron())
+#else
 extern char **environ;
+#endif
 
 static int failed(lua_State *L, const char *what, int number) {
   lua_pushnil(L);
@@ -100,7 +106,7 @@ static char **push_environment(lua_State *L, int index) {
 /* Asks Linux for SIGTERM when the parent dies; does nothing on other systems. False if `parent` is
  * already gone. */
 static bool follow(int parent) {
-#if defined(__linux__)
+#if SYSTEM_LINUX
   prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
   return getppid() == parent;

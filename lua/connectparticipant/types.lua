@@ -90,7 +90,7 @@
 
 ---@class connectparticipant.Engine what a driver waits for; also for `cqueues.poll`
 ---@field wait fun(engine, seconds: number) blocks, at most so long
----@field pollfd fun(engine): integer a descriptor that is readable when the engine can go on
+---@field pollfd fun(engine): integer|nil readable when the engine can go on; nil: ask `timeout`
 ---@field events fun(engine): string "r"
 ---@field timeout fun(engine): number|nil seconds after which it has to go on all the same
 

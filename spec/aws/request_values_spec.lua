@@ -5,8 +5,9 @@ local process = require "spec.support.process"
 describe("the writer of requests", function()
   it("builds a whole request or refuses it with a reason, whatever it is told", function()
     local program = os.tmpname()
-    local made = process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Icsrc", "-o",
-      program, "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+    local made = process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
+      "-O1", "-g", "-Icsrc", "-o", program, "-fsanitize=address,undefined",
+      "-fno-sanitize-recover=all",
       "spec/aws/request_values.c", "csrc/aws/request.c", "csrc/aws/model.c", "csrc/base/buffer.c",
       "csrc/base/escapes.c", "csrc/base/forks.c", "csrc/base/pieces.c", "csrc/base/random.c",
       "csrc/base/secrets.c", "csrc/base/suggest.c", "csrc/base/text.c", "-lm", "-lpthread",

@@ -73,7 +73,10 @@ describe("a sink of a path", function()
     local result = disk.run(program(path, [[os.execute("kill -9 " .. core.pid())]]))
     assert.not_equal(0, result.status)
     assert.equal("precious", files.read(path))
-    assert.equal("file", listing())
+    -- Only Linux has files without a name: elsewhere a process that is killed leaves the one aside.
+    local left = listing()
+    if process.portable then left = left:gsub("^%.connectparticipant%-[%x-]+%.part\n", "") end
+    assert.equal("file", left)
   end)
 
   it("is not committed when its bytes cannot be brought to disk", function()

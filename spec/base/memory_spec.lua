@@ -4,8 +4,8 @@ local process = require "spec.support.process"
 local service = require "spec.support.service"
 
 local function compile(path, options)
-  local compiled = process.run { "sh", "-c", "unset LD_PRELOAD; cc -std=c11 -D_GNU_SOURCE -O2"
-    .. " -Icsrc -o " .. path .. " " .. options }
+  local compiled = process.run { "sh", "-c", "unset LD_PRELOAD; cc -std=c11 -D_GNU_SOURCE"
+    .. " -D_FILE_OFFSET_BITS=64 -O2 -Icsrc -o " .. path .. " " .. options }
   assert.equal("", compiled.stderr)
   return path
 end

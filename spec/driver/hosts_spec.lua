@@ -2,6 +2,10 @@
 local cqueues = require "cqueues"
 local faults = require "spec.support.faults"
 local participant = require "connectparticipant"
+local process = require "spec.support.process"
+
+-- Without epoll there is none, and hosts wait by the engine's timeout.
+local DESCRIPTOR = process.portable and "nil" or "number"
 
 local server
 setup(function() server = faults.start() end)
@@ -19,7 +23,7 @@ describe("cqueues", function()
       wait = function(engine, seconds)
         polls = polls + 1
         assert.equal("r", engine:events())
-        assert.equal("number", type(engine:pollfd()))
+        assert.equal(DESCRIPTOR, type(engine:pollfd()))
         cqueues.poll(engine, seconds)
       end,
       sleep = cqueues.sleep,
@@ -47,7 +51,7 @@ describe("cqueues", function()
   it("does not wait for the engine when nothing is under way", function()
     local engine = require("connectparticipant.core").engine()
     assert.is_nil(engine:timeout())
-    assert.equal("number", type(engine:pollfd()))
+    assert.equal(DESCRIPTOR, type(engine:pollfd()))
     engine:close()
   end)
 end)

@@ -16,4 +16,4 @@ case $target in
 esac
 [ $# -gt 0 ] || set -- cc -O1 spec/fuzz/replay.c
 # shellcheck disable=SC2086 # the lists are words
-"$@" -g -std=c11 -D_GNU_SOURCE -Icsrc -o "$program" "spec/fuzz/$target.c" $sources $curl
+"$@" -g -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icsrc -o "$program" "spec/fuzz/$target.c" $sources $curl

@@ -234,9 +234,9 @@ describe("an engine", function()
     server:script { {}, {}, { close = true }, {} }
     for _ = 1, 3 do assert(finish(get {})) end
     local polled = { getfd = function() return engine:pollfd() end }
-    socket.select({ polled }, nil, 5)
+    if not process.portable then socket.select({ polled }, nil, 5) end
     engine:step()
-    assert.same({}, (socket.select({ polled }, nil, 0)))
+    if not process.portable then assert.same({}, (socket.select({ polled }, nil, 0))) end
     local exchange = get {}
     assert(finish(exchange))
     assert.is_false(exchange:info().reused)
@@ -267,7 +267,9 @@ describe("an engine", function()
     answer(connection, "one")
     assert.equal("one", assert(finish(first)).body)
     connection:send "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njunk"
-    socket.select({ { getfd = function() return engine:pollfd() end } }, nil, 5)
+    if not process.portable then
+      socket.select({ { getfd = function() return engine:pollfd() end } }, nil, 5)
+    end
     local second = get { url = url }
     local other = accept()
     answer(other, "two")
@@ -285,10 +287,13 @@ describe("an engine", function()
     while exchange:state() ~= "done" do
       engine:step()
       local due = engine:timeout()
-      if due and due > 0 then socket.select({ polled }, nil, math.min(due, 5)) end
+      if due and due > 0 and not process.portable then
+        socket.select({ polled }, nil, math.min(due, 5))
+      end
       assert.truthy(engine:timeout() == nil or engine:timeout() < due + 1)
     end
     assert.is_nil(engine:timeout())
+    if process.portable then return assert.is_nil(engine:pollfd()) end
     assert.same({}, (socket.select({ polled }, nil, 0)))
     server:push(server:seen().each[1].number, "what nobody asked for")
     assert.same({ polled, [polled] = 1 }, (socket.select({ polled }, nil, 5)))

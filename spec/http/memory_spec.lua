@@ -6,7 +6,8 @@ describe("an exchange that finds no memory", function()
     local wraps = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=strdup"
     local sources = "spec/http/memory.c csrc/http/*.c csrc/base/*.c"
     local libraries = "$(pkg-config --libs libcurl || echo -lcurl) -lpthread -ldl"
-    local pipe = assert(io.popen(("unset LD_PRELOAD; cc -std=c11 -D_GNU_SOURCE -O2 -Icsrc -o '%s'"
+    local pipe = assert(io.popen(("unset LD_PRELOAD; cc -std=c11 -D_GNU_SOURCE"
+      .. " -D_FILE_OFFSET_BITS=64 -O2 -Icsrc -o '%s'"
       .. " %s %s %s 2>&1 && '%s' 2>&1"):format(path, sources, wraps, libraries, path)))
     local said = pipe:read "*a"
     pipe:close()

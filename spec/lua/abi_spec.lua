@@ -1,7 +1,7 @@
 -- A build for another Lua: it says so, where calling into it would crash.
 local process = require "spec.support.process"
 
-local ABIS = { "5.1", "5.2", "5.3", "5.4", "luajit" }
+local ABIS = { "5.1", "5.2", "5.3", "5.4", "5.5", "luajit" }
 
 local function version(abi)
   return abi == "luajit" and "5.1" or abi
@@ -42,7 +42,7 @@ describe("another Lua in the process", function()
   -- program's in the linker's order, and none of our calls go to it.
   it("is not taken for the one that runs", function()
     local loaded = 0
-    for _, abi in ipairs { "5.1", "5.2", "5.3", "5.4" } do
+    for _, abi in ipairs { "5.1", "5.2", "5.3", "5.4", "5.5" } do
       local found = process.run { "sh", "-c", ("ls /usr/lib/*/liblua%s.so.0"):format(abi) }
       if found.status == 0 and abi ~= version(process.abi) then
         local said = required_beside(found.stdout:match "%S+")

@@ -5,7 +5,8 @@ local process = require "spec.support.process"
 local COMMAND = [[
 make -s LUA=%s SANITIZE= build || exit 1
 objects=$(ls csrc/*/*.c | sed 's|csrc\(.*\)c$|%s/obj\1o|')
-cc -std=c11 -D_GNU_SOURCE -O1 -Icsrc $(pkg-config --cflags %s libcurl) -rdynamic -o %s/memory \
+cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -Icsrc \
+  $(pkg-config --cflags %s libcurl) -rdynamic -o %s/memory \
   spec/lua/memory.c $objects -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
   -Wl,--wrap=strdup,--wrap=free,--no-as-needed $(pkg-config --libs %s libcurl) -lpthread -ldl -lm]]
 

@@ -22,7 +22,7 @@ LUA_VERSION=$version
 PKG_NAME=connectparticipant
 LUA_MODNAME=connectparticipant
 LUA_MODNAME_CPART=connectparticipant.core
-CLIB_CFLAGS=-std=c11 -D_GNU_SOURCE -Icsrc
+CLIB_CFLAGS=-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icsrc
 CLIB_LDFLAGS=-lcurl -lpthread
 CLIB_LDFLAGS_STATIC=-lcurl -lpthread
 CLIB_OBJS=$(find csrc -name '*.c' | sort | sed 's/c$/lo/' | tr '\n' ' ')

@@ -3,7 +3,8 @@
  *                "directory" (a directory's fsync is an I/O error), "file" (a file's is),
  *                "chmod" (fchmod does nothing), "inclusive" (no file system knows O_EXCL),
  *                "random" (all randomness is 0, and so names are known beforehand)
- *   DISK_GATE    a path: as long as that exists, nothing is written or brought to disk */
+ *   DISK_GATE    a path: as long as that exists, nothing is written or brought to disk
+ * It is compiled with -D_FILE_OFFSET_BITS=64, as what it misleads is: there open is open64. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@ static int has(const char *fault) {
 
 int open(const char *path, int flags, ...) {
   int (*real)(const char *, int, ...);
-  void *symbol = dlsym(RTLD_NEXT, "open");
+  void *symbol = dlsym(RTLD_NEXT, "open64");
   memcpy(&real, &symbol, sizeof real);
   va_list arguments;
   va_start(arguments, flags);
@@ -51,6 +52,15 @@ ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
   return got;
 }
 
+int getentropy(void *bytes, size_t size) {
+  int (*real)(void *, size_t);
+  void *symbol = dlsym(RTLD_NEXT, "getentropy");
+  memcpy(&real, &symbol, sizeof real);
+  int got = real(bytes, size);
+  if (got == 0 && has("random")) memset(bytes, 0, size);
+  return got;
+}
+
 int access(const char *path, int mode) {
   int (*real)(const char *, int);
   void *symbol = dlsym(RTLD_NEXT, "access");
@@ -70,7 +80,7 @@ static void wait_at_gate(void) {
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
   ssize_t (*real)(int, const void *, size_t, off_t);
-  void *symbol = dlsym(RTLD_NEXT, "pwrite");
+  void *symbol = dlsym(RTLD_NEXT, "pwrite64");
   memcpy(&real, &symbol, sizeof real);
   wait_at_gate();
   return real(fd, data, size, at);

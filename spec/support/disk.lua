@@ -10,7 +10,8 @@ local function build()
   if library then return library end
   process.run { "mkdir", "-p", process.root .. "/build" }
   local path = ("%s/build/disk-%s.so"):format(process.root, process.abi)
-  local built = process.run { "cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", path,
+  local built = process.run { "cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE",
+    "-D_FILE_OFFSET_BITS=64", "-o", path,
     process.root .. "/spec/support/disk.c", "-ldl", env = { LD_PRELOAD = "" } }
   assert(built.status == 0, built.stderr)
   library = path

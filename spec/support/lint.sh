@@ -20,8 +20,8 @@ check() {
 includes=$(ls -d /usr/include/luajit-2.* /usr/include/lua5.* 2>/dev/null)
 
 check clang-format clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/*/*.c
-strict="-std=c11 -D_GNU_SOURCE -O2 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  -Wmissing-prototypes -Werror -Icsrc"
+strict="-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -fsyntax-only -Wall -Wextra -Wpedantic
+  -Wshadow -Wconversion -Wmissing-prototypes -Werror -Icsrc"
 for compiler in gcc clang; do
   command -v $compiler >/dev/null || continue
   # Only csrc/lua may know Lua: the others are compiled without its headers in reach.
@@ -42,7 +42,7 @@ check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -D_G
   --suppress=missingIncludeSystem -Icsrc csrc
 tidy() {
   printf '%s\n' csrc/*/*.c | xargs -P 2 -I '{}' clang-tidy --quiet '{}' -- -std=c11 -D_GNU_SOURCE \
-    -Icsrc -I/usr/include/lua5.4
+    -D_FILE_OFFSET_BITS=64 -Icsrc -I/usr/include/lua5.4
 }
 check clang-tidy tidy
 find lua spec -name '*.lua' | sort | { xargs luacheck -q --no-color connectparticipant-dev-1.rockspec \

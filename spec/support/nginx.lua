@@ -24,7 +24,7 @@ http {
   fastcgi_temp_path ${directory}/c; uwsgi_temp_path ${directory}/d; scgi_temp_path ${directory}/e;
   client_max_body_size 0;
   lua_package_path "${root}/lua/?.lua;${root}/lua/?/init.lua;${root}/?.lua;;";
-  lua_package_cpath "${root}/build/luajit/?.so;;";
+  lua_package_cpath "${root}/build/luajit${variant}/?.so;;";
   lua_code_cache ${code_cache};
   lua_shared_dict pace 1m;
   ${http}
@@ -56,6 +56,7 @@ function nginx.start(given)
   local values = {
     directory = self.directory, root = process.root, port = self.port,
     workers = given.workers or 1, code_cache = given.code_cache or "on",
+    variant = process.portable and "-poll" or "",
     http = given.http or "", locations = given.locations or "",
     user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "",
   }

@@ -63,6 +63,8 @@ end
 -- The interpreter that runs these specs, and where this checkout is.
 process.lua = os.getenv "LUA_PROGRAM" or "lua"
 process.abi = os.getenv "LUA_ABI" or "5.4"
+-- Whether the module was built without what Linux alone has (make POLL=1).
+process.portable = (os.getenv "POLL" or "") ~= ""
 process.root = (function()
   local pipe = io.popen "pwd"
   local line = pipe:read "*l"

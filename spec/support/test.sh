@@ -29,10 +29,13 @@ run() {
   [ "$abi" != luajit ] || program=luajit
   directory=build/$abi
   if [ -n "${SANITIZE:-}" ]; then
-    directory=$directory-sanitize${SANITIZE#1}
+    directory=$directory-sanitize${SANITIZE#1}${POLL:+-poll}
     program=$PWD/$directory/lua
+  elif [ -n "${POLL:-}" ]; then
+    directory=$directory-poll
   fi
   env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
+    POLL="${POLL:-}" \
     LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;;" \
     ${SANITIZE:+SANITIZE=$SANITIZE ASAN_OPTIONS=verify_asan_link_order=0} \
     ${EAGER:+EAGER=$EAGER} \

@@ -6,6 +6,8 @@
 
 local cjson = require "cjson.safe"
 local disk = require "connectparticipant.emulator.disk"
+local found, semaphore = pcall(require, "ngx.semaphore")
+if not found then semaphore = nil end
 
 local journal = {}
 
@@ -186,6 +188,14 @@ local function run(self, turn)
   turn.done:post(turn.count)
 end
 
+-- Without lua-resty-core there are no semaphores, and so no turn that several requests share.
+local function commit_alone(self, prepare)
+  local turn = { count = 1, prepared = { prepare }, done = { post = function() end } }
+  run(self, turn)
+  local result = turn.results[1] or { true }
+  return result[1], result[2]
+end
+
 --- Waits until all changes so far are on the disk, including those of other requests, which an
 -- answer may show.
 ---@param prepare? fun(): boolean|nil, string|nil called before the line is written
@@ -194,8 +204,9 @@ end
 function Journal:commit(prepare)
   local turn = self.turn
   if self.clean and not prepare and not turn then return true end
+  if not semaphore then return commit_alone(self, prepare) end
   if not turn then
-    turn = { count = 0, prepared = {}, done = require("ngx.semaphore").new(0) }
+    turn = { count = 0, prepared = {}, done = semaphore.new(0) }
     self.turn = turn
     -- The timer runs after all requests that are ready now, so that they share its fsync.
     if not ngx.timer.at(0, function() run(self, turn) end) then self.turn = nil end
