@@ -3,6 +3,7 @@ local assert = require "luassert"
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
+local socket = require "socket"
 
 local transfers = {}
 
@@ -64,6 +65,13 @@ function Lab.move(lab, seconds)
     lab.engine:step()
     lab.engine:wait(0.01)
   until core.now() >= due
+end
+
+-- Whether the engine's descriptor becomes readable within so many seconds; without epoll there is
+-- none, and false.
+function Lab.is_told(lab, seconds)
+  local fd = lab.engine:pollfd()
+  return fd ~= nil and #socket.select({ { getfd = function() return fd end } }, nil, seconds) > 0
 end
 
 function Lab.drain(lab, exchange)
