@@ -83,6 +83,22 @@ demo: ## upload FILE (default: the README) to a local emulator, and fetch it bac
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")
 
+gateway: ## serve doc/examples/gateway, a page with its nginx.conf, before a local emulator
+	@sh spec/support/packages.sh test $(LUA)
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build
+	@$(LUA_PROGRAM) doc/examples/gateway/serve.lua
+
+PUPPETEER := build/browser/node_modules/puppeteer-core
+
+$(PUPPETEER): ; @npm install --prefix build/browser --no-audit --no-fund --silent puppeteer-core
+
+test-browser: ## drive doc/examples/gateway with a headless Chromium, over HTTP/1.1 and HTTP/2
+	@sh spec/support/packages.sh browser $(LUA)
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build $(PUPPETEER)
+	@$(LUA_PROGRAM) spec/browser/run.lua
+
 test: ## build for every Lua that is here (or for LUA) and run all specs (or SPEC) on it
 	@sh spec/support/packages.sh test $(ASKED)
 	@sh spec/support/test.sh $(ASKED)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# packages.sh demo|test|lint|fuzz|peers|bench|deb [LUA...]: installs the Debian packages that are missing,
-# or says how. The Luas are those that somebody asked for; without any, all that this Debian has.
+# packages.sh demo|test|lint|fuzz|browser|peers|bench|deb [LUA...]: installs the Debian packages that
+# are missing, or says how. The Luas are those that somebody asked for; without any, all that this
+# Debian has.
 set -eu
 
 # What a name stands for differs from suite to suite: `a|b` is the first of these that there is, and
@@ -27,6 +28,10 @@ lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 fuzz)
   wanted="$tests clang libclang-rt-dev?"
   command -v node >/dev/null || wanted="$wanted nodejs"
+  ;;
+browser)
+  wanted="$tests chromium fonts-noto-cjk"
+  command -v npm >/dev/null || wanted="$wanted nodejs npm"
   ;;
 peers | bench)
   [ "$purpose" = peers ] || tests="$tests libssl-dev valgrind"
