@@ -4,6 +4,7 @@
 local api = require "connectparticipant.emulator.api"
 local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
+local options = require "connectparticipant.emulator.options"
 
 local admin = {}
 
@@ -100,6 +101,10 @@ handlers["POST /admin/faults"] = function(emulator, input)
   return {}
 end
 
+handlers["GET /admin/faults"] = function(emulator)
+  return { faults = emulator.faults.list }
+end
+
 handlers["DELETE /admin/faults"] = function(emulator)
   emulator.faults:clear()
   return {}
@@ -120,9 +125,31 @@ local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
   scan_seconds = "number", clock_skew = "number", body_timeout = "number",
   journal_bytes = "number", empty_token = "boolean" }
 
+handlers["GET /admin/settings"] = function(emulator)
+  local settings = { rates = emulator.limits.on and "aws" or cjson.null }
+  for name in pairs(SETTABLE) do settings[name] = emulator.options[name] end
+  return settings
+end
+
+-- As it was when the emulator knew nothing else; null asks for that.
+local function unset(emulator, name)
+  if name == "rates" then
+    emulator.limits.on = false
+  elseif name == "extensions" then
+    emulator.extensions = nil
+  elseif SETTABLE[name] then
+    emulator.options[name] = options.complete({})[name]
+  else
+    return false
+  end
+  return true
+end
+
 handlers["POST /admin/settings"] = function(emulator, input)
   for name, value in pairs(input) do
-    if name == "rates" then
+    if value == cjson.null then
+      if not unset(emulator, name) then return nil, "there is no such setting: " .. name end
+    elseif name == "rates" then
       emulator.limits.on = value == "aws"
     elseif name == "extensions" and type(value) == "table" then
       emulator.extensions = attachments.extensions(table.concat(value, ","))
@@ -169,11 +196,25 @@ local function send(status, body)
   ngx.print(text)
 end
 
+-- A request of the Lua API, which can only GET: `call` is method and path, `input` is the JSON.
+local function run(emulator)
+  local given = ngx.req.get_uri_args(2)
+  local handler = handlers[tostring(given.call)]
+  local input = cjson.decode(given.input or "{}")
+  if not handler or type(input) ~= "table" then
+    return send(200, { problem = "there is no such call" })
+  end
+  local result, problem = handler(emulator, input)
+  local written = result and emulator.state:commit()
+  send(200, written and { result = result } or { problem = problem or "the state is not written" })
+end
+
 function admin.handle(emulator)
   local address = ngx.var.remote_addr
   if not emulator.options.admin or not (address:match("^127%.") or address == "::1") then
     return send(404, { message = "Not Found" })
   end
+  if ngx.var.uri == "/admin/run" then return run(emulator) end
   local handler = handlers[ngx.req.get_method() .. " " .. ngx.var.uri]
   if not handler then return send(404, { message = "Not Found" }) end
   ngx.req.read_body()

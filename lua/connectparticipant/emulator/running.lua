@@ -1,6 +1,7 @@
 --- An emulator in a child process: starts it, waits until it is ready, stops it.
 
 local cjson = require "cjson.safe"
+local control = require "connectparticipant.emulator.control"
 local core = require "connectparticipant.core"
 local shell = require "connectparticipant.emulator.shell"
 
@@ -19,6 +20,7 @@ local running = {}
 ---@field log_file string
 local Running = {}
 Running.__index = Running
+control.extend(Running)
 
 -- Stops the emulator when its table is collected, at the latest when the Lua state is closed:
 -- otherwise closing the pipe would wait for the emulator, and the emulator for the end of this
@@ -42,6 +44,9 @@ function Running:stop()
   self.pipe:close()
   self.pipe = nil
 end
+
+-- For `local emulator <close> = ...` of Lua 5.4.
+function Running.__close(self) self:stop() end
 
 -- Finds the Lua interpreter that runs this: by /proc on Linux, elsewhere by its own arguments. In
 -- another host, such as a web server, it is the `lua` in PATH.
@@ -80,7 +85,7 @@ os.exit(1)
 ---@return connectparticipant.emulator.Running|nil
 ---@return string|nil problem
 function running.start(options)
-  local given = { json = true, parent = (core.pid()) }
+  local given = { json = true, admin = true, parent = (core.pid()) }
   for name, value in pairs(options) do given[name] = value end
   local code = CHILD:format(shell.literal(package.path), shell.literal(package.cpath),
     shell.literal(given))
@@ -94,6 +99,8 @@ function running.start(options)
     return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
   end
   told.pipe = pipe
+  local whole = rawget(math, "tointeger") -- cjson gives a float
+  told.pid = whole and whole(told.pid) or told.pid
   setmetatable(told, Running)
   told.guard = end_with(told)
   return told

@@ -26,7 +26,7 @@ int getppid(void);
 int usleep(unsigned int microseconds);
 void *signal(int number, void *handler);
 ]]
-local PR_SET_PDEATHSIG, SIGTERM, SIGXFSZ, SIG_IGN = 1, 15, 25, 1
+local PR_SET_PDEATHSIG, SIGKILL, SIGTERM, SIGXFSZ, SIG_IGN = 1, 9, 15, 25, 1
 
 ---@class connectparticipant.emulator.Emulator
 local Emulator = {}
@@ -92,8 +92,11 @@ local function tell(emulator, chat)
       .. "  log                %s\nEnds with Ctrl-C."):format(options.endpoint,
       options.tls_endpoint, options.ca_file, customer_of(chat).token, options.log_file)
   end
-  io.stdout:write(line, "\n")
-  io.stdout:flush()
+  local written = io.stdout:write(line, "\n") and io.stdout:flush()
+  if written then return end
+  -- Whoever waits for this line would wait forever. SIGKILL, for nginx would end with status 0.
+  if not options.keep then directory.remove(options.directory) end
+  ffi.C.kill(ffi.C.getppid(), SIGKILL)
 end
 
 -- Keeps the credentials, so that presigned URLs stay valid across a restart.
