@@ -9,6 +9,7 @@ files["lua/connectparticipant/driver/pump.lua"] = { std = "min+ngx_lua" }
 for _, name in ipairs { "gateway", "request", "body", "upload", "download" } do
   files["lua/connectparticipant/nginx/" .. name .. ".lua"] = { std = "min+ngx_lua" }
 end
+files["lua/connectparticipant/pace/redis_nginx.lua"] = { std = "min+ngx_lua" }
 -- This luacheck does not know ngx.run_worker_thread yet.
 files["lua/connectparticipant/worker.lua"] = { std = "min", read_globals = { "ngx" } }
 -- An annotation cannot be broken into lines.

@@ -84,8 +84,10 @@ function Client:prepare()
   if not settings then
     return failure.configuration(config.explain(resolved, err), err.code, err.option)
   end
-  local own_pace, quota = pace.open(self.options.pace, settings:endpoint(),
-    self.loop.clock.now)
+  local own_pace, quota = pace.open(self.options.pace, settings:endpoint(), {
+    now = self.loop.clock.now, driver = self.loop.driver, logger = self.options.logger,
+    ca_file = resolved.ca_file,
+  })
   if not own_pace then return failure.configuration(quota) end
   self.pace, self.quota = own_pace, quota
   self.config, self.settings = resolved, settings
@@ -173,10 +175,11 @@ local function check_map(self, method, list, options)
 end
 
 -- What cannot even begin fails for each item.
-local function map(self, list, fn, options)
+local function map(self, list, fn, options, expects)
   options = options or {}
   local results, errors = job.run(self, options.timeout, map_of.run, list, fn, {
     concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
+    expects = expects,
   })
   if results then return results, errors end
   local all = {}
@@ -217,7 +220,7 @@ function Client:upload_attachments(list, options)
   end
   return map(self, list, function(params)
     return job.run(self, params.timeout, upload.run, params)
-  end, options)
+  end, options, "StartAttachmentUpload")
 end
 
 -- What can be started: whatever is one call.

@@ -54,6 +54,13 @@
 ---@field waited? number seconds that the attempt waited for its turn (pace)
 ---@field delay? number seconds until the next attempt; nil where there is none
 
+---@class connectparticipant.PaceEvent what `logger` is told when a fleet's pace is not shared any more,
+--- and when it is again
+---@field operation string AWS's name of what was to be sent
+---@field pace "alone"|"shared"
+---@field clients integer how many share the rate
+---@field message string
+
 ---@class connectparticipant.Options every one may be left out
 ---@field region? string else AWS_REGION, AWS_DEFAULT_REGION, then the profile's
 ---@field endpoint? string a URL instead of the region's; http only to loopback
@@ -69,14 +76,21 @@
 ---@field proxy? string a URL; "" for none, whatever the environment says; never used for loopback
 ---@field app_id? string ends the User-Agent; else AWS_SDK_UA_APP_ID, the profile's sdk_ua_app_id
 ---@field driver? "blocking"|"ngx"|connectparticipant.Driver how to wait; else as the host needs it
----@field logger? fun(event: connectparticipant.Event) what it raises goes on to the caller
+---@field logger? fun(event: connectparticipant.Event|connectparticipant.PaceEvent) what it raises goes on to the caller
 ---@field allow_insecure? boolean allows http to hosts other than loopback
 ---@field pace? connectparticipant.PaceOptions with whom this client keeps one pace and retry quota
 ---@field shared_dict? string short for `pace = { shared_dict = NAME }`
 
 ---@class connectparticipant.PaceOptions
 ---@field shared_dict? string nginx's dictionary in which all workers keep them
+---@field redis? string a URL, redis://[[user]:password@]host[:port][/db], rediss://… or unix:/path, of
+--- the server on which a fleet keeps them
+---@field eval? fun(script: string, keys: string[], args: string[]): string|nil, any has such a server
+--- run a script, through a client of your own; may yield
 ---@field instance? string the Amazon Connect instance, whose limits AWS's are; else the endpoint
+---@field rates? table<string, number> requests a second by operation, with redis or eval, where the
+--- instance is allowed something else than AWS documents
+---@field timeout? number seconds that redis may take to answer, connecting included; 0.05
 
 ---@class connectparticipant.MapOptions every one may be left out
 ---@field concurrency? integer how many items at once; 8

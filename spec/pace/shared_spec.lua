@@ -43,12 +43,12 @@ describe("a shared pace", function()
   -- A client of a worker.
   local function worker(instance, endpoint)
     return assert(pace.open({ shared_dict = "here", instance = instance },
-      endpoint or "https://one.example", function() return clock.time end))
+      endpoint or "https://one.example", { now = function() return clock.time end }))
   end
 
   local function quota(instance)
     return select(2, pace.open({ shared_dict = "here", instance = instance },
-      "https://one.example", function() return clock.time end))
+      "https://one.example", { now = function() return clock.time end }))
   end
 
   it("is the same for all workers", function()
@@ -174,7 +174,7 @@ describe("a shared pace", function()
   end)
 
   it("needs a dictionary that nginx declares", function()
-    local _, problem = pace.open({ shared_dict = "there" }, "e", function() return 0 end)
+    local _, problem = pace.open({ shared_dict = "there" }, "e", { now = function() return 0 end })
     assert.truthy(problem:find('shared_dict = "there"', 1, true))
   end)
 
@@ -183,7 +183,7 @@ describe("a shared pace", function()
     local service = throttled.service(world, 10, 15)
     local pacers = {}
     for number = 1, 8 do
-      pacers[number] = assert(pace.open({ shared_dict = "here" }, "e", world.now))
+      pacers[number] = assert(pace.open({ shared_dict = "here" }, "e", { now = world.now }))
     end
     local counts = throttled.callers(world, service, pacers, { operation = SEND, rate = 30,
       timeout = 2, from = world.time, to = world.time + 30 })
@@ -247,7 +247,7 @@ describe("the workers of an nginx", function()
       participant = require "connectparticipant"
       function opened()
         return require("connectparticipant.pace").open({ shared_dict = "pace" },
-          os.getenv "ENDPOINT", require("connectparticipant.core").now)
+          os.getenv "ENDPOINT", { now = require("connectparticipant.core").now })
       end
     }
   ]]

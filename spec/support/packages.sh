@@ -17,7 +17,8 @@ packages_of() {
 
 tools="gcc libc6-dev pkg-config libcurl4-openssl-dev lua-cjson"
 demo="$tools lua-argparse nginx-light|nginx libnginx-mod-http-lua openssl"
-tests="$demo lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl"
+tests="$demo lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl
+  redis-server lua-redis lua-nginx-redis"
 purpose=$1
 shift
 case $purpose in

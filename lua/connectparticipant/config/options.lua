@@ -2,6 +2,7 @@
 -- raises.
 
 local core = require "connectparticipant.core"
+local redis_url = require "connectparticipant.config.redis_url"
 
 local options = {}
 
@@ -14,7 +15,13 @@ local TYPES = {
   allow_insecure = "boolean", pace = "table", shared_dict = "name",
 }
 
-local PACE_TYPES = { shared_dict = "name", instance = "name" }
+local PACE_TYPES = {
+  shared_dict = "name", redis = "redis", eval = "function", instance = "name", rates = "rates",
+  timeout = "seconds",
+}
+
+-- Of these a pace has one at most.
+local PLACES = { "shared_dict", "redis", "eval" }
 
 local MAP_TYPES = { concurrency = "count", timeout = "seconds", on_result = "function" }
 
@@ -55,8 +62,36 @@ local RANGES = {
   ["function"] = { "a function", options.is_callable },
 }
 
+-- Why a value is no table of rates; nil if it is.
+local function problem_of_rates(rates)
+  if type(rates) ~= "table" then return "must be a table of requests a second by operation" end
+  local known = {}
+  for _, entry in ipairs(core.operations()) do known[#known + 1] = entry.name end
+  for index = 1, #known do known[known[index]] = true end
+  for operation, rate in pairs(rates) do
+    if type(operation) ~= "string" or not known[operation] then
+      local meant = type(operation) == "string" and core.suggest(operation, known)
+      return ("must have AWS's operations as keys, not '%s'%s"):format(tostring(operation),
+        meant and (" (did you mean '%s'?)"):format(meant) or "")
+    end
+    if type(rate) ~= "number" or not (rate >= 0.001 and rate <= 1000000) then
+      return ("must have a number of requests a second for %s"):format(operation)
+    end
+  end
+end
+
+-- The URL may hold a password, and so it is not shown.
+local function problem_of_redis(url)
+  if type(url) ~= "string" then return "must be a URL, not a " .. type(url) end
+  local address, problem = redis_url.parse(url)
+  return not address and problem or nil
+end
+
+local CHECKS = { rates = problem_of_rates, redis = problem_of_redis }
+
 -- What is wrong with a value, without the option's name, or nil.
 local function problem_of_value(value, wanted)
+  if CHECKS[wanted] then return CHECKS[wanted](value) end
   local range = RANGES[wanted]
   if range and not range[2](value) then return "must be " .. range[1] end
   local kind = wanted == "text" and "string" or wanted
@@ -98,6 +133,14 @@ local function pace_of(given, who, level)
       error(("%s: options 'shared_dict' and 'pace.shared_dict' differ"):format(who), level + 1)
     end
     pace[name] = value
+  end
+  local place
+  for _, name in ipairs(PLACES) do
+    if pace[name] and place then
+      error(("%s: options 'pace.%s' and 'pace.%s' exclude each other"):format(who, place, name),
+        level + 1)
+    end
+    place = pace[name] and name or place
   end
   return next(pace) and pace or nil
 end

@@ -24,30 +24,41 @@ local DOCUMENTED = {
 }
 
 -- For the rest AWS documents nothing, and so the slowest of them is taken.
-local OTHERS = { rate = 2, burst = 5 }
+local OTHERS = { rate = 2, burst = 5, guessed = true }
 
 ---@class connectparticipant.Pace
+---@field now fun(): number monotonic seconds
+---@field store connectparticipant.PaceStore
+---@field always boolean whether every call keeps it, and not only after a throttling
+---@field limits table<string, connectparticipant.PaceLimits> by operation
 local Pace = {}
 Pace.__index = Pace
 
 --- Books the next turn, if it comes in time; what is not booked changes nothing.
 ---@param operation string
 ---@param latest? number a moment of the clock; a turn from then on is of no use
+---@param job? connectparticipant.Job that asks, for a store that calls a function of the caller's
+---@param count? integer how many turns are wanted: there may be fewer
 ---@return number|nil wait seconds until the turn, 0 when nothing throttles; nil: it is not booked
 ---@return connectparticipant.Booking|boolean|nil booking nil where there is no pace. If no turn is
 -- booked: true when it is worth to ask again
-function Pace:reserve(operation, latest)
-  local wait, booking = self.store:reserve(operation, floor(self.now() * MICROSECONDS),
-    latest and latest * MICROSECONDS or math.huge, DOCUMENTED[operation] or OTHERS)
-  return wait and wait / MICROSECONDS, booking
+---@return connectparticipant.Booking[]|nil further turns, where more than one was wanted
+function Pace:reserve(operation, latest, job, count)
+  local wait, booking, further = self.store:reserve(operation, floor(self.now() * MICROSECONDS),
+    latest and floor(latest * MICROSECONDS) or math.huge, self.limits[operation] or OTHERS, job,
+    count)
+  return wait and wait / MICROSECONDS, booking, further
 end
 
 --- Whether a turn that was waited for is still good; if not, another one must be booked.
 ---@param operation string
 ---@param booking connectparticipant.Booking
+---@param job? connectparticipant.Job
 ---@return boolean
-function Pace:stands(operation, booking)
-  return self.store:stands(operation, booking)
+---@return number|nil more seconds until it comes, where it has moved
+function Pace:stands(operation, booking, job)
+  local stands, more = self.store:stands(operation, booking, job)
+  return stands, more and more / MICROSECONDS
 end
 
 --- Gives a turn back that was booked, and is not used.
@@ -60,12 +71,14 @@ end
 --- Tells what became of a request.
 ---@param operation string
 ---@param refused boolean for its rate; else it went through
-function Pace:report(operation, refused)
+---@param job? connectparticipant.Job
+function Pace:report(operation, refused, job)
   self.store:report(operation, floor(self.now() * MICROSECONDS), refused,
-    DOCUMENTED[operation] or OTHERS)
+    self.limits[operation] or OTHERS, job)
 end
 
--- The numbers of one client alone.
+-- Where the numbers of a pace are kept: in this process alone here, in nginx's shared dictionary in
+-- `shared`, and on a server that a fleet shares in `fleet`. Each has the four methods of Own.
 ---@class connectparticipant.PaceStore
 local Own = {}
 Own.__index = Own
@@ -105,11 +118,44 @@ function pace.own()
   return setmetatable({}, Own)
 end
 
+-- What AWS documents, and what the options say that this instance is allowed instead.
+local function limits_of(rates)
+  local limits = {}
+  for operation, documented in pairs(DOCUMENTED) do
+    local most = rates and rates[operation]
+    local burst = most and math.ceil(documented.burst * most / documented.rate)
+    limits[operation] = most and { rate = documented.rate, most = most, burst = burst }
+      or documented
+  end
+  return limits
+end
+
 ---@param now fun(): number monotonic seconds
 ---@param store? connectparticipant.PaceStore where several share it
+---@param rates? table<string, number> requests a second, where they are not what AWS documents
 ---@return connectparticipant.Pace
-function pace.new(now, store)
-  return setmetatable({ now = now, store = store or pace.own() }, Pace)
+function pace.new(now, store, rates)
+  return setmetatable({
+    now = now, store = store or pace.own(), always = false, limits = limits_of(rates),
+  }, Pace)
+end
+
+---@class connectparticipant.PaceHost what a client knows that shares its pace
+---@field now fun(): number monotonic seconds
+---@field driver table how it waits
+---@field logger? function told when the pace is not shared any more
+---@field ca_file? string
+
+local function open_fleet(options, instance, host)
+  local run, problem = require("connectparticipant.pace.link").open(options, host)
+  if not run then return nil, problem end
+  local shared = require("connectparticipant.pace.fleet").open {
+    run = run, instance = instance, now = host.now, own = pace.own(),
+    capacity = retry.tokens().capacity, logger = host.logger,
+  }
+  local own = pace.new(host.now, shared.store, options.rates)
+  own.always = true
+  return own, retry.quota(shared.tokens)
 end
 
 --- What is wrong with the options as far as can be told without a call: inside nginx, a dictionary
@@ -125,16 +171,19 @@ end
 --- The pace and the retry quota of a client, shared with others where its options say so.
 ---@param options? connectparticipant.PaceOptions
 ---@param endpoint string what the requests go to, which stands for an instance without a name
----@param now fun(): number monotonic seconds
+---@param host connectparticipant.PaceHost
 ---@return connectparticipant.Pace|nil
 ---@return connectparticipant.Quota|string quota or what is wrong with the options
-function pace.open(options, endpoint, now)
-  local name = options and options.shared_dict
-  if not name then return pace.new(now), retry.quota() end
-  local shared, problem = require("connectparticipant.pace.shared").open(name,
-    options.instance or endpoint, pace.own(), retry.tokens())
+function pace.open(options, endpoint, host)
+  options = options or {}
+  local instance = options.instance or endpoint
+  if options.redis or options.eval then return open_fleet(options, instance, host) end
+  local name = options.shared_dict
+  if not name then return pace.new(host.now), retry.quota() end
+  local shared, problem = require("connectparticipant.pace.shared").open(name, instance,
+    pace.own(), retry.tokens())
   if not shared then return nil, problem end
-  return pace.new(now, shared.store), retry.quota(shared.tokens)
+  return pace.new(host.now, shared.store), retry.quota(shared.tokens)
 end
 
 return pace

@@ -42,10 +42,11 @@ Quota.__index = Quota
 
 --- Takes what a retry costs; nil when the quota is exhausted.
 ---@param throttled boolean
+---@param job? connectparticipant.Job that asks, for tokens that are kept elsewhere
 ---@return integer|nil cost
-function Quota:acquire(throttled)
+function Quota:acquire(throttled, job)
   local cost = throttled and THROTTLING_COST or TRANSIENT_COST
-  return self.tokens:take(cost) and cost or nil
+  return self.tokens:take(cost, job) and cost or nil
 end
 
 --- A call succeeded: gives back its last retry's cost, or a little where it needed none. Also gives

@@ -37,13 +37,76 @@ local function turn_of(job, work, pace, key)
   return work.turn
 end
 
+-- The turns that a `map` has taken at once for the calls it is going to make, and that none has
+-- used yet.
+---@class connectparticipant.SpareTurns
+---@field pace connectparticipant.Pace
+---@field key string
+---@field bookings connectparticipant.Booking[] in their order
+local Spare = {}
+Spare.__index = Spare
+
+--- Gives back what was not needed.
+function Spare:give_back()
+  for index = #self.bookings, 1, -1 do self.pace:give_back(self.key, self.bookings[index]) end
+  self.bookings = {}
+end
+
+-- The next of the turns that the map has taken, and the seconds until it comes.
+local function next_spare(group, pace, key, latest, now)
+  local spare = group.spare and group.spare[key]
+  while spare and spare.bookings[1] do
+    local booking = table.remove(spare.bookings, 1)
+    local stands, more = pace:stands(key, booking)
+    if stands and now + (more or 0) < latest then return more or 0, booking end
+    pace:give_back(key, booking)
+  end
+end
+
+-- Takes as many turns as the map will need at once; gives the first.
+local function reserve_many(job, group, key, latest)
+  local pace, count = job.client.pace, group.expects[key]
+  group.expects[key] = nil
+  local wait, booking, further = pace:reserve(key, latest, job, count)
+  if further and further[1] then
+    local spare = setmetatable({ pace = pace, key = key, bookings = further }, Spare)
+    group.spare = group.spare or {}
+    group.spare[key] = spare
+    group:hold(spare, "give_back")
+  end
+  return wait, booking
+end
+
+-- Books a turn for a job; as Pace:reserve.
+local function reserve(job, key)
+  local pace, now, group = job.client.pace, job.clock.now(), job.outer
+  local latest = now + job:patience()
+  if not group or not group.expects then return pace:reserve(key, latest, job) end
+  if group.expects[key] then return reserve_many(job, group, key, latest) end
+  local wait, booking = next_spare(group, pace, key, latest, now)
+  if wait then return wait, booking end
+  return pace:reserve(key, latest, job)
+end
+
 -- Sleeps until the turn. Gives whether it is still good, or why the job must not go on.
 local function await(job, own, wait, booking)
   own.booking = booking
-  if wait == 0 then return true end
-  local stopped = job:sleep(wait)
-  if stopped then return nil, stopped end
-  return own.pace:stands(own.key, booking)
+  while wait > 0 do
+    local stopped = job:sleep(wait)
+    if stopped then return nil, stopped end
+    local stands, more = own.pace:stands(own.key, booking, job)
+    if not stands then
+      own.booking = nil
+      return false
+    end
+    wait = more or 0
+    -- It has moved beyond the deadline: the next question will tell that there is none.
+    if wait > 0 and wait >= job:patience() then
+      own:give_back()
+      return false
+    end
+  end
+  return true
 end
 
 --- Waits until the pace lets the work be attempted. `work.turn` is the turn then, if there is one.
@@ -55,7 +118,7 @@ function turn.wait(job, work)
   local clock, pace, key = job.clock, job.client.pace, work.pace or work.operation
   local began = clock.now()
   while true do
-    local wait, booking = pace:reserve(key, clock.now() + job:patience())
+    local wait, booking = reserve(job, key)
     local is_ready, stopped
     if wait and booking then
       is_ready, stopped = await(job, turn_of(job, work, pace, key), wait, booking)

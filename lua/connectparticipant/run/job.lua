@@ -24,6 +24,8 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field told? table its `measure()` updates `moved` and `total`
 ---@field exchange? userdata the exchange in progress
 ---@field group? table the tasks of a `map`
+---@field expects? table<string, integer> of a `map`: how many calls it makes at once to begin with
+---@field spare? table<string, connectparticipant.SpareTurns> of a `map`: turns that it has for them
 ---@field driven? boolean whether it only runs while somebody waits for this client
 ---@field left_behind? fun(err) called when the job is abandoned
 ---@field private held? table[] what to release at the end

@@ -184,7 +184,8 @@ end
 ---@param job connectparticipant.Job the `map` call's own job
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
----@param options { concurrency: integer, on_result?: fun(index, result, err) }
+---@param options { concurrency: integer, on_result?: fun(index, result, err), expects?: string }
+-- `expects` is the operation that each item begins with
 ---@return table results
 ---@return table|nil errors
 function map.run(job, list, fn, options)
@@ -192,6 +193,9 @@ function map.run(job, list, fn, options)
   local own = parent and parent.scheduler or scheduler.new(job.loop, job)
   local group = new_group(job, own, list, fn, options)
   job.patient, job.group = true, group
+  if options.expects then
+    job.expects = { [options.expects] = math.min(group.concurrency, group.count) }
+  end
   for _ = 1, math.min(group.concurrency, group.count) do group:spawn() end
   if group.running > 0 then
     if parent then wait(group) else drive(group) end

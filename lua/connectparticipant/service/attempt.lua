@@ -46,9 +46,11 @@ local function is_doubtful(err, sendings)
   return kind == "cancelled" or status >= 500 and not err.throttled
 end
 
--- In the standard mode, single calls do not keep a pace; they only wait between retries.
+-- In the standard mode, single calls do not keep a pace; they only wait between retries;
+-- unless the pace is a fleet's, which every call keeps.
 local function keeps_pace(job)
-  return job.patient or job.client.config.retry_mode == "adaptive"
+  local client = job.client
+  return job.patient or client.config.retry_mode == "adaptive" or client.pace.always
 end
 
 local function log(job, work, exchange, err, delay)
@@ -131,7 +133,7 @@ end
 local function report(job, work, err)
   local refused = err and err.throttled or false
   if refused or not err or err.status then
-    job.client.pace:report(work.pace or work.operation, refused)
+    job.client.pace:report(work.pace or work.operation, refused, job)
   end
 end
 
@@ -165,7 +167,7 @@ local function delay_after(job, work, err)
   -- A patient job does not draw on the quota, which long throttling would exhaust; the pace limits
   -- it.
   if patient then return delay end
-  work.cost = client.quota:acquire(err.throttled)
+  work.cost = client.quota:acquire(err.throttled, job)
   return work.cost and delay
 end
 

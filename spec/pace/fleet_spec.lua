@@ -1,0 +1,317 @@
+-- One pace for a fleet, on a real redis-server: its turns, and what becomes of them when the server
+-- fails.
+local core = require "connectparticipant.core"
+local blocking = require "connectparticipant.driver.blocking"
+local memory = require "connectparticipant.pace.memory"
+local pace = require "connectparticipant.pace"
+local redis = require "spec.support.redis"
+local socket = require "socket"
+
+local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
+
+local START, COMPLETE = "StartAttachmentUpload", "CompleteAttachmentUpload"
+
+local server
+setup(function() server = redis.start() end)
+teardown(function() server:stop() end)
+before_each(function() server:cli "FLUSHALL" end)
+
+-- A client of a machine; `clock` where the spec moves the time.
+local function open(options, clock, events)
+  local given = { redis = server.url, instance = "here" }
+  for name, value in pairs(options or {}) do given[name] = value end
+  if given.eval then given.redis = nil end
+  return assert(pace.open(given, "https://one.example", {
+    now = clock and function() return clock.time end or core.now, driver = blocking,
+    logger = events and function(event) events[#events + 1] = event end,
+  }))
+end
+
+local function soon()
+  return core.now() + 60
+end
+
+describe("a fleet's pace", function()
+  it("gives all its clients turns of one line, from the first call on", function()
+    local one, two = open(), open()
+    local waits = {}
+    for number = 1, 10 do
+      waits[number] = (number % 2 == 0 and one or two):reserve(START, soon())
+    end
+    -- One less at once than the five that AWS allows.
+    for number = 1, 4 do assert.equal(0, waits[number]) end
+    for number = 5, 10 do assert.near((number - 4) / 2, waits[number], 0.2) end
+  end)
+
+  it("books no turn that would come too late", function()
+    local one = open()
+    for _ = 1, 4 do one:reserve(START, soon()) end
+    for _ = 1, 20 do assert.same({ nil, false }, { one:reserve(START, core.now() + 0.3) }) end
+    assert.near(0.5, (one:reserve(START, soon())), 0.2)
+  end)
+
+  it("gives many turns at once, those in time", function()
+    local one = open()
+    local wait, booking, further = one:reserve(START, soon(), nil, 8)
+    assert.equal(0, wait)
+    assert.truthy(booking)
+    assert.equal(7, #further)
+    assert.near(2, select(2, one:stands(START, further[7])), 0.2)
+    local _, _, few = one:reserve(START, core.now() + 3.2, nil, 8)
+    assert.equal(1, #few)
+  end)
+
+  it("uses turns again that were given back", function()
+    local one, two = open(), open()
+    local bookings = {}
+    for number = 1, 8 do bookings[number] = select(2, one:reserve(START, soon())) end
+    for number = 5, 8 do one:give_back(START, bookings[number]) end
+    one:reserve(COMPLETE, soon()) -- what is given back rides along
+    assert.near(0.5, (two:reserve(START, soon())), 0.3)
+    assert.near(1, (two:reserve(START, soon())), 0.3)
+  end)
+
+  it("moves all turns to come when the service throttles, and keeps their order", function()
+    local one, two = open(), open()
+    for _ = 1, 4 do one:reserve(START, soon()) end
+    local wait, booking = one:reserve(START, soon())
+    local _, later = one:reserve(START, soon())
+    two:report(START, true)
+    one:report(START, true) -- as soon after the other, it changes nothing, but tells where they are
+    local stands, more = one:stands(START, booking)
+    assert.is_true(stands)
+    assert.truthy(more > wait - 0.3 and more <= 0.5)
+    assert.near(more + 0.5, select(2, one:stands(START, later)), 0.05)
+    assert.equal("2", server:cli("HGET", "connectparticipant:{here}:" .. START, "refused"))
+  end)
+
+  it("rises to a rate that the options name, and falls to AWS's when throttled", function()
+    local one = open { rates = { [START] = 20 } }
+    local _, _, further = one:reserve(START, soon(), nil, 60)
+    local _, first = one:stands(START, further[58])
+    local _, second = one:stands(START, further[59])
+    assert.near(0.05, second - first, 0.005)
+    for _ = 1, 3 do one:report(START, true) end
+    local before = one:reserve(START, soon())
+    assert.near(1 / 17, one:reserve(START, soon()) - before, 0.01)
+  end)
+
+  it("is each instance's own, in keys that a person can read", function()
+    local one, other = open { instance = "a b{c}" }, open { instance = "there" }
+    for _ = 1, 9 do one:reserve(START, soon()) end
+    assert.equal(0, (other:reserve(START, soon())))
+    assert.equal("9", server:cli("HGET", "connectparticipant:{a%20b%7Bc%7D}:" .. START, "count"))
+    local expiry = tonumber(server:cli("TTL", "connectparticipant:{there}:" .. START))
+    assert.truthy(expiry > 0 and expiry <= 130, expiry)
+  end)
+
+  it("has one quota", function()
+    local _, one = open()
+    local _, two = open()
+    local count = 0
+    while (count % 2 == 0 and one or two):acquire(true) do count = count + 1 end
+    assert.equal(100, count)
+    one:release(5)
+    assert.is_nil(one:acquire(false))
+    assert.equal(5, one:acquire(true))
+  end)
+
+  it("takes one question a turn, in less than a millisecond at rest", function()
+    local one = open()
+    one:reserve(START, soon())
+    local before = server:questions()
+    for _ = 1, 20 do
+      local _, booking = one:reserve(START, soon())
+      one:report(START, false)
+      one:stands(START, booking)
+      one:give_back(START, booking)
+    end
+    assert.equal(20, server:questions() - before)
+  end)
+
+  it("keeps other operations, and the store's, to the client itself", function()
+    local one = open()
+    local before = server:questions()
+    assert.same({ 0 }, { one:reserve("PUT", soon()) })
+    one:report("PUT", true)
+    assert.truthy(one:reserve("PUT", soon()) > 0)
+    assert.equal(before, server:questions())
+  end)
+
+  it("goes through a function of the caller's", function()
+    local run, seen = memory.new(), {}
+    local one = open { eval = function(script, keys, args)
+      seen[#seen + 1] = { script, keys }
+      return run(keys, { args[1], "5000000000000", unpack(args, 3) })
+    end }
+    for _ = 1, 4 do assert.equal(0, (one:reserve(START, soon()))) end
+    assert.near(0.5, (one:reserve(START, soon())), 1e-6)
+    assert.equal(require "connectparticipant.pace.script", seen[1][1])
+    assert.equal("connectparticipant:{here}:" .. START, seen[1][2][3])
+  end)
+
+  it("needs a library, or a function", function()
+    local _, problem = pace.open({ redis = "redis://h" }, "e", { now = core.now, driver = {} })
+    assert.truthy(problem:find("pace.eval", 1, true))
+    local library = package.loaded.redis
+    package.loaded.redis = nil
+    package.preload.redis = function() error "none" end
+    _, problem = pace.open({ redis = "redis://h" }, "e", { now = core.now, driver = blocking })
+    package.preload.redis, package.loaded.redis = nil, library
+    assert.truthy(problem:find("install Debian's lua-redis", 1, true), problem)
+  end)
+
+  it("logs in, with the password of the URL", function()
+    local guarded = redis.start "--requirepass s%cret"
+    local events = {}
+    local one = open({ redis = guarded.url .. "?password=s%25cret&db=2" }, nil, events)
+    assert.equal(0, (one:reserve(START, soon())))
+    assert.same({}, events)
+    local two = open({ redis = guarded.url .. "?password=wrong" }, nil, events)
+    assert.equal(0, (two:reserve(START, soon())))
+    assert.equal("alone", events[1].pace)
+    assert.truthy(events[1].message:find "WRONGPASS", events[1].message)
+    assert.is_nil(events[1].message:find "wrong[^%w]?$")
+    guarded:stop()
+  end)
+end)
+
+describe("a fleet's server that", function()
+  local events
+  before_each(function() events = {} end)
+  -- What a failed spec has left.
+  after_each(function() server:signal "CONT" end)
+
+  -- Two clients that know of each other; the second one's server fails then.
+  local function pair(options)
+    local clock = { time = core.now() }
+    local other = open()
+    other:reserve(START, soon())
+    local one = open(options, clock, events)
+    one:reserve(START, clock.time + 60)
+    assert.same({}, events)
+    return one, clock
+  end
+
+  -- Paces by itself at half the rate, and has said so once.
+  local function assert_alone(one, clock)
+    local first = one:reserve(START, clock.time + 60)
+    local second = one:reserve(START, clock.time + 60)
+    local third = one:reserve(START, clock.time + 60)
+    assert.truthy(first and second and third)
+    assert.near(1, third - second, 1e-3)
+    assert.equal(1, #events)
+    assert.equal("alone", events[1].pace)
+    assert.equal(2, events[1].clients)
+  end
+
+  local function assert_shared_again(one, clock)
+    clock.time = clock.time + 40
+    assert.truthy(one:reserve(START, clock.time + 60))
+    assert.equal(2, #events)
+    assert.equal("shared", events[2].pace)
+  end
+
+  it("was killed leaves each client its share, and is found again", function()
+    local one, clock = pair()
+    server:kill()
+    assert_alone(one, clock)
+    server:restart()
+    assert_shared_again(one, clock)
+  end)
+
+  it("is stopped holds nobody up beyond the bound, and is asked seldom", function()
+    local one, clock = pair()
+    server:signal "STOP"
+    local began = core.now()
+    assert_alone(one, clock)
+    for _ = 1, 100 do one:reserve(START, clock.time + 600) end
+    assert.truthy(core.now() - began < 1, core.now() - began)
+    server:signal "CONT"
+    assert_shared_again(one, clock)
+  end)
+
+  it("was started anew meanwhile makes turns of before void, and no trouble", function()
+    local one, clock = pair()
+    local booking
+    for _ = 1, 8 do booking = select(2, one:reserve(START, clock.time + 60)) end
+    server:restart()
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.is_false(one:stands(START, booking))
+    assert.same({}, events)
+  end)
+
+  it("forgets the script is told it again", function()
+    local one, clock = pair()
+    server:cli("SCRIPT", "FLUSH")
+    assert.truthy(one:reserve(START, clock.time + 60))
+    assert.same({}, events)
+  end)
+
+  it("is full leaves each client its share", function()
+    local one, clock = pair()
+    server:cli("CONFIG", "SET", "maxmemory", "1")
+    assert_alone(one, clock)
+    assert.truthy(events[1].message:find "OOM", events[1].message)
+    server:cli("CONFIG", "SET", "maxmemory", "0")
+    assert_shared_again(one, clock)
+  end)
+
+  it("has something else in its keys begins anew, or leaves each client its share", function()
+    local one, clock = pair()
+    local key = "connectparticipant:{here}:" .. START
+    server:cli("HSET", key, "turn", "nan")
+    for _ = 1, 4 do assert.equal(0, (one:reserve(START, clock.time + 60))) end
+    server:cli("DEL", key)
+    server:cli("SET", key, "x")
+    assert_alone(one, clock)
+  end)
+
+  it("answers nonsense leaves each client its share", function()
+    for _, nonsense in ipairs { "", "x", "1", "1 2\n", "1 2\n3", "1 2\n1 2 3 x", "1 0\n1 2 3 4 5",
+      "1e300 2\n1 2 3 4 5", ("9"):rep(400), 5, true, {} } do
+      events = {}
+      local clock, answer = { time = 1000 }, nil
+      local run = memory.new()
+      local one = open({ eval = function(_, keys, args)
+        if answer ~= nil then return answer end
+        args[2] = "5000000000000"
+        return (run(keys, args):gsub("^(%d+) 1", "%1 2"))
+      end }, clock, events)
+      one:reserve(START, clock.time + 60)
+      answer = nonsense
+      assert_alone(one, clock)
+      answer = nil
+      assert_shared_again(one, clock)
+    end
+  end)
+
+  it("speaks another protocol is none", function()
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local port = select(2, listener:getsockname())
+    local clock = { time = 1000 }
+    local one = open({ redis = "redis://127.0.0.1:" .. port }, clock, events)
+    local began = core.now()
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.truthy(core.now() - began < 1)
+    assert.equal("alone", events[1].pace)
+    listener:close()
+  end)
+
+  it("raises in a function of the caller's is none", function()
+    local clock = { time = 1000 }
+    local one = open({ eval = function() error "broken" end }, clock, events)
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.truthy(events[1].message:find "broken")
+  end)
+
+  it("was lost gives the turns of before their place in the line", function()
+    local one, clock = pair()
+    local last
+    for _ = 1, 12 do last = one:reserve(START, clock.time + 60) end
+    server:kill()
+    local next_one = one:reserve(START, clock.time + 60)
+    assert.truthy(next_one >= last and next_one < last + 3, next_one .. " after " .. last)
+    server:restart()
+  end)
+end)

@@ -1,0 +1,79 @@
+-- A redis-server for specs, on a Unix socket in a directory of its own. It ends with this process
+-- at the latest.
+local core = require "connectparticipant.core"
+local process = require "spec.support.process"
+
+local redis = {}
+redis.__index = redis
+
+-- Debian packages the library for some Luas only; its text runs on all of them.
+package.path = package.path .. ";/usr/share/lua/5.1/?.lua" -- luacheck: ignore
+
+-- Where `redis-server` listens; what it is told beside that; how long to wait for it.
+local COMMAND = "echo $$; exec setpriv --pdeathsig KILL redis-server --port 0 --unixsocket %s "
+  .. "--dir %s --save '' --appendonly no %s >%s/log 2>&1"
+
+local function await(self)
+  local ended = core.now() + 20
+  repeat
+    if self:cli("PING"):find "^[PN]O" then return end
+    core.sleep(0.01)
+  until core.now() > ended
+  error("redis-server does not answer: " .. self.directory)
+end
+
+local function launch(self)
+  self.pipe = io.popen(COMMAND:format(self.socket, self.directory, self.options, self.directory))
+  self.pid = self.pipe:read "*l"
+  await(self)
+end
+
+function redis.start(options)
+  local self = setmetatable({ options = options or "" }, redis)
+  self.directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
+  self.socket = self.directory .. "/socket"
+  self.url = "unix:" .. self.socket
+  launch(self)
+  self.guard = process.guard(function() self:stop() end)
+  return self
+end
+
+--- What redis-cli prints of a command.
+function redis:cli(...)
+  local answer = process.run { "timeout", "5", "redis-cli", "-s", self.socket, ... }
+  return (answer.stdout:gsub("%s+$", ""))
+end
+
+--- How often the server was asked to run a script.
+function redis:questions()
+  local count = 0
+  local stats = self:cli("INFO", "commandstats")
+  for name, calls in stats:gmatch "cmdstat_([%w|]+):calls=(%d+)" do
+    if name:find "^eval" or name == "script|load" then count = count + tonumber(calls) end
+  end
+  return count
+end
+
+function redis:signal(name)
+  process.run { "sh", "-c", ("kill -%s %s"):format(name, self.pid) }
+end
+
+--- Ends it without a word to anybody; what it held is lost.
+function redis:kill()
+  if not self.pipe then return end
+  self:signal "KILL"
+  self.pipe:close()
+  self.pipe = nil
+end
+
+function redis:restart()
+  self:kill()
+  launch(self)
+end
+
+function redis:stop()
+  self:kill()
+  process.run { "rm", "-rf", self.directory }
+end
+
+return redis
