@@ -98,7 +98,8 @@ describe("in any locale", function()
       delete = function() end,
     }
     rawset(_G, "ngx", { shared = { pace = dict }, update_time = function() end })
-    local own = assert(pace.open({ shared_dict = "pace" }, "e", { now = function() return 1000.25 end }))
+    local host = { now = function() return 1000.25 end }
+    local own = assert(pace.open({ shared_dict = "pace" }, "e", host))
     rawset(_G, "ngx", nil)
     own:report("SendMessage", true)
     in_every_locale(function()
