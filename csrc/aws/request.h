@@ -51,7 +51,7 @@ void request_begin(struct request_writer *w, struct request *request,
                    const struct operation *operation, const char *endpoint, const char *user_agent);
 
 /* Call one of these for each member of `operation->input`, in the model's order. A value of the
- * wrong type is recorded as a violation. */
+ * wrong type is recorded as a violation. Texts need a NUL behind their `size` bytes. */
 void request_absent(struct request_writer *w, const struct member *member);
 void request_string(struct request_writer *w, const struct member *member, const char *text,
                     size_t size);

@@ -3,6 +3,7 @@
 -- browsers that leave. `make chaos` runs it: CHAOS files (10,000), CHAOS_SEED for the same chance.
 -- Fails unless each file that was reported uploaded is there once and byte for byte, and each other
 -- one had a true error.
+local browsers = require "spec.chaos.browsers"
 local core = require "connectparticipant.core"
 local crew = require "spec.chaos.crew"
 local dice = require "spec.chaos.dice"
@@ -16,7 +17,7 @@ local COUNT = tonumber(os.getenv "CHAOS" or "") or 10000
 local SEED = tonumber(os.getenv "CHAOS_SEED" or "") or os.time() % 1000000
 local CHATS, GENERATIONS, SHOWN = 20, 12, 20
 
-local failures = 0
+local failures, figures = 0, {}
 
 local function check(what, good, seen)
   print(("%-6s %s: %s"):format(good and "ok" or "FAILED", what, seen))
@@ -90,6 +91,7 @@ local function items_of(run)
 end
 
 local function show(what, book, clients)
+  figures[#figures + 1] = ("%d %s"):format(book.counts.uploaded or book.counts.downloaded or 0, what)
   check(what, #book.problems == 0, listed(book.counts) .. (", %d clients, %d killed"):format(
     clients.generation, clients.killed))
   for index = 1, math.min(SHOWN, #book.problems) do print("       " .. book.problems[index]) end
@@ -147,6 +149,60 @@ local function downloads(run, weather, own, ids)
   show_traces("downloads", run, clients)
 end
 
+-- How many came whole, and how many of these were wrong.
+local function downloads_in_nginx(run, server, own, ids, passed)
+  local paths, fetched, wrong = {}, 0, 0
+  for position, one in ipairs(ids) do
+    paths[position] = ("/download?id=%s&token=%s"):format(one.id, run.tokens[1])
+  end
+  browsers.visit(server, paths, own, function(position, browser)
+    local head, body = browser.head, browser.body
+    local length = head and head:find "^HTTP/1.1 200" and head:match "Content%-Length: (%d+)"
+    if not length or #body < tonumber(length) then return end
+    local offset, size = dice.piece(SEED, ids[position].index)
+    fetched = fetched + 1
+    if body ~= run.bytes:sub(offset + 1, offset + size) then wrong = wrong + 1 end
+  end, passed)
+  return fetched, wrong
+end
+
+-- A storm and a run of their own, one in ten of the files.
+local function in_nginx(place, own)
+  local weather = storm.begin(place:path "emulator-nginx", own)
+  local run = { directory = place.directory, seed = SEED, endpoint = weather.endpoint,
+    tokens = { (weather.service:connect()) }, bytes = files.read(place:path "noise") }
+  weather:rage()
+  local server, count = browsers.start(run), math.max(100, math.floor(COUNT / 10))
+  local before = server:descriptors()
+  local told, paths, ids = { begun = {}, results = {} }, {}, {}
+  local function passed(done)
+    if done == math.floor(count / 4) then weather:pause(2) end
+    if done == math.floor(count / 2) then weather:kill(0) end
+  end
+  for index = 1, count do
+    told.begun[index] = true
+    paths[index] = ("/upload?i=%d&token=%s"):format(index, run.tokens[1])
+  end
+  browsers.visit(server, paths, own, function(index, browser)
+    local entry = browsers.entry(browser)
+    told.results[index] = entry
+    if entry and entry.id then ids[#ids + 1] = { index = index, id = entry.id } end
+  end, passed)
+  local fetched, wrong = downloads_in_nginx(run, server, own, ids, passed)
+  local left, after = browsers.settle(server)
+  weather:calm()
+  show("nginx, uploads", ledger.uploads { seed = SEED, noise = run.bytes, told = { told },
+    completed = weather:record(), items = items_of(run) }, { generation = 1, killed = 0 })
+  figures[#figures + 1] = ("%d nginx, downloads"):format(fetched)
+  check("nginx, downloads", wrong == 0, ("%d whole, %d wrong"):format(fetched, wrong))
+  check("nginx: what is left", left == "0 0" and after <= before + 2,
+    ("%s under way, %d descriptors, %d before"):format(left, after, before))
+  local log = server:stop()
+  check("nginx: its log", log == "", log == "" and "nothing" or log:sub(1, 1000))
+  server:remove()
+  weather:stop()
+end
+
 local function main()
   local own, place, begun = dice.new(SEED), files.new(), core.now()
   print(("seed %d, %d files"):format(SEED, COUNT))
@@ -160,8 +216,10 @@ local function main()
   local ids = uploads(run, weather, own)
   downloads(run, weather, own, ids)
   weather:stop()
+  in_nginx(place, own)
   place:remove()
-  print(("%d ways to fail, %.0f s"):format(weather.ways, core.now() - begun))
+  print(("seed %d, %d ways to fail, good and proven: %s; %d checks failed, %.0f s"):format(SEED,
+    weather.ways, table.concat(figures, ", "), failures, core.now() - begun))
 end
 
 main()

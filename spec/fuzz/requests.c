@@ -16,11 +16,15 @@ static unsigned next(void) {
   return at < end ? *at++ : 0;
 }
 
-static const char *next_text(size_t *size) {
+/* Exactly as large as it is, with the NUL that strings from Lua have behind them. */
+static char *next_text(size_t *size) {
   size_t wanted = next() * (next() % 8 + 1U), left = (size_t)(end - at);
   *size = wanted < left ? wanted : left;
+  char *text = malloc(*size + 1);
+  memcpy(text, at, *size);
+  text[*size] = '\0';
   at += *size;
-  return (const char *)at - *size;
+  return text;
 }
 
 static void next_bytes(void *out, size_t size) {
@@ -48,12 +52,13 @@ static void write_list(struct request_writer *w, const struct member *m);
 
 static void write_value(struct request_writer *w, const struct member *m) {
   size_t size;
-  const char *text;
+  char *text;
   switch (next() % 8) {
   case 0:
   case 1:
     text = next_text(&size);
     request_string(w, m, text, size);
+    free(text);
     break;
   case 2:
     request_integer(w, m, next_integer());
@@ -87,21 +92,11 @@ static void write_list(struct request_writer *w, const struct member *m) {
   request_close(w);
 }
 
-/* Names come from Lua, and so have a NUL behind them. */
-static void write_unknown(struct request_writer *w, const struct member *members, const char *text,
-                          size_t size) {
-  char *name = malloc(size + 1);
-  memcpy(name, text, size);
-  name[size] = '\0';
-  request_unknown(w, members, name, size);
-  free(name);
-}
-
 static void write_members(struct request_writer *w, const struct member *members) {
   for (const struct member *m = members; m->name != NULL; m++) {
     size_t size;
-    const char *text = next_text(&size);
-    if (size > 0 && *text == '?') write_unknown(w, members, text, size);
+    char *text = next_text(&size);
+    if (size > 0 && *text == '?') request_unknown(w, members, text, size);
     /* Mostly what fits, or nothing would ever be built. */
     if (next() % 4 != 0 && (m->type == STRING || m->type == TEXT))
       request_string(w, m, text, size);
@@ -109,6 +104,7 @@ static void write_members(struct request_writer *w, const struct member *members
       request_integer(w, m, 5 + (long long)next());
     else
       write_value(w, m);
+    free(text);
   }
 }
 
