@@ -106,7 +106,7 @@ end
 
 --- Waits until nothing is under way any more; gives what is left then, and the descriptors.
 function browsers.settle(server)
-  local ending, left = core.now() + 30, nil
+  local ending, left = core.now() + 30
   repeat
     left = server:get("/state").body
     core.sleep(0.1)

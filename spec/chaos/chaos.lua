@@ -91,7 +91,8 @@ local function items_of(run)
 end
 
 local function show(what, book, clients)
-  figures[#figures + 1] = ("%d %s"):format(book.counts.uploaded or book.counts.downloaded or 0, what)
+  local good = book.counts.uploaded or book.counts.downloaded or 0
+  figures[#figures + 1] = ("%d %s"):format(good, what)
   check(what, #book.problems == 0, listed(book.counts) .. (", %d clients, %d killed"):format(
     clients.generation, clients.killed))
   for index = 1, math.min(SHOWN, #book.problems) do print("       " .. book.problems[index]) end

@@ -10,7 +10,8 @@ for name in pairs(model.operations) do names[#names + 1] = name end
 table.sort(names)
 
 local TEXTS = { "", "a", "text/plain", "é", "漢😀", "\237\160\128", "\192\128", "a\0b", "\r\n",
-  "CONNECTION_CREDENTIALS", "WEBSOCKET", "ASCENDING", "ASCENDING\0", "DESCENDING", "FORWARD", "BACKWARD",
+  "CONNECTION_CREDENTIALS", "WEBSOCKET", "ASCENDING", "ASCENDING\0", "DESCENDING",
+  "FORWARD", "BACKWARD",
   "00000000-0000-4000-8000-000000000000", "application/json", "\127", "%2F/..?#", '"\\' }
 local NUMBERS = { 0, 1, -1, 5, 300, 301, 100, 101, 0.5, 1e15, 2 ^ 53, 2 ^ 53 + 2, 1 / 0, -1 / 0,
   0 / 0, 20971520.0 }
