@@ -103,6 +103,9 @@ test: ## build for every Lua that is here (or for LUA) and run all specs (or SPE
 	@sh spec/support/packages.sh test $(ASKED)
 	@sh spec/support/test.sh $(ASKED)
 
+matrix: ## make demo and make test from bare, in each Debian release or in SUITES (root, debootstrap)
+	@bash spec/support/matrix.sh $(SUITES)
+
 lint: ## check formatting, warnings and style of everything
 	@sh spec/support/packages.sh lint $(LUA)
 	@$(MAKE) --no-print-directory -s build

@@ -1,0 +1,72 @@
+#!/bin/bash
+# matrix.sh [SUITE...]: `make demo` and `make test` in bare Debian releases, each with nothing but git
+# and make. Needs root and debootstrap; the roots are kept in build/matrix, and so is what was said.
+# Ends with a table of what passed where.
+set -u
+[ $# -gt 0 ] || set -- bullseye bookworm trixie sid
+checkout=$PWD
+place=$checkout/build/matrix
+mkdir -p "$place"
+
+# The package mirror that this machine uses.
+mirror() {
+  awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' /etc/apt/sources.list.d/*.sources \
+    /etc/apt/sources.list.d/*.list /etc/apt/sources.list 2>/dev/null | head -n 1
+}
+
+make_base() {
+  base=$place/$1-base
+  [ -e "$base.ok" ] && return
+  rm -rf "$base"
+  debootstrap --variant=minbase --include=git,make,ca-certificates "$1" "$base" "$(mirror)" \
+    >"$place/$1-base.log" 2>&1 || return
+  cp -a /etc/apt/apt.conf.d/. "$base/etc/apt/apt.conf.d/"
+  cp /etc/resolv.conf "$base/etc/"
+  touch "$base.ok"
+}
+
+# Runs a command in the root of a suite. Its mounts are in a namespace of their own, which ends with
+# it.
+inside() {
+  unshare -m bash -s -- "$place/$1" "$2" <<'IN'
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+mount -t tmpfs tmpfs "$1/tmp"
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+  http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \
+  timeout 3000 chroot "$1" /bin/sh -c "cd /project && $2" </dev/null
+IN
+}
+
+# What a suite can run: bullseye's lua-cjson is for Lua 5.1, 5.2 and LuaJIT alone.
+luas_of() {
+  [ "$1" = bullseye ] && echo "5.1 luajit"
+}
+
+try() {
+  suite=$1 asked=$(luas_of "$1")
+  rm -rf "${place:?}/$suite"
+  cp -a "$place/$suite-base" "$place/$suite"
+  git clone -q "$checkout" "$place/$suite/project" || return
+  demo=failed test=failed words=""
+  [ -z "$asked" ] || words="LUA='$asked'"
+  inside "$suite" "make demo ${asked:+LUA=${asked%% *}}" >"$place/$suite-demo.log" 2>&1 && demo=ok
+  inside "$suite" "make test $words" >"$place/$suite-test.log" 2>&1 && test=ok
+  sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$place/$suite-test.log" | tail -n 1)
+  luas=$(sed -n 's/^== Lua \([^:]*\):.*/\1/p' "$place/$suite-test.log" | tr '\n' ' ')
+  curl=$(inside "$suite" "curl-config --version" 2>/dev/null)
+}
+
+row() {
+  printf '%-9s  %-15s  %-28s  %-6s  %-6s  %s\n' "$@"
+}
+
+status=0 table=$(row suite libcurl Luas demo test specs)
+for suite in "$@"; do
+  demo=none test=none sum="" luas="" curl=""
+  if make_base "$suite"; then try "$suite"; fi
+  [ "$demo$test" = okok ] || status=1
+  table=$table$'\n'$(row "$suite" "$curl" "$luas" "$demo" "$test" "$sum")
+done
+echo "$table"
+exit $status
