@@ -61,6 +61,7 @@ build = {
         "csrc/http/engine.c",
         "csrc/http/epoller.c",
         "csrc/http/exchange.c",
+        "csrc/http/lanes.c",
         "csrc/http/poller.c",
         "csrc/http/pollset.c",
         "csrc/http/sigpipe.c",

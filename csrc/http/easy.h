@@ -19,7 +19,7 @@ void easy_global_init(void);
 
 /* A new easy handle with the options that never change; NULL: out of memory, or libcurl refuses an
  * option that security depends on. */
-CURL *easy_new(struct pollset *set);
+CURL *easy_new(struct pollset *set, CURLSH *share);
 
 /* Sets an exchange's options on its handle; false if libcurl refuses one. */
 bool easy_apply(struct exchange *x, const struct url *url);

@@ -19,14 +19,8 @@
  * however many bodies stream. */
 #define SLICE 0.0004
 
-/* libcurl does not reuse a connection that was idle for longer (default of CURLOPT_MAXAGE_CONN). */
-#define IDLE_SECONDS 118.0
-
 /* Seconds between two looks of a host where there is no descriptor to poll. */
 #define BLIND_LOOK 0.005
-
-/* The lowest limit of connections that libcurl may keep. */
-enum { LEAST_KEPT = 64 };
 
 static struct exchange *member_at(struct list *at) {
   return LIST_MEMBER(at, struct exchange, member);
@@ -36,6 +30,7 @@ struct engine *engine_new(void) {
   struct engine *engine = calloc(1, sizeof *engine);
   if (engine == NULL) return NULL;
   list_begin(&engine->members);
+  lanes_begin(&engine->lanes);
   activity_begin(&engine->activity);
   return engine;
 }
@@ -52,6 +47,7 @@ static void unlink_exchange(struct engine *engine, struct exchange *x) {
   list_add(&engine->activity.ready, &x->ready);
   engine->activity.moved = true;
   engine->active--;
+  x->lane = NULL;
   x->activity = NULL;
   x->easy = NULL;
   url_free(&x->url);
@@ -72,7 +68,7 @@ static void leave_disk(struct engine *engine) {
 /* Drops everything inherited through a fork. The child shares its parent's sockets and must not let
  * libcurl use or shut them down, so the handles are leaked. */
 static void abandon(struct engine *engine) {
-  engine->multi = NULL;
+  lanes_abandon(&engine->lanes);
   engine->idles = 0;
   engine->next_look = 0;
   leave_disk(engine);
@@ -88,22 +84,21 @@ static void abandon(struct engine *engine) {
 /* Call this before touching libcurl's handles: abandons them in a forked child. */
 static void leave_parent(struct engine *engine) {
   bool inherited = engine->owner != forks_count();
-  if (inherited && (engine->multi != NULL || engine->set.open)) abandon(engine);
+  if (inherited && engine->set.open) abandon(engine);
   engine->owner = forks_count();
 }
 
-/* Makes the CURLM and the poll set, when the first exchange needs them. */
-static bool open_multi(struct engine *engine) {
+/* Gives the exchange a lane; makes the poll set when the first needs it. */
+static bool open_lane(struct engine *engine, struct exchange *x) {
   leave_parent(engine);
-  if (engine->closed || engine->multi != NULL) return !engine->closed;
+  if (engine->closed) return false;
   easy_global_init();
   if (!pollset_open(&engine->set)) return false;
-  engine->multi = curl_multi_init();
-  if (engine->multi == NULL) return false;
-  pollset_attach(&engine->set, engine->multi);
-  engine->kept = 0;
-  curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-  return true;
+  x->lane = lanes_pick(&engine->lanes, &engine->set);
+  x->crowded = engine->active >= LANE_WIDTH;
+  if (x->lane == NULL)
+    fault_set(&x->fault, "transport", "OUT_OF_MEMORY", "there is not enough memory to send it");
+  return x->lane != NULL;
 }
 
 /* Keeps handles of operations for reuse, not those of transfers. libcurl 7.88 allocates a 64 KiB
@@ -120,7 +115,7 @@ static void put_away(struct engine *engine, const struct exchange *x) {
 
 static CURL *take_easy(struct engine *engine, const struct exchange *x) {
   bool kept = !x->is_transfer && engine->idles > 0;
-  return kept ? engine->idle[--engine->idles] : easy_new(&engine->set);
+  return kept ? engine->idle[--engine->idles] : easy_new(&engine->set, engine->lanes.share);
 }
 
 /* The parsed URL. A transfer's was parsed when it was validated; an operation's is cached, unless
@@ -154,31 +149,11 @@ static bool join_disk(struct engine *engine, struct exchange *x) {
 }
 
 static bool begin(struct engine *engine, struct exchange *x) {
-  bool open = open_multi(engine) && join_disk(engine, x);
+  bool open = open_lane(engine, x) && join_disk(engine, x);
   const struct url *url = open ? find_url(engine, x) : NULL;
   x->easy = url == NULL ? NULL : take_easy(engine, x);
   if (x->easy == NULL) return false;
-  return easy_apply(x, url) && curl_multi_add_handle(engine->multi, x->easy) == CURLM_OK;
-}
-
-/* Sets libcurl's connection limit to twice the peak of concurrent exchanges in this and the last
- * period, because each may use two hosts (service and store). libcurl counts connections in use,
- * too: with a limit below the number of exchanges it closes every connection after its answer, and
- * its default would close most of a wide map's when that ends. After the limit is lowered, each
- * answer closes the oldest idle connection. */
-static void follow_load(struct engine *engine, double now) {
-  long limit = LEAST_KEPT;
-  if (now >= engine->next_period) {
-    engine->last_peak = engine->peak;
-    engine->peak = 0;
-    engine->next_period = now + IDLE_SECONDS;
-  }
-  if (engine->active > engine->peak) engine->peak = engine->active;
-  int most = engine->peak > engine->last_peak ? engine->peak : engine->last_peak;
-  while (limit < 2L * most) limit *= 2;
-  if (limit == engine->kept) return;
-  engine->kept = limit;
-  curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, limit);
+  return easy_apply(x, url) && curl_multi_add_handle(x->lane->multi, x->easy) == CURLM_OK;
 }
 
 bool engine_add(struct engine *engine, struct exchange *x) {
@@ -196,7 +171,8 @@ bool engine_add(struct engine *engine, struct exchange *x) {
   x->moved = clock_now();
   list_add(&engine->members, &x->member);
   engine->active++;
-  follow_load(engine, x->moved);
+  x->lane->active++;
+  lanes_follow(&engine->lanes, engine->active, x->moved);
   engine->activity.moved = true; /* makes engine_wait return at once, for the first step */
   double stall = x->transport.stall_timeout;
   double look = x->moved + (stall < LONGEST_LOOK ? stall : LONGEST_LOOK) / 4;
@@ -216,7 +192,8 @@ static void clear_tls_errors(void) {
 static void end(struct engine *engine, struct exchange *x, CURLcode code) {
   struct sigpipe guard;
   sigpipe_block(&guard);
-  curl_multi_remove_handle(engine->multi, x->easy);
+  curl_multi_remove_handle(x->lane->multi, x->easy);
+  x->lane->active--;
   exchange_finish(x, code);
   if (code != CURLE_OK) clear_tls_errors();
   put_away(engine, x);
@@ -243,10 +220,14 @@ void engine_free(struct engine *engine) {
   if (engine->active == 0) destroy(engine);
 }
 
-static void end_all(struct engine *engine, const char *kind, const char *code,
-                    const char *message) {
-  while (!list_is_empty(&engine->members)) {
-    struct exchange *x = member_at(engine->members.next);
+/* Ends all exchanges in the lane; NULL: in any. */
+static void end_all(struct engine *engine, const struct lane *lane, const char *kind,
+                    const char *code, const char *message) {
+  struct list *next = NULL;
+  for (struct list *at = engine->members.next; at != &engine->members; at = next) {
+    struct exchange *x = member_at(at);
+    next = at->next;
+    if (lane != NULL && x->lane != lane) continue;
     fault_set(&x->fault, kind, code, "%s", message);
     end(engine, x, CURLE_ABORTED_BY_CALLBACK);
   }
@@ -297,39 +278,37 @@ static void go_on(struct engine *engine) {
   }
 }
 
-static void read_messages(struct engine *engine) {
+static void read_messages(struct engine *engine, struct lane *lane) {
   int left;
   CURLMsg *message;
-  while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
+  while ((message = curl_multi_info_read(lane->multi, &left)) != NULL) {
     struct exchange *x = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
     if (message->msg == CURLMSG_DONE && x != NULL) end(engine, x, message->data.result);
   }
 }
 
-static void close_multi(struct engine *engine) {
-  struct sigpipe guard;
-  sigpipe_block(&guard);
-  while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
-  curl_multi_cleanup(engine->multi);
-  sigpipe_restore(&guard);
-  engine->multi = NULL;
+/* A CURLM that has failed would fail in every further step; the next exchange makes a new one. */
+static void end_lane(struct engine *engine, struct lane *lane) {
+  const char *code = lane->code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR";
+  end_all(engine, lane, "transport", code, curl_multi_strerror(lane->code));
+  lanes_close(lane);
 }
 
 static void perform(struct engine *engine, bool first) {
   struct sigpipe guard;
+  struct list *next = NULL;
   engine->activity.streams = false;
   sigpipe_block(&guard);
   if (first) go_on(engine);
-  CURLMcode code = pollset_step(&engine->set, engine->multi, &engine->activity);
+  pollset_step(&engine->set, &engine->lanes, &engine->activity);
   sigpipe_restore(&guard);
   hear_disk(engine);
-  read_messages(engine);
-  if (code == CURLM_OK) return;
-  /* This CURLM would fail in every further step; the next exchange makes a new one. */
-  end_all(engine, "transport", code == CURLM_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "INTERNAL_ERROR",
-          curl_multi_strerror(code));
-  close_multi(engine);
+  for (struct list *at = engine->lanes.all.next; at != &engine->lanes.all; at = next) {
+    next = at->next;
+    read_messages(engine, lane_at(at));
+    if (lane_at(at)->code != CURLM_OK) end_lane(engine, lane_at(at));
+  }
 }
 
 int engine_step(struct engine *engine, bool *moved) {
@@ -337,11 +316,10 @@ int engine_step(struct engine *engine, bool *moved) {
   leave_parent(engine);
   /* Also when no exchange is in progress: an idle connection that was closed would keep the
    * descriptor readable. */
-  if (engine->multi != NULL) {
+  if (engine->set.open) {
     activity->until = clock_now() + SLICE;
     perform(engine, true);
-    while (activity->streams && engine->multi != NULL && !activity_is_over(activity))
-      perform(engine, false);
+    while (activity->streams && !activity_is_over(activity)) perform(engine, false);
     double now = clock_now();
     if (engine->active > 0 && now >= engine->next_look) look_for_stalls(engine, now);
   }
@@ -357,8 +335,9 @@ static bool is_pending(const struct engine *engine) {
 void engine_wait(struct engine *engine, double seconds) {
   leave_parent(engine);
   if (engine->active == 0 || is_pending(engine)) return;
-  double look = engine->next_look - clock_now();
-  if (look < seconds) seconds = look;
+  double now = clock_now(), due = lanes_due(&engine->lanes);
+  if (engine->next_look - now < seconds) seconds = engine->next_look - now;
+  if (due > 0 && due - now < seconds) seconds = due - now;
   if (seconds > 0) pollset_wait(&engine->set, seconds);
 }
 
@@ -373,8 +352,8 @@ double engine_timeout(struct engine *engine) {
   leave_parent(engine);
   if (engine->active == 0) return -1;
   if (is_pending(engine)) return 0;
-  double moment = engine->next_look;
-  if (engine->set.due > 0 && engine->set.due < moment) moment = engine->set.due;
+  double moment = engine->next_look, due = lanes_due(&engine->lanes);
+  if (due > 0 && due < moment) moment = due;
   double seconds = moment - clock_now();
   if (seconds > BLIND_LOOK && engine->set.open && pollset_descriptor(&engine->set) < 0)
     seconds = BLIND_LOOK;
@@ -384,8 +363,9 @@ double engine_timeout(struct engine *engine) {
 void engine_close(struct engine *engine) {
   leave_parent(engine);
   engine->closed = true;
-  end_all(engine, "cancelled", "Cancelled", "the client was closed");
-  if (engine->multi != NULL) close_multi(engine);
+  end_all(engine, NULL, "cancelled", "Cancelled", "the client was closed");
+  while (engine->idles > 0) curl_easy_cleanup(engine->idle[--engine->idles]);
+  lanes_end(&engine->lanes);
   leave_disk(engine);
   pollset_close(&engine->set);
   urls_free(&engine->urls);

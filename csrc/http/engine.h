@@ -5,6 +5,7 @@
 #include "base/disk.h"
 #include "base/hidden.h"
 #include "http/activity.h"
+#include "http/lanes.h"
 #include "http/pollset.h"
 #include "http/urls.h"
 
@@ -18,18 +19,15 @@ struct exchange;
 enum { ENGINE_IDLE = 64 };
 
 struct engine {
-  CURLM *multi;   /* NULL until the first exchange, and after a fork */
   unsigned owner; /* forks_count() of the process that may touch it */
   bool closed;
   bool orphan;         /* its userdata is gone; freed with its last exchange */
   struct list members; /* exchanges in progress */
   int active;          /* how many */
   struct activity activity;
+  struct lanes lanes; /* none until the first exchange, and after a fork */
   struct pollset set;
-  double next_look;    /* when to check for stalls */
-  int peak, last_peak; /* most concurrent exchanges in this and the last period */
-  double next_period;
-  long kept;         /* the connection limit set in libcurl */
+  double next_look;  /* when to check for stalls */
   struct disk *disk; /* writes downloads to files; NULL until the first one */
   double last_id;
   CURL *idle[ENGINE_IDLE]; /* operations' easy handles, for reuse */

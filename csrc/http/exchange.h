@@ -42,6 +42,7 @@ struct exchange {
   struct activity *activity;          /* its engine's; NULL: not in an engine */
   struct list member, ready, resumed; /* links in the engine's and the activity's lists */
   double id;                          /* unique in the engine, from 1 on */
+  struct lane *lane;                  /* the engine's, that it is in */
   CURL *easy;                         /* NULL: done, or dropped after a fork */
   struct url url;                     /* its own; without a handle the engine's cache is used */
   bool done;
@@ -52,6 +53,7 @@ struct exchange {
   struct http_request request;
   struct transport transport;
   bool https;
+  bool crowded;     /* many more are in progress, and its buffers should be small */
   bool is_transfer; /* an upload or download, not an operation of the service */
   struct curl_slist *lines;
   size_t room;    /* how many `lines` has room for */

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/system.h"
 #include "http/exchange.h"
+#include "http/lanes.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,13 +17,13 @@
 enum { INTEREST = POLLER_IN | POLLER_OUT, IDLE = 0x20, WANTED = 0x40, OURS = 0x80 };
 
 /* A descriptor's flags; NULL: out of memory. */
-static unsigned char *state_of(struct pollset *set, int fd) {
+static struct watched *state_of(struct pollset *set, int fd) {
   size_t needed = (size_t)fd + 1;
   if (needed > set->known) {
     size_t room = needed < 64 ? 64 : 2 * needed;
-    unsigned char *states = realloc(set->states, room);
+    struct watched *states = realloc(set->states, room * sizeof *states);
     if (states == NULL) return NULL;
-    memset(states + set->known, 0, room - set->known);
+    memset(states + set->known, 0, (room - set->known) * sizeof *states);
     set->states = states;
     set->known = room;
   }
@@ -30,14 +31,14 @@ static unsigned char *state_of(struct pollset *set, int fd) {
 }
 
 /* Removes the descriptor from the set. */
-static void drop(struct pollset *set, int fd, unsigned char *state) {
-  poller_set(&set->poller, fd, *state & INTEREST, 0);
-  *state &= OURS;
+static void drop(struct pollset *set, int fd, struct watched *state) {
+  poller_set(&set->poller, fd, state->flags & INTEREST, 0);
+  state->flags &= OURS;
 }
 
-static int watch(struct pollset *set, int fd, unsigned char *state, unsigned events) {
-  unsigned before = *state & INTEREST;
-  *state = (unsigned char)((*state & OURS) | events | WANTED);
+static int watch(struct pollset *set, int fd, struct watched *state, unsigned events) {
+  unsigned before = state->flags & INTEREST;
+  state->flags = (state->flags & OURS) | events | WANTED;
   if (before == events) return 0;
   return poller_set(&set->poller, fd, before, events);
 }
@@ -61,22 +62,22 @@ curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_socka
   struct pollset *set = user;
   int fd = open_socket(address->family, address->socktype, address->protocol);
   bool room = fd >= 0 && poller_reserve(&set->poller, fd);
-  unsigned char *state = room ? state_of(set, fd) : NULL;
+  struct watched *state = room ? state_of(set, fd) : NULL;
   (void)purpose;
   if (fd >= 0 && state == NULL) {
     close(fd);
     return CURL_SOCKET_BAD;
   }
-  if (state != NULL) *state = OURS;
+  if (state != NULL) state->flags = OURS;
   return fd;
 }
 
 /* CURLOPT_CLOSESOCKETFUNCTION. Removes the descriptor explicitly: closing does not remove it from
  * the epoll set while a forked child holds a copy of the socket. */
 int pollset_unsocket(void *user, curl_socket_t fd) {
-  unsigned char *state = state_of(user, fd);
-  if (state != NULL && *state & INTEREST) drop(user, fd, state);
-  if (state != NULL) *state = 0;
+  struct watched *state = state_of(user, fd);
+  if (state != NULL && state->flags & INTEREST) drop(user, fd, state);
+  if (state != NULL) state->flags = 0;
   return close(fd);
 }
 
@@ -85,17 +86,17 @@ int pollset_unsocket(void *user, curl_socket_t fd) {
  * exchange (5 % of a small one), and if its peer closes it while idle we must notice. A connection
  * that was never established, which libcurl watches for writing, is dropped, because libcurl may
  * close it without notice. */
-static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *state) {
+static void unwatch(struct pollset *set, CURL *easy, int fd, struct watched *state) {
   const struct exchange *x = NULL;
-  bool connected = *state & POLLER_IN && *state & OURS;
+  bool connected = state->flags & POLLER_IN && state->flags & OURS;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
   if (connected && x != NULL && x->heard > 0) {
     watch(set, fd, state, POLLER_IN);
-    *state &= (unsigned char)~WANTED;
-    if (!exchange_is_paused(x)) *state |= IDLE;
+    state->flags &= ~(unsigned)WANTED;
+    if (!exchange_is_paused(x)) state->flags |= IDLE;
   } else {
     drop(set, fd, state);
-    if (!connected) *state = 0;
+    if (!connected) state->flags = 0;
   }
 }
 
@@ -103,9 +104,10 @@ static void unwatch(struct pollset *set, CURL *easy, int fd, unsigned char *stat
  * the flags of a descriptor that libcurl opened itself, it is registered anew each time. */
 // cppcheck-suppress constParameter ; libcurl sets the type
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known) {
-  struct pollset *set = user;
+  struct lane *lane = user;
+  struct pollset *set = lane->set;
   unsigned events = 0;
-  unsigned char unknown = 0, *state = state_of(set, fd);
+  struct watched unknown = {0}, *state = state_of(set, fd);
   (void)known;
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= POLLER_IN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= POLLER_OUT;
@@ -114,6 +116,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
     state = &unknown;
     if (what == CURL_POLL_REMOVE) return 0;
   }
+  state->lane = lane;
   if (what != CURL_POLL_REMOVE) return watch(set, fd, state, events);
   unwatch(set, easy, fd, state);
   return 0;
@@ -121,9 +124,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
 
 /* CURLMOPT_TIMERFUNCTION */
 static int on_timer(CURLM *multi, long milliseconds, void *user) {
-  struct pollset *set = user;
+  struct lane *lane = user;
   (void)multi;
-  set->due = milliseconds < 0 ? 0 : clock_now() + (double)milliseconds / 1000;
+  lane->due = milliseconds < 0 ? 0 : clock_now() + (double)milliseconds / 1000;
   return 0;
 }
 
@@ -138,17 +141,17 @@ void pollset_close(struct pollset *set) {
   *set = (struct pollset){0};
 }
 
-void pollset_attach(struct pollset *set, CURLM *multi) {
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, set);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, set);
+void pollset_attach(struct lane *lane) {
+  curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
+  curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
 }
 
 /* Shuts down an idle connection that its peer closed or sent unrequested bytes on. libcurl before
  * 8.1 would take such bytes for the answer to the next request; after shutdown, with nothing left
  * to read, every version sees that the connection is dead. */
-static void end_idle(struct pollset *set, int fd, unsigned char *state) {
+static void end_idle(struct pollset *set, int fd, struct watched *state) {
   char rest[4096];
   shutdown(fd, SHUT_RDWR);
   while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
@@ -160,8 +163,8 @@ static void end_idle(struct pollset *set, int fd, unsigned char *state) {
 static void end_idles(struct pollset *set) {
   for (int i = set->at; i < set->count; i++) {
     int fd = set->events[i].fd;
-    unsigned char *state = state_of(set, fd);
-    if (state == NULL || !(*state & IDLE)) continue;
+    struct watched *state = state_of(set, fd);
+    if (state == NULL || !(state->flags & IDLE)) continue;
     end_idle(set, fd, state);
     set->events[i].fd = -1; /* the number may be reused within this step */
   }
@@ -173,23 +176,36 @@ bool pollset_listen(struct pollset *set, int fd) {
   return set->listens;
 }
 
+static void tell(struct lane *lane, int fd, int what) {
+  int running;
+  if (lane->code == CURLM_OK)
+    lane->code = curl_multi_socket_action(lane->multi, fd, what, &running);
+}
+
+/* A CURLM passes over a descriptor that is not its own. */
+static void tell_all(struct lanes *lanes, int fd, int what) {
+  for (struct list *at = lanes->all.next; at != &lanes->all; at = at->next)
+    tell(lane_at(at), fd, what);
+}
+
 /* Handles one event. */
-static CURLMcode act(struct pollset *set, CURLM *multi, const struct poller_event *event) {
-  int what = 0, running, fd = event->fd;
-  if (fd < 0) return CURLM_OK;
+static void act(struct pollset *set, struct lanes *lanes, const struct poller_event *event) {
+  int what = 0, fd = event->fd;
+  if (fd < 0) return;
   if (set->listens && fd == set->heard_from) {
     set->heard = true;
-    return CURLM_OK;
+    return;
   }
-  unsigned char *state = state_of(set, fd);
-  if (state != NULL && !(*state & WANTED)) {
+  struct watched *state = state_of(set, fd);
+  if (state != NULL && !(state->flags & WANTED)) {
     drop(set, fd, state);
-    return CURLM_OK;
+    return;
   }
   if (event->what & POLLER_IN) what |= CURL_CSELECT_IN;
   if (event->what & POLLER_OUT) what |= CURL_CSELECT_OUT;
   if (event->what & POLLER_ERROR) what |= CURL_CSELECT_ERR;
-  return curl_multi_socket_action(multi, fd, what, &running);
+  if (state != NULL) tell(state->lane, fd, what);
+  if (state == NULL) tell_all(lanes, fd, what);
 }
 
 static void fetch(struct pollset *set, double seconds) {
@@ -197,29 +213,31 @@ static void fetch(struct pollset *set, double seconds) {
   set->count = poller_wait(&set->poller, set->events, seconds);
 }
 
-/* libcurl starts new exchanges through its timer, `due`. Events left over from the last step are
- * handled before new ones are fetched, so that no socket starves; so are those that a wait has
- * fetched, unless an exchange may start now, before which idle connections must be looked at. */
-CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity) {
-  CURLMcode code = CURLM_OK;
-  int running;
-  bool due = set->due > 0 && clock_now() >= set->due;
-  if (set->at == set->count || (due && set->at == 0)) fetch(set, 0);
-  if (set->at == 0) end_idles(set);
-  if (due) {
-    set->due = 0;
-    code = curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+/* Has each CURLM do what its timer has become due for. */
+static void run_timers(struct lanes *lanes, double now) {
+  for (struct list *at = lanes->all.next; at != &lanes->all; at = at->next) {
+    struct lane *lane = lane_at(at);
+    if (lane->due <= 0 || now < lane->due) continue;
+    lane->due = 0;
+    tell(lane, CURL_SOCKET_TIMEOUT, 0);
   }
-  while (set->at < set->count && code == CURLM_OK) {
-    code = act(set, multi, &set->events[set->at++]);
+}
+
+/* libcurl starts new exchanges through its timer. Events left over from the last step are handled
+ * before new ones are fetched, so that no socket starves; so are those that a wait has fetched,
+ * unless an exchange may start now, before which idle connections must be looked at. */
+void pollset_step(struct pollset *set, struct lanes *lanes, const struct activity *activity) {
+  double now = clock_now(), due = lanes_due(lanes);
+  bool is_due = due > 0 && now >= due;
+  if (set->at == set->count || (is_due && set->at == 0)) fetch(set, 0);
+  if (set->at == 0) end_idles(set);
+  if (is_due) run_timers(lanes, now);
+  while (set->at < set->count) {
+    act(set, lanes, &set->events[set->at++]);
     if (activity->streams && activity_is_over(activity)) break;
   }
-  return code;
 }
 
 void pollset_wait(struct pollset *set, double seconds) {
-  double due = set->due > 0 ? set->due - clock_now() : seconds;
-  if (due < seconds) seconds = due;
-  if (set->at < set->count || !(seconds > 0)) return;
-  fetch(set, seconds);
+  if (set->at == set->count) fetch(set, seconds);
 }

@@ -13,12 +13,20 @@
 
 HIDDEN_BEGIN
 
+struct lane;
+struct lanes;
+
+/* A descriptor. */
+struct watched {
+  struct lane *lane; /* whose it is, while libcurl waits for it */
+  unsigned flags;    /* see pollset.c */
+};
+
 struct pollset {
   bool open;
   struct poller poller;
-  unsigned char *states;                     /* flags of each descriptor; see pollset.c */
+  struct watched *states;                    /* by descriptor */
   size_t known;                              /* how many `states` has */
-  double due;                                /* when libcurl's timer expires; 0: not set */
   struct poller_event events[POLLER_EVENTS]; /* from `at` on: not yet handled */
   int at, count;
   bool listens; /* also to `heard_from`, which is not libcurl's */
@@ -29,21 +37,21 @@ struct pollset {
 bool pollset_open(struct pollset *set);
 void pollset_close(struct pollset *set);
 
-/* Installs the callbacks by which libcurl says what it waits for. */
-void pollset_attach(struct pollset *set, CURLM *multi);
+/* Installs the callbacks by which the lane's CURLM says what it waits for. */
+void pollset_attach(struct lane *lane);
 
 /* Adds a descriptor that is not libcurl's; `heard` is set when it is readable. */
 bool pollset_listen(struct pollset *set, int fd);
 
 /* Lets libcurl do all work that needs no waiting. */
-CURLMcode pollset_step(struct pollset *set, CURLM *multi, const struct activity *activity);
+void pollset_step(struct pollset *set, struct lanes *lanes, const struct activity *activity);
 
 /* Whether there are events that no step has handled yet. */
 static inline bool pollset_is_pending(const struct pollset *set) {
   return set->at < set->count;
 }
 
-/* Waits for an event, which the next step handles, or the timer; at most `seconds`. */
+/* Waits at most `seconds` for an event, which the next step handles. */
 void pollset_wait(struct pollset *set, double seconds);
 
 /* A descriptor that is readable while a socket is ready; -1: there is none. */
