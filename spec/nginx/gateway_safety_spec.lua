@@ -244,6 +244,21 @@ describe("a slow client of the gateway", function()
   end)
 end)
 
+describe("a thousand clients of the gateway at once", function()
+  it("are all served, and nothing is left", function()
+    local server, list = serve(), {}
+    for index = 1, 1000 do
+      list[index] = server:send(head(5, "Connection: close\r\n") .. "hello")
+    end
+    for index = 1, 1000 do
+      list[index]:settimeout(60)
+      assert.equal("201", statuses(rest(list[index])))
+    end
+    assert.truthy(server:rest() < 5)
+    assert.equal("", server:stop())
+  end)
+end)
+
 describe("a worker of the gateway that is to quit", function()
   it("finishes what is under way", function()
     local server = serve()

@@ -66,14 +66,13 @@ function Loop:task(co)
 end
 
 --- The innermost job of a coroutine. Where the host reuses killed coroutines, a job of another
---- scene is one whose coroutine was killed: it is given up here.
+--- scene is one whose coroutine was killed: its silence will be noticed.
 ---@param co thread|string from `loop.coroutine`
 ---@return connectparticipant.Job|nil
 function Loop:innermost(co)
   local job, scene = self.current[co], self.driver.scene
   if not job or not scene or job.scene == scene() then return job end
   self.current[co] = nil
-  if self.alive[job.root] then job.root:lost() end
 end
 
 --- Steps the engine, wakes the jobs whose exchanges need them, and abandons silent jobs.
