@@ -315,3 +315,22 @@ describe("a fleet's server that", function()
     server:restart()
   end)
 end)
+
+describe("the command's --pace", function()
+  local values = require "connectparticipant.cli.values"
+  local narration = require "connectparticipant.cli.narration"
+
+  it("takes a Redis URL, and does not repeat a wrong one", function()
+    assert.equal("redis://:s@h:1/2", values.redis "redis://:s@h:1/2")
+    for _, wrong in ipairs { "", "redis", "http://h", "redis://", "redis://s3cret@h", "unix:x",
+      "redis://h:0", "redis://h:99999", "redis://h/x", "redis://h y" } do
+      local value, problem = values.redis(wrong)
+      assert.is_nil(value, wrong)
+      assert.is_nil(problem:find("s3cret", 1, true))
+    end
+  end)
+
+  it("tells with --verbose that the pace is not shared", function()
+    assert.equal("why", narration.line { operation = START, pace = "alone", message = "why" })
+  end)
+end)

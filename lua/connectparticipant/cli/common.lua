@@ -21,6 +21,10 @@ common.client_options = {
     description = "Deadline of the whole job." },
   { long = "--max-attempts", argname = "N", convert = values.as(values.whole, "max_attempts"),
     description = "Attempts of a request, the first included (3)." },
+  { long = "--pace", argname = "URL", convert = values.redis,
+    description = "Redis on which machines share one pace: redis://HOST or unix:/PATH." },
+  { long = "--instance", argname = "NAME", convert = values.text,
+    description = "Name of the Amazon Connect instance, the same on all of them." },
   { long = "--token-file", argname = "FILE", convert = values.text,
     description = "File with the token; - is standard input." },
   { long = "--json", flag = true, description = "Print one JSON object a line, for programs." },
@@ -79,6 +83,7 @@ function common.client(world, options)
     region = options.region, endpoint = options.endpoint, profile = options.profile,
     ca_file = options.ca_file, timeout = options.timeout, max_attempts = options.max_attempts,
     logger = logger, driver = world.driver,
+    pace = options.pace and { redis = options.pace, instance = options.instance },
   }
 end
 

@@ -22,9 +22,10 @@ end
 
 --- One line for one attempt, as
 -- `StartAttachmentUpload (put): 503 SlowDown after 0.120 s, 5 KiB sent; again in 0.3 s`.
----@param event connectparticipant.Event
+---@param event connectparticipant.Event|connectparticipant.PaceEvent
 ---@return string
 function narration.line(event)
+  if event.pace then return event.message end
   local parts = moved(event)
   if event.reused then parts[#parts + 1] = "kept connection" end
   if (event.waited or 0) >= 0.05 then parts[#parts + 1] = ("waited %.1f s"):format(event.waited) end

@@ -1,6 +1,7 @@
 --- Reads the values of options: text in, a value out, or nil and what the value must be.
 
 local options_of = require "connectparticipant.config.options"
+local redis_url = require "connectparticipant.config.redis_url"
 
 local values = {}
 
@@ -24,6 +25,13 @@ function values.seconds(value)
   number = number and number / 10 ^ #fraction
   if number and number > 0 and number < math.huge then return number end
   return nil, "must be a number of seconds above 0"
+end
+
+--- Where a Redis is.
+function values.redis(value)
+  local address, problem = redis_url.parse(value)
+  if not address then return nil, problem end
+  return value
 end
 
 --- One of these words.
