@@ -159,6 +159,48 @@
 ---@field AttachmentId string 1 to 256 characters
 ---@field timeout? number seconds; 240, or the client's where that is earlier
 
+---@class connectparticipant.GatewayRequest what the gateway tells a caller's functions
+---@field what "upload"|"download"
+---@field token? string the ConnectionToken: a secret
+---@field name? string of the file; nil for a form before its files are known, and for a download
+---@field type? string of the file
+---@field size? integer bytes, where they are known
+---@field field? string the form's name of the file
+---@field id? string the AttachmentId of a download
+
+---@class connectparticipant.UploadGatewayOptions
+---@field token? fun(ngx: table): string|nil else X-Connection-Token, then Authorization: Bearer
+---@field name? fun(ngx: table): string|nil else X-File-Name, then Content-Disposition
+---@field max_size? number bytes of a file
+---@field max_files? integer of a form; 10
+---@field types? string[] that are allowed, as "image/*"; all
+---@field authorize? fun(request: connectparticipant.GatewayRequest): boolean|nil, string|nil false
+--- and a message refuse
+---@field on_result? fun(result: table|nil, err: connectparticipant.Error|nil, request: connectparticipant.GatewayRequest)
+---@field cors? { origins: string[]|"*" } whose pages may use it
+---@field wait? number seconds that the scan is waited for; not at all without
+---@field timeout? number seconds for the whole upload
+---@field body_timeout? number seconds in which a byte of the body must come; 20
+
+---@class connectparticipant.DownloadGatewayOptions
+---@field token? fun(ngx: table): string|nil else X-Connection-Token, then Authorization: Bearer
+---@field id? fun(ngx: table): string|nil else the argument `id`
+---@field authorize? fun(request: connectparticipant.GatewayRequest): boolean|nil, string|nil false
+--- and a message refuse
+---@field on_result? fun(result: table|nil, err: connectparticipant.Error|nil, request: connectparticipant.GatewayRequest)
+---@field cors? { origins: string[]|"*" } whose pages may use it
+---@field timeout? number seconds for the whole download
+---@field inline? string[] types that a browser may show instead of saving; none
+
+---@class connectparticipant.GatewayAnswer
+---@field status integer
+---@field body? table sent as JSON
+---@field headers? table<string, string>
+
+---@class connectparticipant.GatewayRefusal
+---@field status integer
+---@field err connectparticipant.Error
+
 ---@class connectparticipant.StartedJob what `client:start` gives
 ---@field wait fun(job, seconds?: number): boolean, any, any done, result, err; done is false where it
 --- is not yet
@@ -414,45 +456,3 @@
 ---@field describe_view fun(params: connectparticipant.DescribeViewParams): connectparticipant.DescribeViewResult|nil, connectparticipant.Error|nil
 ---@field get_authentication_url fun(params: connectparticipant.GetAuthenticationUrlParams): connectparticipant.GetAuthenticationUrlResult|nil, connectparticipant.Error|nil
 ---@field cancel_participant_authentication fun(params: connectparticipant.CancelParticipantAuthenticationParams): connectparticipant.CancelParticipantAuthenticationResult|nil, connectparticipant.Error|nil
-
----@class connectparticipant.GatewayRequest what the gateway tells a caller's functions
----@field what "upload"|"download"
----@field token? string the ConnectionToken: a secret
----@field name? string of the file; nil for a form before its files are known, and for a download
----@field type? string of the file
----@field size? integer bytes, where they are known
----@field field? string the form's name of the file
----@field id? string the AttachmentId of a download
-
----@class connectparticipant.UploadGatewayOptions
----@field token? fun(ngx: table): string|nil else X-Connection-Token, then Authorization: Bearer
----@field name? fun(ngx: table): string|nil else X-File-Name, then Content-Disposition
----@field max_size? number bytes of a file
----@field max_files? integer of a form; 10
----@field types? string[] that are allowed, as "image/*"; all
----@field authorize? fun(request: connectparticipant.GatewayRequest): boolean|nil, string|nil false
---- and a message refuse
----@field on_result? fun(result: table|nil, err: connectparticipant.Error|nil, request: connectparticipant.GatewayRequest)
----@field cors? { origins: string[]|"*" } whose pages may use it
----@field wait? number seconds that the scan is waited for; not at all without
----@field timeout? number seconds for the whole upload
----@field body_timeout? number seconds in which a byte of the body must come; 20
-
----@class connectparticipant.DownloadGatewayOptions
----@field token? fun(ngx: table): string|nil else X-Connection-Token, then Authorization: Bearer
----@field id? fun(ngx: table): string|nil else the argument `id`
----@field authorize? fun(request: connectparticipant.GatewayRequest): boolean|nil, string|nil false
---- and a message refuse
----@field on_result? fun(result: table|nil, err: connectparticipant.Error|nil, request: connectparticipant.GatewayRequest)
----@field cors? { origins: string[]|"*" } whose pages may use it
----@field timeout? number seconds for the whole download
----@field inline? string[] types that a browser may show instead of saving; none
-
----@class connectparticipant.GatewayAnswer
----@field status integer
----@field body? table sent as JSON
----@field headers? table<string, string>
-
----@class connectparticipant.GatewayRefusal
----@field status integer
----@field err connectparticipant.Error
