@@ -111,6 +111,9 @@ lint: ## check formatting, warnings and style of everything
 	@$(MAKE) --no-print-directory -s build
 	@sh spec/support/lint.sh
 
+doc: build ## write doc/reference.md from the annotations
+	@$(LUA_PROGRAM) spec/support/reference.lua
+
 types: build ## write the annotations of what the model knows
 	@$(LUA_PROGRAM) spec/support/types.lua
 

@@ -35,6 +35,7 @@ done
 check structure lua5.4 spec/support/structure.lua
 check "types, as the model has them" lua5.4 spec/support/types.lua check
 check annotations lua5.4 spec/support/annotations.lua
+check "the reference, as the annotations have it" lua5.4 spec/support/reference.lua check
 # version.h refuses a Lua that is none, and cppcheck tries without one; it also takes _Thread_local
 # for a type.
 check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -D_GNU_SOURCE \
