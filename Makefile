@@ -122,6 +122,10 @@ fuzz: ## try what comes from outside with libFuzzer (clang) and more, FUZZ_SECON
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30) $(FUZZ)
 
+check-memory: ## the suite (or SPEC) under sanitizers, the eager collector, and valgrind
+	@sh spec/support/packages.sh bench $(LUA)
+	@sh spec/support/check_memory.sh $(LUA)
+
 mutants: ## break one promise after the other (or those with ONLY) and see that a spec tells
 	@sh spec/support/packages.sh test
 	@lua5.4 spec/mutants/run.lua $(ONLY)

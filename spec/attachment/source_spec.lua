@@ -1,4 +1,5 @@
 -- Where an upload's bytes come from: paths, handles, functions, and what can be wrong with them.
+local clocks = require "spec.support.clock"
 local faults = require "spec.support.faults"
 local flows = require "spec.support.flows"
 local process = require "spec.support.process"
@@ -56,9 +57,18 @@ describe("a source", function()
       SourceTooLong = read_of("hel", "lo!"), NotAString = read_of(42) } do
       lab.server:script { faults.started(), faults.stored(), faults.ok() }
       local result, err = upload { body = false, AttachmentSizeInBytes = 5, read = read }
-      failed(result, err, { kind = "source", step = "put", attachment_id = "attachment-1" })
+      failed(result, err, { kind = "source", code = code, step = "put",
+        attachment_id = "attachment-1" })
       assert.is_nil(paths():find(COMPLETE, 1, true), code)
     end
+  end)
+
+  it("that never has data is given up", function()
+    lab.begin({ stall_timeout = 60 }, clocks.hasty())
+    lab.server:script { faults.started(), faults.stored() }
+    local result, err = upload { body = false, AttachmentSizeInBytes = 5,
+      read = function() return "" end }
+    failed(result, err, { kind = "source", code = "NoProgress", step = "put" })
   end)
 
   it("that raises has its error passed on, and the client stays usable", function()

@@ -146,7 +146,7 @@ describe("a sink of a path", function()
     local path = directory:path "file"
     server:script { { body = "0123456789" } }
     local result = process.run { "sh", "-c", [[exec "$0" -e "$1" >&-]], process.lua,
-      program(path, [[print "noise" io.stdout:flush()]]) }
+      program(path, [[print(("noise"):rep(100)) io.stdout:flush()]]) }
     assert.equal(0, result.status, result.stderr)
     assert.equal("0123456789", files.read(path))
   end)
@@ -160,6 +160,17 @@ describe("a sink of a path", function()
         if problem then print(problem.kind, problem.code) end]])) }
     assert.equal(0, result.status, result.stderr)
     assert.truthy(result.stdout:find "sink%s+EFBIG", result.stdout)
+    assert.equal("", listing())
+  end)
+
+  it("ends so, too, where the caller waits for the disk itself", function()
+    server:script { { size = 100000 } }
+    local text = program(directory:path "file"):gsub("local ok, err = .-%(sink%)",
+      "local ok, err = sink:commit(true)")
+    local result = process.run { "sh", "-c",
+      [[ulimit -f 8; exec env --default-signal=XFSZ "$0" -e "$1"]], process.lua, text }
+    assert.equal(0, result.status, result.stderr)
+    assert.truthy(result.stdout:find "^nil sink EFBIG", result.stdout)
     assert.equal("", listing())
   end)
 

@@ -1,5 +1,6 @@
 -- What `--json` writes: valid whatever it holds, and the same bytes for the same value.
 local cjson = require "cjson"
+local unicode = require "connectparticipant.cli.unicode"
 local json = require "connectparticipant.cli.json"
 
 describe("a line of JSON", function()
@@ -75,5 +76,11 @@ describe("a line of JSON", function()
       assert.is_nil(line:find "[%z\1-\31\127]")
       assert.equal("table", type(cjson.decode(line)))
     end
+  end)
+end)
+
+describe("what a terminal is shown", function()
+  it("has no control character, of one byte or of two, and no byte that is none", function()
+    assert.equal("a?b?c\\xFFd", unicode.printable "a\27b\194\155c\255d")
   end)
 end)

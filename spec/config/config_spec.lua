@@ -167,6 +167,8 @@ describe("a broken value", function()
     refused({}, { AWS_REGION = "evil.com/" }, nil, "AWS_REGION")
     refused({}, { AWS_REGION = "us-west-2 " }, nil, "AWS_REGION", 'not "us-west-2 "')
     refused({}, { AWS_ENDPOINT_URL = "nonsense" }, nil, "AWS_ENDPOINT_URL")
+    local _, problem = config.resolve({}, world { AWS_ENDPOINT_URL = "user:hush@host" })
+    assert.is_nil(problem:find("hush", 1, true))
   end)
 
   it("is named with file, line and key", function()

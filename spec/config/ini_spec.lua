@@ -129,6 +129,19 @@ describe("a shared file", function()
     end
   end)
 
+  it("tells the first line that is malformed", function()
+    local _, file = profiles "[default]\nfirst\nsecond\n"
+    assert.truthy(file.problem:find("line 2", 1, true), file.problem)
+  end)
+
+  it("may end its lines in any of three ways", function()
+    for _, ending in ipairs { "\n", "\r\n", "\r" } do
+      local file = ini.parse(("[a]|region = r|"):gsub("|", ending), "credentials",
+        { region = true })
+      assert.same({ region = "r" }, file.profiles.a.values)
+    end
+  end)
+
   it("gives nothing but what is asked for, and never quotes itself", function()
     local file = ini.parse("[a]\naws_secret_access_key = hidden\nregion = r\nhidden\n",
       "credentials", { region = true })

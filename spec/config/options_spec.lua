@@ -37,7 +37,7 @@ describe("the options of new", function()
   it("have their types and ranges", function()
     local wrong = {
       region = { 1 }, endpoint = { true }, profile = { {} }, use_fips = { "true" },
-      use_dualstack = { 1 }, max_attempts = { 0, 1.5, "3", 0 / 0, 1 / 0 },
+      use_dualstack = { 1 }, max_attempts = { 0, 1.5, 2 ^ 31, "3", 0 / 0, 1 / 0 },
       connect_timeout = { 0, -1, "1", 0 / 0, 1 / 0 }, timeout = { 0 }, stall_timeout = { {} },
       ca_file = { 1 }, proxy = { false }, app_id = { 1 }, logger = { "print", {} },
       driver = { "nginx", {}, { wait = print }, { wait = 1, sleep = print } },

@@ -129,6 +129,16 @@ describe("a PUT that is fed", function()
     assert.equal(2, server:seen().connections)
   end)
 
+  it("takes no connection that was kept, which may be dead", function()
+    server:script { {}, {} }
+    assert(finish(assert(transfer { source = "bytes" })))
+    local exchange = assert(transfer { size = 5 })
+    assert(exchange:feed "bytes")
+    assert(exchange:feed(nil))
+    assert(finish(exchange))
+    assert.is_false(exchange:info().reused)
+  end)
+
   it("is stalled when its caller gives nothing for too long", function()
     server:script { {} }
     local strict = core.settings { endpoint = server.url, stall_timeout = 0.1 }

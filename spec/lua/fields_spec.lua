@@ -82,3 +82,27 @@ describe("settings", function()
     engine:close()
   end)
 end)
+
+describe("a transfer", function()
+  local transfers = require "spec.support.transfers"
+  local lab = transfers.new()
+  setup(lab.open)
+  teardown(lab.close)
+  before_each(lab.begin)
+  after_each(function() lab.engine:close() end)
+
+  -- Strings that nothing but the exchange holds, made of what is not known before.
+  it("keeps what it points to, whatever the collector finds", function()
+    lab.server:script { {}, { status = 206, body = "789", content_range = "bytes 7-9/10",
+      etag = '"etag-of-' .. 1 .. '"' } }
+    local number = #tostring(lab):sub(1, 1)
+    local put = assert(lab.transfer { source = ("0123456789"):rep(30000) .. number })
+    local get = lab.get { sink = "drain", offset = 7, size = 10,
+      etag = ('"etag-of-%d"'):format(number) }
+    for _ = 1, 3 do collectgarbage "collect" end
+    assert(lab.finish(put))
+    assert.equal("789", lab.drain(get))
+    assert(get:result())
+    assert.equal(300001, put:info().bytes_sent)
+  end)
+end)

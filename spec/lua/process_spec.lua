@@ -16,6 +16,12 @@ describe("core.exec", function()
     assert.equal(0, said.status)
   end)
 
+  it("leaves one value of what it replaces, the new one", function()
+    local said = run([[core.exec("env", {}, { "SPEC_OLD=replaced" })]], { SPEC_OLD = "old" })
+    assert.truthy(said.stdout:find("SPEC_OLD=replaced", 1, true))
+    assert.is_nil(said.stdout:find("SPEC_OLD=old", 1, true))
+  end)
+
   it("leaves the environment alone when there is no such program", function()
     local said = run([[
       local name, value = "SPEC_" .. os.time(), ("x"):rep(100)

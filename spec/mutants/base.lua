@@ -33,8 +33,6 @@ return {
     "a pipe that nobody reads holds up no file", "base/sink" },
   { "csrc/base/sink.c", "sink->waiting.size + sink->writing.size >= ROOM", "false",
     "memory stays flat where a disk is slow", "base/sink attachment/download" },
-  { "csrc/base/sink.c", "sink->naming = good && !sink->discarded;", "sink->naming = good;",
-    "what was discarded is never completed", "base/sink" },
   { "csrc/base/disk.c", "pthread_sigmask(SIG_SETMASK, &all, &before);",
     "pthread_sigmask(SIG_SETMASK, NULL, &before);",
     "the thread takes no signal, and its writes end nobody", "base/disk" },

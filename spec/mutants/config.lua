@@ -47,8 +47,6 @@ return {
     "if false then", "no option is cut at a NUL", "config/options" },
   { LIB .. "config/options.lua", "value % 1 == 0 and value < 2 ^ 31", "value % 1 == 0",
     "counts have a range", "config/options" },
-  { LIB .. "config/members.lua", "if params[name] ~= nil then", "if params[name] then",
-    "a member that is false is given all the same", "attachment/callbacks" },
   { LIB .. "driver/init.lua", 'if option == "blocking" then return blocking end', "",
     "a client waits as it was told to", "client" },
 }
