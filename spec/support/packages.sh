@@ -24,7 +24,8 @@ shift
 case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
-deb) wanted="build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua5.4" ;;
+deb) wanted="build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua-argparse
+  lua5.4" ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 fuzz)
   wanted="$tests clang libclang-rt-dev?"
