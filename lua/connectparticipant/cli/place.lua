@@ -75,7 +75,8 @@ function place.choose(client, params, directory)
   local name, err = name_of(client, params)
   if err then return nil, err end
   name = place.safe(name or "") or place.safe(params.AttachmentId) or "attachment"
-  return unused(directory:gsub("/*$", "/"), name)
+  -- Before Lua 5.4, gsub of "/*$" finds the end once more behind a slash.
+  return unused((directory:gsub("/+$", "")) .. "/", name)
 end
 
 return place
