@@ -34,7 +34,7 @@ struct sink {
   bool starved;    /* the transfer waits for room */
   bool restarting; /* the thread must go back to the first byte */
   bool committing, discarded, closed;
-  bool busy;   /* the thread is working on this sink */
+  bool busy;   /* the thread has this sink, or will: nobody else may touch the output */
   bool naming; /* the thread is renaming or closing the file */
   struct fault fault;
 };
@@ -103,6 +103,7 @@ static void queue(struct sink *sink) {
   if (sink->work.queued || sink->closed) return;
   if (disk_queue(sink->disk, &sink->work)) {
     sink_hold(sink); /* safe: the thread needs the lock before it can drop its reference */
+    sink->busy = true;
     return;
   }
   fault_set_errno(&sink->fault, "sink", "cannot start a thread", NULL, errno);
@@ -243,7 +244,7 @@ enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault
   disk_lock(sink->disk);
   sink->committing = true;
   sink->transfer = NULL;
-  if (may_block && !sink->busy && !sink->work.queued && !is_stream(sink)) {
+  if (may_block && !sink->busy && !is_stream(sink)) {
     struct signals guard;
     signals_hold(&guard);
     while (!sink->closed) advance(sink);
@@ -390,9 +391,8 @@ static void run(struct work *work) {
   struct sink *sink = sink_of(work);
   struct disk *disk = sink->disk;
   disk_lock(disk);
-  sink->busy = true;
   advance(sink);
-  sink->busy = false;
+  sink->busy = sink->work.queued; /* it may have been queued again meanwhile */
   if (has_work(sink)) queue(sink);
   disk_unlock(disk);
   sink_drop(sink);

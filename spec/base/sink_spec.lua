@@ -225,3 +225,14 @@ describe("a disk that stops", function()
     assert.is_nil(directory.read(directory:path "gated"))
   end)
 end)
+
+describe("a commit", function()
+  it("does nothing to a file that the thread is about to work on", function()
+    local program, path = directory:path "commits", directory:path "committed"
+    local compiled = process.run { "sh", "-c", "cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64"
+      .. " -Icsrc spec/base/sink_commit.c csrc/base/*.c -Wl,--wrap=disk_lock -lpthread -ldl -o "
+      .. program, cwd = process.root }
+    assert.equal("", compiled.stderr)
+    assert.equal("good\n", process.run({ program, path }).stdout)
+  end)
+end)
