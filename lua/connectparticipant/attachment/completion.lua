@@ -1,5 +1,5 @@
--- CompleteAttachmentUpload, and where its answer does not tell whether the attachment is completed,
--- a look into the transcript, which has it once it is.
+-- CompleteAttachmentUpload. If its answer leaves open whether the attachment was completed, this
+-- looks it up in the transcript, which lists completed attachments.
 
 local operation = require "connectparticipant.service.operation"
 local wait = require "connectparticipant.attachment.wait"
@@ -8,14 +8,14 @@ local completion = {}
 
 local COMPLETE = "CompleteAttachmentUpload"
 
--- The transcript is looked into at once, and then after each of these pauses, in seconds: it may
--- lag behind the completion a little.
+-- The transcript is read at once, and again after each of these pauses (seconds), as it may lag a
+-- little behind the completion.
 local PAUSES = { 0.25, 0.5, 1 }
 
 local HINT = "whether the attachment was completed is not known: look for it in the transcript "
   .. "before uploading the file again"
 
--- The attachment of the transcript; false: surely not there; nil: that cannot be told.
+-- The transcript's entry; false: certainly not there; nil: unknown.
 local function look_up(job, which)
   for number = 0, #PAUSES do
     local pause = PAUSES[number]

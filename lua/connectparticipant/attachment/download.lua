@@ -21,7 +21,7 @@ local KINDS = {
 
 local NAMES = members.names(KINDS)
 
--- What the bytes in the sink do not belong to: they must be fetched from the first one on.
+-- Errors after which the bytes in the sink are worthless: the download starts over.
 local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = true }
 
 -- A download as a flow; see connectparticipant.Flow.
@@ -37,7 +37,8 @@ local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = t
 local Download = { operation = GET, step = "get", verb = "GET" }
 Download.__index = Download
 
--- Everything that is wrong with the parameters in one error, and the sink before anything is sent.
+-- Reports everything wrong with the parameters in one error, and opens the sink before anything is
+-- sent.
 local function plan(job, params)
   local problems = members.problems(params, KINDS, NAMES, "download_attachment")
   local given = members.given(params, sink.NAMES)
@@ -95,7 +96,7 @@ function Download:fields()
   }
 end
 
--- Tells the caller what comes, once.
+-- Calls on_start, once.
 local function start(self, job, content_type, disposition)
   local on_start = self.on_start
   self.on_start = nil
@@ -125,7 +126,7 @@ function Download:moved()
   return self.sink:size()
 end
 
--- A weak ETag (W/"...") stands for what means the same, not for the same bytes.
+-- A weak ETag (W/"...") promises equivalent content, not the same bytes.
 local function strong(etag)
   return etag and etag:match('^"[^"]*"$')
 end

@@ -1,4 +1,4 @@
--- When a presigned URL ends: its UrlExpiry, and the words in which object stores say so.
+-- When a presigned URL expires: its UrlExpiry, and how object stores report that it has.
 
 local core = require "connectparticipant.core"
 
@@ -9,14 +9,14 @@ local MARGIN = 5
 
 local CODES = { ExpiredToken = true, RequestExpired = true, ExpiredRequest = true }
 
--- Days since 1970 of a date of the Gregorian calendar, whose year begins with March here.
+-- Days from 1970 to a Gregorian date. The year starts in March, which puts leap days last.
 local function days(year, month, day)
   if month <= 2 then year, month = year - 1, month + 12 end
   return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
     + math.floor((153 * (month - 3) + 2) / 5) + day - 719469
 end
 
--- The value of ".250"; tonumber would read the point as the locale has it. Nil for anything else.
+-- The value of ".250", or nil. tonumber would expect the locale's decimal point.
 local function fraction_of(text)
   if text == "" then return 0 end
   local digits = text:match("^%.(%d+)$")
@@ -35,7 +35,7 @@ function expiry.parse(text)
   year, month, day = tonumber(year), tonumber(month), tonumber(day)
   hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second)
   local is_date = month >= 1 and month <= 12 and day >= 1 and day <= 31
-  -- A leap second has the number 60.
+  -- 60 is a leap second.
   if not is_date or hour > 23 or minute > 59 or second > 60 then return nil end
   return days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second + fraction
 end

@@ -1,11 +1,11 @@
--- Tells a caller how far a transfer is, and keeps the numbers of its job: never backwards, not too
--- often, once a second while nothing moves, and the end only once it is certain.
+-- Calls on_progress and keeps the job's numbers: they never go back, calls are rate-limited but
+-- come at least once a second, and the end is reported only when it is certain.
 
 local failure = require "connectparticipant.error"
 
 local progress = {}
 
--- Seconds between two looks at a transfer.
+-- Seconds between polls of a transfer.
 local INTERVAL = 0.04
 
 ---@class connectparticipant.Progress
@@ -20,8 +20,8 @@ local INTERVAL = 0.04
 local Progress = {}
 Progress.__index = Progress
 
--- All transfers are due at the same moments, so that thousands of them are looked at together;
--- never at once, however the division is rounded.
+-- All transfers are polled at the same moments, so that thousands share one wake-up. The result is
+-- always in the future, however the division rounds.
 local function next_moment(now)
   return math.floor(now / INTERVAL + 1.5) * INTERVAL
 end

@@ -8,11 +8,11 @@ local sink = {}
 --- The members of which a download takes at most one.
 sink.NAMES = { "path", "file", "write" }
 
--- Seconds between two looks at a file that the engine's thread brings to disk.
+-- Seconds between polls of a file that the disk thread is syncing.
 local SHORTEST_LOOK, LONGEST_LOOK, GROWTH = 0.0005, 0.05, 1.5
 
--- Seconds that a disk has to take a path's file: it says nothing meanwhile, and other programs'
--- files may come first.
+-- Seconds that fsync of a path's file may take: it reports no progress, and other programs' writes
+-- may be ahead of it.
 local LONGEST_SYNC = 60
 
 local WHERE = { operation = "GetAttachment", step = "get" }
@@ -87,8 +87,8 @@ local function is_alone(job)
   return loop.driver.alone and not job.task and not loop.background
 end
 
--- Waits for the engine's thread, which writes what is left and brings it to disk. Gives an error
--- when that fails, takes too long, or the job must not go on.
+-- Waits for the disk thread to write what is left and sync it. Returns an error if that fails,
+-- takes too long, or the job has to stop.
 local function finish(self, job)
   local pause, stall = SHORTEST_LOOK, job.client.config.stall_timeout
   local wait = is_alone(job) and LONGEST_LOOK or 0

@@ -8,7 +8,7 @@ local source = {}
 --- The members of which an upload takes exactly one.
 source.NAMES = { "path", "body", "file", "read" }
 
--- A function that has no data yet is asked again so many times, ever more slowly.
+-- A `read` function that returns "" is called this many times, at growing intervals.
 local MOST_EMPTY = 200
 local LONGEST_PAUSE = 0.05
 
@@ -19,7 +19,7 @@ local WHERE = { operation = "StartAttachmentUpload", step = "put" }
 local Source = {}
 Source.__index = Source
 
--- 20971520.0 is a whole number, but only Lua 5.3 and later can tell it from 20971520.
+-- 20971520.0 is a whole number too; Lua 5.3 and later print it differently.
 local to_integer = rawget(math, "tointeger") or function(number) return number end
 
 local function whole(size)

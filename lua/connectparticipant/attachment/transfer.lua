@@ -1,13 +1,13 @@
--- What uploads and downloads have in common: an operation of the service gives a presigned URL, the
--- bytes move through it, and where it ends before all have moved, another one is asked for. What is
--- asked, where bytes come from or go to, and what a failure leaves behind, is the flow's affair.
+-- What uploads and downloads share: an operation of the service returns a presigned URL, the bytes
+-- move through it, and if it expires before all have moved, another one is requested. Which
+-- operation, where the bytes come from or go, and how to clean up is defined by the flow.
 
 local attempt = require "connectparticipant.service.attempt"
 local expiry = require "connectparticipant.attachment.expiry"
 
 local transfer = {}
 
--- So many URLs are asked for. Each Start leaves an attachment behind that nobody completes.
+-- At most this many URLs are requested: each abandoned Start leaves an uncompleted attachment.
 local MOST_URLS = 3
 
 ---@class connectparticipant.Grant what the service has answered
@@ -72,7 +72,7 @@ function Move:drive(job, exchange)
   return err or flow.ended and flow:ended(exchange)
 end
 
--- Says whether the same URL may be used once more; `needs_url`, whether another one could help.
+-- Whether to retry with the same URL; `needs_url`: whether another URL could help.
 function Move:verdict(err)
   local flow = self.flow
   self.needs_url = false
@@ -88,7 +88,7 @@ function Move:verdict(err)
   return not has_expired
 end
 
--- Moves the bytes through one URL; the third value tells that another one could help.
+-- Moves the bytes through one URL. The third result says that another URL could help.
 local function move(job, flow, grant)
   local work = setmetatable({
     operation = flow.operation, step = flow.step, pace = flow.verb, flow = flow, grant = grant,

@@ -1,5 +1,5 @@
--- One attachment, from its bytes to its completion: StartAttachmentUpload, the PUT to the presigned
--- URL, CompleteAttachmentUpload, and the wait for its scan where that is asked for.
+-- Uploads one attachment: StartAttachmentUpload, the PUT to the presigned URL,
+-- CompleteAttachmentUpload, and with `wait` the scan.
 
 local completion = require "connectparticipant.attachment.completion"
 local content_type = require "connectparticipant.attachment.content_type"
@@ -34,11 +34,11 @@ local function problems_of(params)
   return problems
 end
 
--- The parameters of StartAttachmentUpload, with what can be told from the source.
+-- The parameters of StartAttachmentUpload, completed from the source.
 local function start_params(params, from)
   local name, size = params.AttachmentName, params.AttachmentSizeInBytes
   if name == nil and type(params.path) == "string" then name = params.path:match("([^/]*)/*$") end
-  -- A source that cannot be opened has no name and no size to complain about.
+  -- Without an open source there is no name or size to check.
   if name == "" and params.AttachmentName == nil and not from then name = "/" end
   if size == nil and params.read == nil then size = from and from.size or 1 end
   return {
@@ -57,7 +57,7 @@ end
 local Upload = { operation = START, step = "put", verb = "PUT" }
 Upload.__index = Upload
 
--- Everything that can be known to be wrong before anything is sent, in one error.
+-- Reports everything that is wrong before anything is sent, in one error.
 local function plan(job, params)
   local problems = problems_of(params)
   local from, err
@@ -81,7 +81,7 @@ end
 function Upload:ask(job)
   local request, err = self.request, nil
   self.request, self.attachment_id = nil, nil
-  -- Starting over is another upload to the service: its ClientToken is new.
+  -- To the service, starting over is another upload, so it gets a new ClientToken.
   if not request then request, err = operation.request(job.client, START, self.start, "start") end
   if not request then return nil, err end
   local result

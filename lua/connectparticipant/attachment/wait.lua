@@ -1,4 +1,4 @@
--- Waits until an attachment has been scanned, by asking for the transcript now and then.
+-- Polls the transcript until an attachment has been scanned.
 
 local failure = require "connectparticipant.error"
 local members = require "connectparticipant.config.members"
@@ -9,13 +9,13 @@ local wait = {}
 
 local GET = "GetTranscript"
 
--- Seconds between two looks: soon at first, for most scans are quick, then politely.
+-- Seconds between polls: short at first, since most scans are quick, then growing.
 local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5, 1.5
 
 -- Amazon Connect tries a scanner three times, 60 s each.
 local DEFAULT_TIMEOUT = 240
 
--- The last look begins when the time is over; its answer gets so many seconds.
+-- One last poll starts when the time is up; it may take this many seconds.
 local LAST_LOOK = 0.5
 
 local KINDS = { ConnectionToken = "service", AttachmentId = "service", timeout = "seconds" }

@@ -1,5 +1,5 @@
--- How fast the service may be asked once it has throttled: one pace an operation. Knows what AWS
--- documents and what a client's options say; the arithmetic is in `rate`, waiting in `turn`.
+-- How fast requests may be sent once the service has throttled: one pace per operation. Knows what
+-- AWS documents and what a client's options say; the arithmetic is in `rate`, waiting in `turn`.
 
 local rate = require "connectparticipant.pace.rate"
 local retry = require "connectparticipant.pace.retry"
@@ -10,7 +10,7 @@ local floor = math.floor
 
 local MICROSECONDS = 1000000
 
--- Requests a second, and at once after a pause, that every Amazon Connect instance is allowed.
+-- The rate (requests per second) and burst that AWS allows each Amazon Connect instance.
 -- https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
 local DOCUMENTED = {
   StartAttachmentUpload = { rate = 2, burst = 5 },
@@ -23,7 +23,7 @@ local DOCUMENTED = {
   SendEvent = { rate = 10, burst = 15 },
 }
 
--- For the rest AWS documents nothing, and so the slowest of them is taken.
+-- AWS documents nothing for the others: assume the slowest of these.
 local OTHERS = { rate = 2, burst = 5, guessed = true }
 
 ---@class connectparticipant.Pace

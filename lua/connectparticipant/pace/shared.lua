@@ -1,6 +1,6 @@
 -- One pace and one retry quota for all workers of an nginx, kept in a shared dictionary, so that
--- they slow down together instead of each finding out alone. Where the dictionary does not do its
--- work, each worker keeps its own numbers.
+-- they slow down together instead of each finding out alone. If the dictionary fails,
+-- each worker keeps its own numbers.
 
 local rate = require "connectparticipant.pace.rate"
 local value = require "connectparticipant.pace.value"
@@ -9,19 +9,19 @@ local shared = {}
 
 local PREFIX = "connectparticipant"
 
--- A pace that nobody has changed for so long, in seconds, means nothing any more.
+-- A pace unchanged for this many seconds is forgotten.
 local KEPT = 120
 
 local FIELDS = rate.FIELDS
 
--- Whole numbers only: no locale writes them with another point.
+-- Whole numbers only: they have no decimal point, which depends on the locale.
 local function encode(state)
   local words = {}
   for index, name in ipairs(FIELDS) do words[index] = ("%.0f"):format(state[name]) end
   return table.concat(words, " ")
 end
 
--- What was written, into a state; a new one from anything else.
+-- Parses what was written; anything else gives a new state.
 local function decode(text, state)
   rate.new(state)
   if type(text) ~= "string" then return state end
@@ -102,7 +102,7 @@ end
 local Tokens = {}
 Tokens.__index = Tokens
 
--- What cannot be a number of tokens counts as all of them.
+-- A value that is not a valid token count is taken as a full quota.
 local function left_of(content, capacity)
   local is_count = type(content) == "number" and content >= 0 and content <= capacity
   return is_count and content or capacity

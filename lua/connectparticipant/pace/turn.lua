@@ -1,13 +1,13 @@
--- A job waits for its turn. Knows how a job waits and what ends that; when the turn is, the pace
--- tells.
+-- Lets a job wait for its turn. This module knows how a job waits and what ends the wait; the pace
+-- decides when the turn is.
 
 local turn = {}
 
--- Whoever is too far behind to get a turn asks again after so long, in seconds: somewhere in the
--- upper half, so that not all ask at once.
+-- A job too far back to book a turn asks again after this many seconds at most: a random delay from
+-- the upper half, so that jobs do not retry in lockstep.
 local ASK_AGAIN = 1
 
--- The turn of a work, while one is booked and not used.
+-- The turn that is booked for a work item and not used yet.
 ---@class connectparticipant.Turn
 ---@field pace connectparticipant.Pace
 ---@field key string
@@ -28,7 +28,7 @@ function Turn:use()
   self.booking = nil
 end
 
--- The job lets go of its turn however it ends, also while it sleeps.
+-- The job gives its turn back however it ends, even while it sleeps.
 local function turn_of(job, work, pace, key)
   if not work.turn then
     work.turn = setmetatable({ pace = pace, key = key }, Turn)

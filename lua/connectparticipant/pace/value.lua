@@ -1,17 +1,17 @@
--- A value in nginx's shared dictionary that one worker at a time changes. What is in it, and what
--- to do where the dictionary fails, is the caller's affair.
+-- A value in nginx's shared dictionary that one worker at a time changes. What it contains, and
+-- what to do if the dictionary fails, is up to the caller.
 
 local core = require "connectparticipant.core"
 
 local value = {}
 
--- A change takes microseconds, so trying again at once gets the lock, unless the system runs
--- another process than its holder: hence a nap after so many tries. Who still does not have it
--- after so long, in seconds, does without.
+-- A change takes microseconds, so spinning gets the lock unless the kernel has descheduled its
+-- holder: hence a nap after this many tries. A worker that has not got it after this many seconds
+-- goes on without.
 local TRIES, NAP, PATIENCE = 100, 0.0002, 1
 
--- A worker that dies while it holds the lock keeps the others from it for so long, in seconds. One
--- that was stopped for half as long writes nothing, since its lock may be another's by then.
+-- The lock of a worker that died expires after this many seconds. A worker that was stopped for
+-- half as long does not write, since another may hold the lock by then.
 local LOCKED = 2
 
 ---@class connectparticipant.SharedValue
@@ -46,7 +46,7 @@ end
 local function acquire(self)
   local began, tries = core.now(), 0
   repeat
-    -- The dictionary reckons with nginx's cached time, which stands still while a worker is busy.
+    -- The dictionary uses nginx's cached time, which stands still while a worker is busy.
     if tries % TRIES == 0 then self.update_time() end
     local added, problem = self.dict:add(self.lock, true, LOCKED)
     self.since, tries = core.now(), tries + 1
@@ -57,7 +57,7 @@ local function acquire(self)
   return false
 end
 
--- Writes the new content, if there is one, and lets go of the lock.
+-- Writes the new content, if any, and releases the lock.
 local function release(self, content)
   if core.now() - self.since >= LOCKED / 2 then return false end
   local written = content == nil or self.dict:set(self.key, content, self.seconds)
