@@ -150,11 +150,10 @@ static bool is_whole(const struct settings *s) {
          !s->proxy.failed;
 }
 
-/* Checks CA bundle and proxy. Returns 0, or 2 after pushing nil and an error. With plain http the
- * CA bundle is not used and not checked. */
+/* Checks CA bundle and proxy. Returns 0, or 2 after pushing nil and an error. */
 static int check_peers(const struct settings *s, lua_State *L) {
   const char *ca_file = s->transport.ca_file, *proxy = s->transport.proxy;
-  const char *what = ca_file == NULL || !s->transport.https ? NULL : problem_of_ca_file(ca_file);
+  const char *what = ca_file == NULL ? NULL : problem_of_ca_file(ca_file);
   if (what != NULL) {
     what = lua_pushfstring(L, "the CA bundle %s cannot be read: %s", ca_file, what);
     return configuration_error(L, "ca_file", what);

@@ -134,10 +134,6 @@ describe("options", function()
     refused({ region = "us-east-1", ca_file = "/" }, "not a regular file", "ca_file")
   end)
 
-  it("may name a missing CA bundle where nothing would read it", function()
-    assert(core.settings { endpoint = "http://127.0.0.1:1", ca_file = "/nonexistent/ca.pem" })
-  end)
-
   it("name a proxy that libcurl understands, and do not tell its password", function()
     for _, proxy in ipairs { "", "10.0.0.1", "proxy:3128", "http://u:p@proxy:3128",
       "HTTPS://[::1]:1", "socks5h://proxy", "socks4a://proxy:1080" } do

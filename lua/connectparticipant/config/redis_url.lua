@@ -64,7 +64,7 @@ function redis_url.parse(text)
   local problem = secret and read_secret(address, secret)
   if problem then return nil, problem end
   local host, tail = (place or rest):match "^%[([%x:.]+)%](.*)$"
-  if not host then host, tail = (place or rest):match "^([%w._-]+)(.*)$" end
+  if not host then host, tail = (place or rest):match "^([A-Za-z0-9._-]+)(.*)$" end
   local port, database = (tail or "?"):match "^:?(%d*)/?(%d*)$"
   if not port or tail:find "^%d" or tail:find "^:$" then return nil, "must name a host" end
   address.host, address.port = host, DEFAULT_PORT
