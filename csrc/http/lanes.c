@@ -101,7 +101,12 @@ void lanes_close(struct lane *lane) {
 }
 
 void lanes_end(struct lanes *lanes) {
-  while (!list_is_empty(&lanes->all)) lanes_close(lane_at(lanes->all.next));
+  for (struct list *at = lanes->all.next, *next; at != &lanes->all; at = next) {
+    next = at->next;
+    at->next = at->previous = NULL; /* the whole list goes */
+    lanes_close(lane_at(at));
+  }
+  list_begin(&lanes->all);
   curl_share_cleanup(lanes->share);
   lanes->share = NULL;
 }

@@ -121,12 +121,13 @@ static int write_private_file(char *aside, const char *path, const char *bytes, 
 /* core.write_private(path, text) -> true, or nil and the problem: for tokens. Whatever was at
  * `path`, the file there then has mode 600. */
 static int write_private(lua_State *L) {
-  size_t length;
-  const char *path = luaL_checkstring(L, 1);
+  static const char suffix[] = ".XXXXXX";
+  size_t length, size;
+  const char *path = luaL_checklstring(L, 1, &size);
   const char *text = luaL_checklstring(L, 2, &length);
-  char *aside = lua_newuserdata(L, strlen(path) + sizeof ".XXXXXX");
-  strcpy(aside, path);
-  strcat(aside, ".XXXXXX");
+  char *aside = lua_newuserdata(L, size + sizeof suffix);
+  memcpy(aside, path, size);
+  memcpy(aside + size, suffix, sizeof suffix);
   int code = write_private_file(aside, path, text, length);
   if (code == 0) {
     lua_pushboolean(L, 1);
