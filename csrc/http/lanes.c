@@ -113,7 +113,9 @@ void lanes_end(struct lanes *lanes) {
 
 /* libcurl's handles are leaked: to clean them up would shut the parent's connections down. */
 void lanes_abandon(struct lanes *lanes) {
-  struct list *first;
-  while ((first = list_take(&lanes->all)) != NULL) free(lane_at(first));
+  for (struct list *at = lanes->all.next, *next; at != &lanes->all; at = next) {
+    next = at->next;
+    free(lane_at(at));
+  }
   lanes_begin(lanes);
 }
