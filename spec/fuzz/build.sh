@@ -13,6 +13,7 @@ case $target in
   requests) sources="$base csrc/aws/request.c csrc/aws/model.c $rest" ;;
   urls) sources='csrc/http/url.c csrc/base/text.c csrc/base/buffer.c' ;;
   wire) sources='csrc/http/*.c csrc/base/*.c' ;;
+  *) echo "there is no target $target" >&2; exit 2 ;;
 esac
 [ $# -gt 0 ] || set -- cc -O1 spec/fuzz/replay.c
 # shellcheck disable=SC2086 # the lists are words

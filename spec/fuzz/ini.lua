@@ -1,6 +1,6 @@
 -- Config files: whatever they hold, they are read without an error being raised, the same however
 -- their lines end, and what is wrong with them is told without their own words.
-local files = require "spec.support.files"
+local corpus = require "spec.fuzz.corpus"
 local ini = require "connectparticipant.config.ini"
 local random = require "spec.fuzz.random"
 
@@ -35,7 +35,7 @@ end
 
 local seeds = {}
 for index, name in ipairs(NAMES) do
-  seeds[index] = assert(files.read("spec/fuzz/corpus/ini/" .. name))
+  seeds[index] = corpus.read("ini", name)
   for _, kind in ipairs { "config", "credentials" } do check(seeds[index], kind) end
 end
 

@@ -1,14 +1,19 @@
 -- What the fuzzers know already, played again; and a few thousand rounds of those in Lua.
+local files = require "spec.support.files"
 local process = require "spec.support.process"
 
 local function replay(target)
-  local program = os.tmpname()
+  local place = files.new()
+  finally(function() place:remove() end)
+  local program = place:path "target"
   local made = process.run { "sh", "spec/fuzz/build.sh", target, program,
     env = { LD_PRELOAD = "" } }
   assert.equal(0, made.status, made.stderr)
-  local played = process.run { "sh", "-c", program .. " spec/fuzz/corpus/" .. target .. "/*",
+  process.run { "mkdir", place:path "seeds" }
+  local written = process.run { process.lua, "spec/fuzz/corpus.lua", target, place:path "seeds" }
+  assert.equal(0, written.status, written.stderr)
+  local played = process.run { "sh", "-c", program .. " " .. place:path "seeds" .. "/*",
     env = { LD_PRELOAD = "" } }
-  os.remove(program)
   assert.equal(0, played.status, played.stdout .. played.stderr)
   assert.truthy(tonumber(played.stdout:match "(%d+) inputs\n$") > 3, played.stdout)
 end

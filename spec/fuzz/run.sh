@@ -7,15 +7,16 @@ seconds=$1
 shift
 [ $# -gt 0 ] || set -- secrets answers requests urls wire ini tables whatwg
 for target in "$@"; do
-  mkdir -p build/fuzz/"$target"
+  mkdir -p build/fuzz/"$target" build/fuzz/"$target"-seeds
   if [ -e spec/fuzz/"$target".lua ]; then
     FUZZ_SECONDS=$seconds ${LUA_PROGRAM:-lua5.4} spec/fuzz/"$target".lua
     continue
   fi
   sh spec/fuzz/build.sh "$target" build/fuzz/fuzz-"$target" clang -O1 \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+  ${LUA_PROGRAM:-lua5.4} spec/fuzz/corpus.lua "$target" build/fuzz/"$target"-seeds
   (cd build/fuzz && ./fuzz-"$target" -max_total_time="$seconds" -max_len=4096 \
-    -dict=../../spec/fuzz/words "$target" ../../spec/fuzz/corpus/"$target" >"$target".log 2>&1) ||
+    -dict=../../spec/fuzz/words "$target" "$target"-seeds >"$target".log 2>&1) ||
     { tail -n 40 build/fuzz/"$target".log; exit 1; }
   echo "$target: $(tail -n 1 build/fuzz/"$target".log)"
 done

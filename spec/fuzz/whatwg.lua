@@ -2,7 +2,7 @@
 -- same host; and where we take it for loopback, so that a token may go there in clear text, it is.
 local cjson = require "cjson"
 local core = require "connectparticipant.core"
-local files = require "spec.support.files"
+local corpus = require "spec.fuzz.corpus"
 local process = require "spec.support.process"
 local random = require "spec.fuzz.random"
 
@@ -12,7 +12,7 @@ local BATCH = 3000
 
 local seeds = {}
 for index, name in ipairs(NAMES) do
-  seeds[index] = assert(files.read("spec/fuzz/corpus/urls/" .. name))
+  seeds[index] = corpus.read("urls", name)
 end
 
 local function is_loopback(host)
