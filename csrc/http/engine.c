@@ -301,7 +301,7 @@ static void perform(struct engine *engine, bool first) {
   engine->activity.streams = false;
   sigpipe_block(&guard);
   if (first) go_on(engine);
-  pollset_step(&engine->set, &engine->lanes, &engine->activity);
+  pollset_step(&engine->set, &engine->lanes, &engine->members, &engine->activity);
   sigpipe_restore(&guard);
   hear_disk(engine);
   for (struct list *at = engine->lanes.all.next; at != &engine->lanes.all; at = next) {

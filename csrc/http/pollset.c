@@ -6,7 +6,9 @@
 #include "http/exchange.h"
 #include "http/lanes.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -159,12 +161,44 @@ static void end_idle(struct pollset *set, int fd, struct watched *state) {
   drop(set, fd, state);
 }
 
+/* The socket's own port; 0: not known. */
+static long port_of(int fd) {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } name = {.any = {.sa_family = AF_UNSPEC}};
+  socklen_t size = sizeof name;
+  if (getsockname(fd, &name.any, &size) != 0) return 0;
+  if (name.any.sa_family == AF_INET) return ntohs(name.v4.sin_port);
+  return name.any.sa_family == AF_INET6 ? ntohs(name.v6.sin6_port) : 0;
+}
+
+/* An exchange may take an idle connection unnoticed: libcurl calls on_socket only when it begins or
+ * stops to wait, which it does not if the answer is there at once and the exchange is paused.
+ * CURLINFO_ACTIVESOCKET does not tell before an exchange is over, but its local port does. */
+static bool is_taken(const struct list *members, int fd) {
+  long port = port_of(fd);
+  for (struct list *at = members->next; at != members && port != 0; at = at->next) {
+    const struct exchange *x = LIST_MEMBER(at, struct exchange, member);
+    long own = 0;
+    if (!exchange_is_paused(x)) continue;
+    if (curl_easy_getinfo(x->easy, CURLINFO_LOCAL_PORT, &own) == CURLE_OK && own == port)
+      return true;
+  }
+  return false;
+}
+
 /* Must run before libcurl starts new exchanges, which might pick one of these connections. */
-static void end_idles(struct pollset *set) {
+static void end_idles(struct pollset *set, const struct list *members) {
   for (int i = set->at; i < set->count; i++) {
     int fd = set->events[i].fd;
     struct watched *state = state_of(set, fd);
     if (state == NULL || !(state->flags & IDLE)) continue;
+    if (is_taken(members, fd)) {
+      state->flags &= ~(unsigned)IDLE;
+      continue;
+    }
     end_idle(set, fd, state);
     set->events[i].fd = -1; /* the number may be reused within this step */
   }
@@ -226,11 +260,12 @@ static void run_timers(struct lanes *lanes, double now) {
 /* libcurl starts new exchanges through its timer. Events left over from the last step are handled
  * before new ones are fetched, so that no socket starves; so are those that a wait has fetched,
  * unless an exchange may start now, before which idle connections must be looked at. */
-void pollset_step(struct pollset *set, struct lanes *lanes, const struct activity *activity) {
+void pollset_step(struct pollset *set, struct lanes *lanes, const struct list *members,
+                  const struct activity *activity) {
   double now = clock_now(), due = lanes_due(lanes);
   bool is_due = due > 0 && now >= due;
   if (set->at == set->count || (is_due && set->at == 0)) fetch(set, 0);
-  if (set->at == 0) end_idles(set);
+  if (set->at == 0) end_idles(set, members);
   if (is_due) run_timers(lanes, now);
   while (set->at < set->count) {
     act(set, lanes, &set->events[set->at++]);

@@ -5,6 +5,7 @@
 
 #include "base/hidden.h"
 #include "http/activity.h"
+#include "http/list.h"
 #include "http/poller.h"
 
 #include <curl/curl.h>
@@ -43,8 +44,9 @@ void pollset_attach(struct lane *lane);
 /* Adds a descriptor that is not libcurl's; `heard` is set when it is readable. */
 bool pollset_listen(struct pollset *set, int fd);
 
-/* Lets libcurl do all work that needs no waiting. */
-void pollset_step(struct pollset *set, struct lanes *lanes, const struct activity *activity);
+/* Lets libcurl do all work that needs no waiting; `members` are the exchanges in progress. */
+void pollset_step(struct pollset *set, struct lanes *lanes, const struct list *members,
+                  const struct activity *activity);
 
 /* Whether there are events that no step has handled yet. */
 static inline bool pollset_is_pending(const struct pollset *set) {
