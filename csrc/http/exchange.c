@@ -129,6 +129,16 @@ static bool end_headers(struct exchange *x) {
   return true;
 }
 
+/* libcurl 8.14 takes "HTTP/3.7" for HTTP/3. */
+static bool is_known_version(const char *text, size_t size) {
+  static const char *const known[] = {"1.0 ", "1.1 ", "2 ", "3 "};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    size_t length = strlen(known[i]);
+    if (size >= length && memcmp(text, known[i], length) == 0) return true;
+  }
+  return false;
+}
+
 /* Keeps only the last response's lines. */
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   struct exchange *x = user;
@@ -141,6 +151,9 @@ size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   }
   bool good = true;
   if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+    good = is_known_version(data + 5, size - 5);
+    if (!good)
+      fault_set(&x->fault, "protocol", "InvalidResponse", "the answer's HTTP version is unknown");
     answer_restart(&x->answer);
     x->download.judged = false;
   } else if (size > 0 && (data[0] == '\r' || data[0] == '\n')) {
@@ -264,13 +277,20 @@ static bool was_sent(const struct exchange *x) {
 /* libcurl limits a header line to 100 KB and fails with CURLE_TOO_LARGE, before 8.6 with
  * CURLE_OUT_OF_MEMORY. That is taken for a large header if the request was sent and no headers were
  * complete: nothing else allocates much in between. */
-static void explain_large(struct exchange *x, CURLcode code) {
-  bool large = code == CURLE_OUT_OF_MEMORY;
+static bool is_large_header(const struct exchange *x, CURLcode code) {
+  if (!was_sent(x)) return false;
 #if LIBCURL_VERSION_NUM >= 0x080600
-  large = large || code == CURLE_TOO_LARGE;
+  if (code == CURLE_TOO_LARGE) return true;
 #endif
-  if (large && !x->download.judged && was_sent(x))
+  return code == CURLE_OUT_OF_MEMORY && !x->download.judged;
+}
+
+/* Says of an answer that libcurl has refused what end_headers says of it where libcurl has not. */
+static void explain_refusal(struct exchange *x, CURLcode code) {
+  if (is_large_header(x, code))
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large");
+  if (code == CURLE_BAD_CONTENT_ENCODING)
+    fault_set(&x->fault, "protocol", "InvalidFraming", "the answer's encoding was not asked for");
 }
 
 /* Checks what libcurl's success does not prove. */
@@ -305,7 +325,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   if (x->connect_seconds == 0) x->connect_seconds = seconds_of(x->easy, CURLINFO_CONNECT_TIME_T);
   if (code == CURLE_OK) check_end(x);
   if (code == CURLE_OPERATION_TIMEDOUT) explain_timeout(x);
-  explain_large(x, code);
+  explain_refusal(x, code);
   /* A failed exchange's body will not be read. */
   if (x->fault.kind != NULL || (code != CURLE_OK && !x->download.enough)) {
     buffer_free(&x->answer.body);

@@ -92,7 +92,8 @@ static void unwatch(struct pollset *set, CURL *easy, int fd, struct watched *sta
   const struct exchange *x = NULL;
   bool connected = state->flags & POLLER_IN && state->flags & OURS;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
-  if (connected && x != NULL && x->heard > 0) {
+  /* The answer may have been there before libcurl waited to read. */
+  if (state->flags & OURS && x != NULL && x->heard > 0) {
     watch(set, fd, state, POLLER_IN);
     state->flags &= ~(unsigned)WANTED;
     if (!exchange_is_paused(x)) state->flags |= IDLE;

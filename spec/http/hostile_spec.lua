@@ -18,6 +18,11 @@ local OK = "HTTP/1.1 200 OK\r\n"
 local CHUNKED = OK .. "Transfer-Encoding: chunked\r\n\r\n"
 local LONG = ("x"):rep(65536)
 
+-- 788 for 7.88.1
+local major, minor = core.build_request("GetTranscript", { ConnectionToken = "t" },
+  { region = "us-east-1" }).headers["User-Agent"]:match "libcurl#(%d+)%.(%d+)"
+local libcurl = major * 100 + minor
+
 local function peak()
   return tonumber(files.read "/proc/self/status":match "VmHWM:%s*(%d+)") * 1024
 end
@@ -84,9 +89,12 @@ describe("an answer without end", function()
       ["a status line"] = { { raw = "HTTP/1.1 200 ", flood = LONG }, nil, "HeadersTooLarge" },
       ["trailers"] = { { raw = CHUNKED .. "2\r\n{}\r\n0\r\n", flood = lines }, nil,
         "HeadersTooLarge" },
-      ["one trailer"] = { { raw = CHUNKED .. "2\r\n{}\r\n0\r\nX-A: ", flood = LONG }, "transport",
-        "RECV_ERROR" },
     })
+    -- libcurl says what this is from 8.6 on.
+    local kind, code = "protocol", "HeadersTooLarge"
+    if libcurl < 806 then kind, code = "transport", "RECV_ERROR" end
+    bounded(MEBIBYTE, { ["one trailer"] = { { raw = CHUNKED .. "2\r\n{}\r\n0\r\nX-A: ",
+      flood = LONG }, kind, code } })
   end)
 
   it("of interim answers is given up soon", function()

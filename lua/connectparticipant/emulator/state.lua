@@ -24,7 +24,7 @@ local EVENT = "application/vnd.amazonaws.connect.event."
 local State = {}
 State.__index = State
 
--- Begins with no word: where a message is cleaned of a token, its beginning alone is taken out, too.
+-- Does not begin with a word: redaction also takes a token's beginning out where it stands alone.
 local function token(kind)
   return kind:sub(1, 1) .. crypto.hex(crypto.random(48))
 end
