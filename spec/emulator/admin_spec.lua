@@ -97,6 +97,16 @@ describe("the admin endpoint", function()
       "DescribeView", "UnknownOperation" }, names)
   end)
 
+  it("writes an empty list as a list", function()
+    service:admin("DELETE", "requests")
+    local function body(what)
+      return http.request { port = service.port, path = "/admin/" .. what }.body
+    end
+    assert.truthy(body("requests"):find('"requests":[]', 1, true))
+    assert.equal('{"faults":[]}', body "faults")
+    assert.truthy(body("settings"):find('"rates":null', 1, true))
+  end)
+
   it("is off unless asked for", function()
     local closed = emulated.start { admin = false }
     finally(function() closed:stop() end)

@@ -4,6 +4,7 @@
 local api = require "connectparticipant.emulator.api"
 local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
+local json = require "connectparticipant.emulator.json"
 local options = require "connectparticipant.emulator.options"
 
 local admin = {}
@@ -36,6 +37,11 @@ function admin.record(emulator)
 end
 
 local handlers = {}
+
+-- A list, which is written as one even when it is empty.
+local function list_of(entries)
+  return setmetatable(entries, json.list)
+end
 
 local ROLES = { AGENT = true, CUSTOMER = true, SYSTEM = true, CUSTOM_BOT = true, SUPERVISOR = true }
 
@@ -75,7 +81,7 @@ handlers["POST /admin/chats"] = function(emulator, input)
     or { { display_name = input.display_name } })
   if not chat then return nil, added end
   local result = shown_chat(chat)
-  result.participants, result.participant_token = {}, added[1].token
+  result.participants, result.participant_token = list_of {}, added[1].token
   for index, participant in ipairs(added) do
     result.participants[index] = shown_participant(participant)
   end
@@ -83,10 +89,10 @@ handlers["POST /admin/chats"] = function(emulator, input)
 end
 
 handlers["GET /admin/chats"] = function(emulator)
-  local list = {}
+  local list = list_of {}
   for _, chat in pairs(emulator.state.data.chats) do
     local shown = shown_chat(chat)
-    shown.participants = {}
+    shown.participants = list_of {}
     for _, participant in pairs(chat.participants) do
       shown.participants[#shown.participants + 1] = shown_participant(participant)
     end
@@ -102,7 +108,7 @@ handlers["POST /admin/faults"] = function(emulator, input)
 end
 
 handlers["GET /admin/faults"] = function(emulator)
-  return { faults = emulator.faults.list }
+  return { faults = list_of(emulator.faults.list) }
 end
 
 handlers["DELETE /admin/faults"] = function(emulator)
@@ -111,7 +117,7 @@ handlers["DELETE /admin/faults"] = function(emulator)
 end
 
 handlers["GET /admin/requests"] = function(emulator)
-  local list, log = {}, emulator.requests
+  local list, log = list_of {}, emulator.requests
   for index = math.max(1, log.last - KEPT + 1), log.last do list[#list + 1] = log[index] end
   return { requests = list, count = log.last }
 end
@@ -126,7 +132,7 @@ local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
   journal_bytes = "number", empty_token = "boolean" }
 
 handlers["GET /admin/settings"] = function(emulator)
-  local settings = { rates = emulator.limits.on and "aws" or cjson.null }
+  local settings = { rates = emulator.limits.on and "aws" or json.null }
   for name in pairs(SETTABLE) do settings[name] = emulator.options[name] end
   return settings
 end
@@ -177,7 +183,7 @@ handlers["POST /admin/attachments"] = function(emulator, input)
 end
 
 handlers["GET /admin/attachments"] = function(emulator)
-  local list = {}
+  local list = list_of {}
   for id, attachment in pairs(emulator.state.data.attachments) do
     list[#list + 1] = {
       AttachmentId = id, AttachmentName = attachment.name, Status = attachment.status,
@@ -190,10 +196,10 @@ end
 
 local function send(status, body)
   ngx.status = status
-  local text = cjson.encode(body)
+  local pieces, size = json.pieces(body)
   ngx.header["Content-Type"] = "application/json"
-  ngx.header["Content-Length"] = #text
-  ngx.print(text)
+  ngx.header["Content-Length"] = size
+  ngx.print(pieces)
 end
 
 -- A request of the Lua API, which can only GET: `call` is method and path, `input` is the JSON.

@@ -180,6 +180,8 @@ function write(out, value)
     out[#out + 1] = ("%.14g"):format(value)
   elseif kind == "boolean" then
     out[#out + 1] = tostring(value)
+  elseif value == json.null then
+    out[#out + 1] = "null"
   elseif getmetatable(value) == json.list or value[1] ~= nil then
     write_entries(out, value)
   else
