@@ -1,4 +1,4 @@
-/* Writing a download's file; see output.h. */
+/* Writing a download; see output.h. */
 #include "base/output.h"
 #include "base/files.h"
 #include "base/signals.h"
@@ -18,6 +18,10 @@ bool output_open(struct output *output, const char *path, struct fault *fault) {
   *output = (struct output){.kind = OUTPUT_PLACED};
   output->fd = newfile_open(&output->file, path, fault);
   return output->fd >= 0;
+}
+
+void output_open_memory(struct output *output) {
+  *output = (struct output){.kind = OUTPUT_MEMORY, .fd = -1};
 }
 
 static bool refuse_handle(struct fault *fault, int number) {
@@ -144,12 +148,24 @@ static ssize_t write_stream(struct output *output, const char *data, size_t size
   return wrote;
 }
 
+static ssize_t write_memory(struct output *output, const char *data, size_t size,
+                            struct fault *fault) {
+  if (buffer_add(&output->memory, data, size)) return (ssize_t)size;
+  fault_set_errno(fault, "sink", "cannot keep the attachment in memory", NULL, ENOMEM);
+  return -1;
+}
+
 ssize_t output_write(struct output *output, const char *data, size_t size, struct fault *fault) {
+  if (output->kind == OUTPUT_MEMORY) return write_memory(output, data, size, fault);
   if (output->kind == OUTPUT_STREAM) return write_stream(output, data, size, fault);
   return write_regular(output, data, size, fault);
 }
 
 bool output_restart(struct output *output, struct fault *fault) {
+  if (output->kind == OUTPUT_MEMORY) {
+    buffer_clear(&output->memory);
+    return true;
+  }
   if (output->written == 0) return true;
   if (output->kind == OUTPUT_STREAM) {
     fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
@@ -164,6 +180,7 @@ bool output_restart(struct output *output, struct fault *fault) {
 }
 
 bool output_sync(struct output *output, struct fault *fault) {
+  if (output->kind == OUTPUT_MEMORY) return true;
   if (output->kind == OUTPUT_PLACED)
     return fsync(output->fd) == 0 || fail(output, "cannot bring to disk", fault);
   if (!output->begun || !is_undisturbed(output, 0, fault)) return fault->kind == NULL;
@@ -175,6 +192,12 @@ bool output_finish(struct output *output, struct fault *fault) {
   if (output->kind != OUTPUT_PLACED) return true;
   return newfile_name(&output->file, output->fd, fault) &&
          newfile_sync(&output->file, output->fd, fault);
+}
+
+struct buffer output_take(struct output *output) {
+  struct buffer memory = output->memory;
+  output->memory = (struct buffer){0};
+  return memory;
 }
 
 void output_unname(struct output *output) {
@@ -191,4 +214,5 @@ void output_abandon(struct output *output) {
   output->fd = -1;
   if (fd >= 0) close(fd);
   newfile_free(&output->file);
+  buffer_free(&output->memory);
 }

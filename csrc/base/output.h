@@ -1,4 +1,5 @@
-/* The file that a download is written to. Every call may block; queue and thread are sink.h's.
+/* What a download is written to: a file or, for a string of the caller's, memory. Every call may
+ * block; queue and thread are sink.h's.
  *
  * What is guaranteed for a caller's file handle, whatever its mode:
  * - A regular file is overwritten from the handle's position on, as file:write would. Bytes before
@@ -13,6 +14,7 @@
 #ifndef CONNECTPARTICIPANT_OUTPUT_H
 #define CONNECTPARTICIPANT_OUTPUT_H
 
+#include "base/buffer.h"
 #include "base/failure.h"
 #include "base/hidden.h"
 #include "base/newfile.h"
@@ -22,19 +24,27 @@
 
 HIDDEN_BEGIN
 
-enum output_kind { OUTPUT_PLACED, OUTPUT_POSITIONED, OUTPUT_APPENDED, OUTPUT_STREAM };
+enum output_kind {
+  OUTPUT_PLACED,
+  OUTPUT_POSITIONED,
+  OUTPUT_APPENDED,
+  OUTPUT_STREAM,
+  OUTPUT_MEMORY
+};
 
 struct output {
   enum output_kind kind;
-  int fd;        /* -1: closed */
+  int fd;        /* -1: closed, or memory */
   bool begun;    /* `base` and `end` are known */
   off_t base;    /* offset of our first byte */
   off_t end;     /* the file's size before we wrote */
   off_t written; /* bytes that we wrote */
   struct newfile file;
+  struct buffer memory;
 };
 
 bool output_open(struct output *output, const char *path, struct fault *fault);
+void output_open_memory(struct output *output);
 /* The handle stays the caller's. */
 bool output_open_handle(struct output *output, FILE *handle, struct fault *fault);
 /* Returns how many bytes were written, or -1 with a fault. 0: the stream is not ready for more. */
@@ -44,6 +54,8 @@ bool output_restart(struct output *output, struct fault *fault);
 bool output_sync(struct output *output, struct fault *fault);
 /* Call after output_sync. Moves the file to its path and syncs the directory. */
 bool output_finish(struct output *output, struct fault *fault);
+/* The bytes of an OUTPUT_MEMORY, which is empty then; the caller frees them. */
+struct buffer output_take(struct output *output);
 /* Removes the temporary file; the path stays as it was. */
 void output_unname(struct output *output);
 /* Closes. Without output_finish, the path stays as it was. */

@@ -1,6 +1,5 @@
 /* Queueing a download's bytes for the disk thread; see sink.h. */
 #include "base/sink.h"
-#include "base/buffer.h"
 #include "base/forks.h"
 #include "base/output.h"
 #include "base/signals.h"
@@ -27,6 +26,7 @@ struct sink {
   int holders;          /* atomic */
   struct disk *disk;    /* NULL until the first write */
   struct output output; /* owned by the thread once `disk` is set */
+  struct buffer memory; /* what a sink of memory has gathered, after its commit */
   /* Under the disk's lock: */
   struct buffer waiting, writing; /* the thread owns `writing` while it is not empty */
   off_t size, moved;
@@ -74,6 +74,12 @@ struct sink *sink_open_handle(FILE *handle, struct fault *fault) {
   return keep_if(sink != NULL && output_open_handle(&sink->output, handle, fault), sink);
 }
 
+struct sink *sink_open_memory(struct fault *fault) {
+  struct sink *sink = new_sink(fault);
+  if (sink != NULL) output_open_memory(&sink->output);
+  return sink;
+}
+
 void sink_hold(struct sink *sink) {
   __atomic_add_fetch(&sink->holders, 1, __ATOMIC_RELAXED);
 }
@@ -91,6 +97,7 @@ void sink_drop(struct sink *sink) {
   if (sink->disk != NULL) disk_drop(sink->disk);
   buffer_free(&sink->waiting);
   buffer_free(&sink->writing);
+  buffer_free(&sink->memory);
   free(sink);
 }
 
@@ -244,7 +251,8 @@ enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault
   disk_lock(sink->disk);
   sink->committing = true;
   sink->transfer = NULL;
-  if (may_block && !sink->busy && !is_stream(sink)) {
+  bool quick = may_block || sink->output.kind == OUTPUT_MEMORY;
+  if (quick && !sink->busy && !is_stream(sink)) {
     struct signals guard;
     signals_hold(&guard);
     while (!sink->closed) advance(sink);
@@ -268,6 +276,10 @@ enum sink_end sink_finished(struct sink *sink, double seconds, struct fault *fau
   disk_unlock(sink->disk);
   if (!over) return SINK_PENDING;
   return good ? SINK_DONE : SINK_LOST;
+}
+
+struct buffer *sink_memory(struct sink *sink) {
+  return &sink->memory;
 }
 
 void sink_discard(struct sink *sink) {
@@ -353,6 +365,7 @@ static void finish(struct sink *sink) {
     sink->naming = false;
   }
   if (fault.kind != NULL) fail(sink, &fault);
+  if (fault.kind == NULL) sink->memory = output_take(&sink->output);
 }
 
 static void close_output(struct sink *sink) {

@@ -1,11 +1,13 @@
 /* Where a download's bytes go: a bounded queue in memory, which the engine's disk thread writes to
- * the caller's file. Nothing here calls Lua or blocks (sink_commit may, if asked), so libcurl's
+ * the caller's file, or gathers in one piece of memory: growing that to 95 MiB takes too long for
+ * a step of the engine. Nothing here calls Lua or blocks (sink_commit may, if asked), so libcurl's
  * callbacks may use it.
  *
  * The file's faults surface late: the next call after one reports it. */
 #ifndef CONNECTPARTICIPANT_SINK_H
 #define CONNECTPARTICIPANT_SINK_H
 
+#include "base/buffer.h"
 #include "base/disk.h"
 #include "base/failure.h"
 #include "base/hidden.h"
@@ -21,6 +23,7 @@ struct sink;
  * a reference of the caller's, or NULL with a fault. */
 struct sink *sink_open(const char *path, struct fault *fault);
 struct sink *sink_open_handle(FILE *handle, struct fault *fault);
+struct sink *sink_open_memory(struct fault *fault);
 
 /* Dropping the last reference discards what was not committed. */
 void sink_hold(struct sink *sink);
@@ -57,6 +60,9 @@ enum sink_end { SINK_PENDING, SINK_DONE, SINK_LOST };
 enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault);
 /* The state of the commit, after waiting at most `seconds` for it. SINK_LOST comes with a fault. */
 enum sink_end sink_finished(struct sink *sink, double seconds, struct fault *fault);
+
+/* After SINK_DONE: what a sink of memory has gathered. The caller may free it. */
+struct buffer *sink_memory(struct sink *sink);
 
 /* Closes it and throws away what was not committed. */
 void sink_discard(struct sink *sink);

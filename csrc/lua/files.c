@@ -116,6 +116,14 @@ static int file_sink(lua_State *L) {
   return *at != NULL ? 1 : core_file_fault(L, &fault);
 }
 
+/* core.memory_sink() */
+static int memory_sink(lua_State *L) {
+  struct fault fault = {0};
+  struct sink **at = new_sink(L);
+  *at = sink_open_memory(&fault);
+  return *at != NULL ? 1 : core_file_fault(L, &fault);
+}
+
 static int lua_sink_size(lua_State *L) {
   compat_pushwhole(L, (double)sink_size(core_file_sink(L, 1)));
   return 1;
@@ -162,6 +170,17 @@ static int lua_sink_finished(lua_State *L) {
   return 2;
 }
 
+/* sink:body() -> the bytes of a memory sink that is committed; afterwards it has none. This copy,
+ * into Lua's own memory, is the one thing that cannot be done in pieces or by the thread. */
+static int lua_sink_body(lua_State *L) {
+  struct sink *sink = *sink_at(L, 1);
+  luaL_argcheck(L, sink != NULL, 1, "the sink is closed");
+  struct buffer *memory = sink_memory(sink);
+  lua_pushlstring(L, buffer_text(memory), memory->size);
+  buffer_free(memory);
+  return 1;
+}
+
 static int lua_sink_discard(lua_State *L) {
   struct sink **at = sink_at(L, 1), *sink = *at;
   *at = NULL;
@@ -203,12 +222,20 @@ static int read_file(lua_State *L) {
 void core_file_open(lua_State *L) {
   static const luaL_Reg source_methods[] = {
       {"size", source_size}, {"close", source_gc}, {NULL, NULL}};
-  static const luaL_Reg sink_methods[] = {
-      {"size", lua_sink_size},         {"restart", lua_sink_restart}, {"commit", lua_sink_commit},
-      {"finished", lua_sink_finished}, {"discard", lua_sink_discard}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"open_source", open_source}, {"file_source", file_source},
-                                       {"open_sink", open_sink},     {"file_sink", file_sink},
-                                       {"read_file", read_file},     {NULL, NULL}};
+  static const luaL_Reg sink_methods[] = {{"size", lua_sink_size},
+                                          {"restart", lua_sink_restart},
+                                          {"commit", lua_sink_commit},
+                                          {"finished", lua_sink_finished},
+                                          {"body", lua_sink_body},
+                                          {"discard", lua_sink_discard},
+                                          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open_source", open_source},
+                                       {"file_source", file_source},
+                                       {"open_sink", open_sink},
+                                       {"file_sink", file_sink},
+                                       {"memory_sink", memory_sink},
+                                       {"read_file", read_file},
+                                       {NULL, NULL}};
   static const luaL_Reg source_metamethods[] = {
       {"__gc", source_gc}, {"__close", source_gc}, {"__tostring", describe}, {NULL, NULL}};
   static const luaL_Reg sink_metamethods[] = {{"__gc", lua_sink_discard},

@@ -152,7 +152,7 @@
 ---@field AttachmentSizeInBytes integer
 ---@field ContentType string
 ---@field path? string as given
----@field body? string without a sink
+---@field body? string without a sink; Lua can only make it in one piece, and copying 95 MiB held up a slow machine (in nginx, the worker) for 0.4 s: give `path` or `write` where that matters
 
 ---@class connectparticipant.WaitForAttachmentParams
 ---@field ConnectionToken string 1 to 1000 characters

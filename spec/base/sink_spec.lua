@@ -226,6 +226,55 @@ describe("a disk that stops", function()
   end)
 end)
 
+describe("a sink of memory", function()
+  local function committed(sink)
+    local ok, what = sink:commit()
+    while not ok or ok == "pending" do
+      assert.not_equal(false, ok, what)
+      ok, what = sink:finished(1)
+    end
+    return sink
+  end
+
+  it("gathers the object, and gives it away once", function()
+    server:script { { size = SIZE } }
+    local sink = assert(core.memory_sink())
+    assert(lab.finish(lab.get { sink = sink }))
+    assert.equal(SIZE, sink:size())
+    assert.is_true(committed(sink):body() == WHOLE)
+    assert.equal("", sink:body())
+    sink:discard()
+    assert.has_error(function() sink:body() end)
+  end)
+
+  -- What the thread has gathered already would be missing from the queue, and the other way round.
+  it("gathers in the thread", function()
+    server:script { { size = SIZE } }
+    local sink = assert(core.memory_sink())
+    assert(lab.finish(lab.get { sink = sink }))
+    local _, moved = sink:finished(0.1)
+    assert.is_true(moved > SIZE / 2, moved)
+    sink:discard()
+  end)
+
+  it("has no byte of what came before it began again", function()
+    server:script { { size = SIZE }, { size = 10 } }
+    local sink = assert(core.memory_sink())
+    assert(lab.finish(lab.get { sink = sink }))
+    assert.is_true(sink:restart())
+    assert.equal(0, sink:size())
+    assert(lab.finish(lab.get { sink = sink }))
+    assert.equal(WHOLE:sub(1, 10), committed(sink):body())
+    sink:discard()
+  end)
+
+  it("may have no byte at all", function()
+    local sink = assert(core.memory_sink())
+    assert.equal("", committed(sink):body())
+    sink:discard()
+  end)
+end)
+
 describe("a commit", function()
   it("does nothing to a file that the thread is about to work on", function()
     local program, path = directory:path "commits", directory:path "committed"

@@ -72,13 +72,13 @@ local function sources(path)
   return ("%d %s %s %s"):format(size, tostring(source), none.code, text or problem)
 end
 
-local function sink_ends(path, how)
-  local sink, err = core.open_sink(path)
+local function ends(how, sink, err)
   if not sink then return tostring(err) end
   local done, problem = sink[how](sink, true)
   while done == "pending" or done == nil and type(problem) == "number" do
     done, problem = sink:finished(1)
   end
+  if done == true and how == "commit" then done = sink:body() == "" end
   sink:discard()
   return type(problem) == "table" and tostring(problem) or tostring(done)
 end
@@ -140,8 +140,9 @@ end
 
 return {
   function() return with_file("some bytes", sources) end,
-  function() return with_file("", function(path) return sink_ends(path, "commit") end) end,
-  function() return with_file("", function(path) return sink_ends(path, "discard") end) end,
+  function() return with_file("", function(path) return ends("commit", core.open_sink(path)) end) end,
+  function() return with_file("", function(path) return ends("discard", core.open_sink(path)) end) end,
+  function() return ends("commit", core.memory_sink()) end,
   function() return with_file("some bytes", handles) end,
   kept_engine,
   polled,

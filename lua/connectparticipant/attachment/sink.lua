@@ -26,18 +26,22 @@ Sink.__index = Sink
 ---@return connectparticipant.Error|nil
 function sink.open(params)
   local handle, err
-  if params.path then
+  if params.write then
+    return setmetatable({ write = params.write, bytes = 0 }, Sink)
+  elseif params.path then
     handle, err = core.open_sink(params.path)
   elseif params.file then
     handle, err = core.file_sink(params.file)
   else
-    return setmetatable({ write = params.write, chunks = {}, count = 0, bytes = 0 }, Sink)
+    handle, err = core.memory_sink()
   end
   if not handle then
     err.operation, err.step = WHERE.operation, WHERE.step
     return nil, err
   end
-  return setmetatable({ handle = handle, is_path = params.path ~= nil }, Sink)
+  return setmetatable({
+    handle = handle, is_path = params.path ~= nil, is_string = not (params.path or params.file),
+  }, Sink)
 end
 
 --- What the engine writes to by itself, or its word for being drained.
@@ -55,11 +59,6 @@ end
 ---@return connectparticipant.Error|nil
 function Sink:take(chunk, job)
   self.bytes = self.bytes + #chunk
-  if not self.write then
-    self.count = self.count + 1
-    self.chunks[self.count] = chunk
-    return nil
-  end
   local ok, problem = job:callback(self.write, chunk)
   if not ok and problem ~= nil then
     return failure.sink("WriteFailed", "write failed: " .. tostring(problem), WHERE)
@@ -71,9 +70,7 @@ end
 ---@return boolean
 function Sink:restart()
   if self.handle then return self.handle:restart() == true end
-  if self.write then return self.bytes == 0 end
-  self.chunks, self.count, self.bytes = {}, 0, 0
-  return true
+  return self.bytes == 0
 end
 
 local function located(err)
@@ -128,8 +125,7 @@ end
 --- The bytes, where they were to become a string.
 ---@return string|nil
 function Sink:body()
-  if self.handle or self.write then return nil end
-  return table.concat(self.chunks)
+  return self.is_string and self.handle:body() or nil
 end
 
 function Sink:discard()
