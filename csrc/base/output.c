@@ -29,9 +29,14 @@ static bool refuse_handle(struct fault *fault, int number) {
   return false;
 }
 
-static bool is_writable(int fd) {
+/* Whether poll reports the descriptor writable, or broken, within so many milliseconds. */
+static bool is_writable(int fd, int wait) {
   struct pollfd entry = {.fd = fd, .events = POLLOUT};
-  return poll(&entry, 1, 0) != 0;
+  return poll(&entry, 1, wait) > 0;
+}
+
+bool output_is_ready(const struct output *output, int wait) {
+  return output->kind != OUTPUT_STREAM || is_writable(output->fd, wait);
 }
 
 /* Flushes what the caller wrote to the handle, which must precede our bytes. On a full pipe fflush
@@ -39,7 +44,7 @@ static bool is_writable(int fd) {
  * guard. */
 static bool flush(FILE *handle, bool regular, struct fault *fault) {
   struct signals guard;
-  if (!regular && __fpending(handle) > 0 && !is_writable(fileno(handle))) {
+  if (!regular && __fpending(handle) > 0 && !is_writable(fileno(handle), 0)) {
     fault_set(fault, "sink", "EAGAIN",
               "the reader of the file handle is not taking its buffered bytes");
     return false;
@@ -161,16 +166,19 @@ ssize_t output_write(struct output *output, const char *data, size_t size, struc
   return write_regular(output, data, size, fault);
 }
 
+bool output_can_restart(const struct output *output, struct fault *fault) {
+  if (output->kind != OUTPUT_STREAM) return true;
+  fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
+  return false;
+}
+
 bool output_restart(struct output *output, struct fault *fault) {
   if (output->kind == OUTPUT_MEMORY) {
     buffer_clear(&output->memory);
     return true;
   }
   if (output->written == 0) return true;
-  if (output->kind == OUTPUT_STREAM) {
-    fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
-    return false;
-  }
+  if (!output_can_restart(output, fault)) return false;
   if (!is_undisturbed(output, 1, fault)) return false;
   bool grown = output->base + output->written > output->end;
   output->written = 0;

@@ -5,7 +5,6 @@
 #include "base/signals.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -217,11 +216,7 @@ bool sink_has_failed(struct sink *sink, struct fault *fault) {
 
 bool sink_restart(struct sink *sink, struct fault *fault) {
   if (sink->size == 0) return true;
-  if (refuse_child(sink, fault)) return false;
-  if (is_stream(sink)) {
-    fault_set(fault, "sink", "ESPIPE", "the stream cannot be rewound to start the download again");
-    return false;
-  }
+  if (refuse_child(sink, fault) || !output_can_restart(&sink->output, fault)) return false;
   disk_lock(sink->disk);
   bool good = !has_failed(sink, fault);
   if (good) {
@@ -251,8 +246,7 @@ enum sink_end sink_commit(struct sink *sink, bool may_block, struct fault *fault
   disk_lock(sink->disk);
   sink->committing = true;
   sink->transfer = NULL;
-  bool quick = may_block || sink->output.kind == OUTPUT_MEMORY;
-  if (quick && !sink->busy && !is_stream(sink)) {
+  if ((may_block || sink->output.kind == OUTPUT_MEMORY) && !sink->busy && !is_stream(sink)) {
     struct signals guard;
     signals_hold(&guard);
     while (!sink->closed) advance(sink);
@@ -317,12 +311,6 @@ static void restart(struct sink *sink) {
   if (!good) fail(sink, &fault);
 }
 
-/* Waits up to STREAM_LOOK for a stream to become writable. */
-static bool is_writable(const struct sink *sink) {
-  struct pollfd entry = {.fd = sink->output.fd, .events = POLLOUT};
-  return !is_stream(sink) || poll(&entry, 1, STREAM_LOOK) > 0;
-}
-
 static bool is_wanted(const struct sink *sink) {
   return !sink->restarting && !sink->discarded && sink->fault.kind == NULL;
 }
@@ -336,7 +324,7 @@ static void write_out(struct sink *sink) {
   while (at < full.size && is_wanted(sink)) {
     disk_unlock(sink->disk);
     ssize_t wrote = 0;
-    if (is_writable(sink))
+    if (output_is_ready(&sink->output, STREAM_LOOK))
       wrote = output_write(&sink->output, full.data + at, full.size - at, &fault);
     disk_lock(sink->disk);
     if (wrote < 0) fail(sink, &fault);

@@ -140,8 +140,10 @@ end
 
 return {
   function() return with_file("some bytes", sources) end,
-  function() return with_file("", function(path) return ends("commit", core.open_sink(path)) end) end,
-  function() return with_file("", function(path) return ends("discard", core.open_sink(path)) end) end,
+  function() return with_file("", function(path) return ends("commit", core.open_sink(path)) end)
+  end,
+  function() return with_file("", function(path) return ends("discard", core.open_sink(path)) end)
+  end,
   function() return ends("commit", core.memory_sink()) end,
   function() return with_file("some bytes", handles) end,
   kept_engine,
