@@ -1,9 +1,10 @@
 -- The library runs on every Lua, so only what all of them have may be used.
 std = "min"
 max_line_length = 100
-include_files = { "lua", "spec", "*.rockspec" }
+include_files = { "lua", "spec", "doc", "*.rockspec" }
 
 files["spec/**/*_spec.lua"] = { std = "min+busted" }
+files["doc/examples/*_spec.lua"] = { std = "min+busted" }
 files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
 files["lua/connectparticipant/driver/pump.lua"] = { std = "min+ngx_lua" }
 for _, name in ipairs { "gateway", "request", "body", "upload", "download" } do

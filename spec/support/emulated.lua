@@ -42,11 +42,11 @@ function emulated:fault(fault)
   self:admin("POST", "faults", fault)
 end
 
--- The requests for an operation, oldest first.
+-- The requests, oldest first: all, or those for an operation.
 function emulated:requests(operation)
   local found = {}
   for _, request in ipairs(self:admin("GET", "requests").requests) do
-    if request.operation == operation then found[#found + 1] = request end
+    if not operation or request.operation == operation then found[#found + 1] = request end
   end
   return found
 end

@@ -46,7 +46,7 @@ tidy() {
     -D_FILE_OFFSET_BITS=64 -Icsrc -I/usr/include/lua5.4
 }
 check clang-tidy tidy
-find lua spec -name '*.lua' | sort | { xargs luacheck -q --no-color connectparticipant-dev-1.rockspec \
+find lua spec doc -name '*.lua' | sort | { xargs luacheck -q --no-color connectparticipant-dev-1.rockspec \
   || exit 1; } >"$log" || { echo "== luacheck"; cat "$log"; status=1; }
 # These follow the locale, which is the host's: base/ascii.h and text_seconds do not.
 by_locale='is(alnum|alpha|digit|xdigit|space|blank|upper|lower|print|punct|cntrl|graph)|to(lower|upper)'

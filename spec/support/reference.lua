@@ -19,7 +19,8 @@ local PREFACE = [[
 # Reference
 
 Made by `make doc` from the annotations of the sources and from AWS's model. [errors.md](errors.md)
-says what each error means; the options of the command are in `connectparticipant help COMMAND`.
+says what each error means; the options of the command are in `connectparticipant help COMMAND`;
+[examples](examples/README.md) has programs to begin with.
 
 ## What holds for every call
 

@@ -8,7 +8,7 @@ set -u
 # shellcheck disable=SC2046 # a list of words
 [ $# -gt 0 ] || set -- $(sh spec/support/luas.sh)
 
-specs=${SPEC:-spec}
+specs=${SPEC:-spec doc/examples}
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT INT TERM
 lua_path=$PWD/lua/?.lua\;$PWD/lua/?/init.lua\;$PWD/?.lua\;\;
