@@ -1,5 +1,5 @@
--- doc/examples/gateway: its nginx.conf before an emulator. What a browser does with its page is tried
--- by spec/browser.
+-- doc/examples/gateway: its nginx.conf before an emulator. What a browser does with its page is
+-- tried by spec/browser.
 local cjson = require "cjson"
 local http = require "spec.support.http"
 local process = require "spec.support.process"
