@@ -1,4 +1,5 @@
 -- The admin endpoint, limits, and what is kept between runs.
+local cjson = require "cjson"
 local emulated = require "spec.support.emulated"
 local emulator = require "connectparticipant.emulator"
 local http = require "spec.support.http"
@@ -105,6 +106,43 @@ describe("the admin endpoint", function()
     assert.truthy(body("requests"):find('"requests":[]', 1, true))
     assert.equal('{"faults":[]}', body "faults")
     assert.truthy(body("settings"):find('"rates":null', 1, true))
+  end)
+
+  it("changes settings all or none, and has defaults for each", function()
+    local settings = service:admin("GET", "settings")
+    assert.equal(0.01, settings.scan_seconds)
+    local changed = service:admin("POST", "settings", { quota = 3, extensions = { "pdf", "png" },
+      rates = "aws" })
+    assert.same({ 3, "pdf,png", "aws" }, { changed.quota, changed.extensions, changed.rates })
+    for name, value in pairs { quota = -1, rates = "gcp", nonsense = 1, clock_skew = "1",
+      extensions = {}, scan_seconds = "x" } do
+      local answer = http.request { port = service.port, method = "POST", path = "/admin/settings",
+        body = cjson.encode { [name] = value, max_size = 7 } }
+      assert.equal(400, answer.status, answer.body)
+      assert.truthy(cjson.decode(answer.body).message:find(name, 1, true))
+    end
+    assert.same(changed, service:admin("GET", "settings"))
+    changed = service:admin("DELETE", "settings")
+    assert.same({ 35, cjson.null, cjson.null, 0.2 }, { changed.quota, changed.extensions,
+      changed.rates, changed.scan_seconds })
+    service:admin("POST", "settings", settings)
+    assert.same(settings, service:admin("GET", "settings"))
+  end)
+
+  it("says which methods a path has", function()
+    local function ask(method, path)
+      return http.request { port = service.port, method = method, path = "/admin/" .. path }
+    end
+    for path, methods in pairs { chats = "GET, POST", faults = "GET, POST, DELETE",
+      requests = "GET, DELETE", settings = "GET, POST, DELETE", attachments = "GET, POST" } do
+      local answer = ask("PUT", path)
+      assert.equal(405, answer.status)
+      assert.equal(methods, answer.headers.allow)
+      for method in methods:gmatch "%u+" do
+        assert.truthy(ask(method, path).status < 404)
+      end
+    end
+    assert.equal(404, ask("GET", "nothing").status)
   end)
 
   it("is off unless asked for", function()

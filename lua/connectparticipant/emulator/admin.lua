@@ -5,7 +5,7 @@ local api = require "connectparticipant.emulator.api"
 local attachments = require "connectparticipant.emulator.attachments"
 local cjson = require "cjson.safe"
 local json = require "connectparticipant.emulator.json"
-local options = require "connectparticipant.emulator.options"
+local settings = require "connectparticipant.emulator.settings"
 
 local admin = {}
 
@@ -127,47 +127,17 @@ handlers["DELETE /admin/requests"] = function(emulator)
   return {}
 end
 
-local SETTABLE = { max_size = "number", quota = "number", url_expiry = "number",
-  scan_seconds = "number", clock_skew = "number", body_timeout = "number",
-  journal_bytes = "number", empty_token = "boolean" }
-
-handlers["GET /admin/settings"] = function(emulator)
-  local settings = { rates = emulator.limits.on and "aws" or json.null }
-  for name in pairs(SETTABLE) do settings[name] = emulator.options[name] end
-  return settings
-end
-
--- As it was when the emulator knew nothing else; null asks for that.
-local function unset(emulator, name)
-  if name == "rates" then
-    emulator.limits.on = false
-  elseif name == "extensions" then
-    emulator.extensions = nil
-  elseif SETTABLE[name] then
-    emulator.options[name] = options.complete({})[name]
-  else
-    return false
-  end
-  return true
-end
+handlers["GET /admin/settings"] = settings.all
 
 handlers["POST /admin/settings"] = function(emulator, input)
-  for name, value in pairs(input) do
-    if value == cjson.null then
-      if not unset(emulator, name) then return nil, "there is no such setting: " .. name end
-    elseif name == "rates" then
-      emulator.limits.on = value == "aws"
-    elseif name == "extensions" and type(value) == "table" then
-      emulator.extensions = attachments.extensions(table.concat(value, ","))
-    elseif name == "extensions" and type(value) == "string" then
-      emulator.extensions = attachments.extensions(value)
-    elseif type(value) == SETTABLE[name] then
-      emulator.options[name] = value
-    else
-      return nil, "there is no such setting: " .. tostring(name)
-    end
-  end
-  return {}
+  local ok, problem = settings.change(emulator, input)
+  if not ok then return nil, problem end
+  return settings.all(emulator)
+end
+
+handlers["DELETE /admin/settings"] = function(emulator)
+  settings.reset(emulator)
+  return settings.all(emulator)
 end
 
 local STATUSES = { IN_PROGRESS = true, APPROVED = true, REJECTED = true }
@@ -215,6 +185,17 @@ local function run(emulator)
   send(200, written and { result = result } or { problem = problem or "the state is not written" })
 end
 
+-- A path with another method than it has is told from one that is not there.
+local function refuse(path)
+  local allowed = {}
+  for _, method in ipairs { "GET", "POST", "DELETE" } do
+    if handlers[method .. " " .. path] then allowed[#allowed + 1] = method end
+  end
+  if #allowed == 0 then return send(404, { message = "Not Found" }) end
+  ngx.header["Allow"] = table.concat(allowed, ", ")
+  send(405, { message = path .. " takes " .. table.concat(allowed, ", ") })
+end
+
 function admin.handle(emulator)
   local address = ngx.var.remote_addr
   if not emulator.options.admin or not (address:match("^127%.") or address == "::1") then
@@ -222,7 +203,7 @@ function admin.handle(emulator)
   end
   if ngx.var.uri == "/admin/run" then return run(emulator) end
   local handler = handlers[ngx.req.get_method() .. " " .. ngx.var.uri]
-  if not handler then return send(404, { message = "Not Found" }) end
+  if not handler then return refuse(ngx.var.uri) end
   ngx.req.read_body()
   local input = cjson.decode(ngx.req.get_body_data() or "{}")
   if type(input) ~= "table" then return send(400, { message = "the body must be JSON" }) end

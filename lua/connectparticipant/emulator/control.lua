@@ -86,8 +86,7 @@ function control.extend(Running)
   ---@param given? table<string, any>
   ---@return table settings
   function Running:settings(given)
-    if given then ask(self, "POST /admin/settings", given) end
-    return ask(self, "GET /admin/settings")
+    return ask(self, given and "POST /admin/settings" or "GET /admin/settings", given)
   end
 end
 
