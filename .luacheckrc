@@ -5,8 +5,9 @@ include_files = { "lua", "spec", "doc", "*.rockspec" }
 
 files["spec/**/*_spec.lua"] = { std = "min+busted" }
 files["doc/examples/*_spec.lua"] = { std = "min+busted" }
-files["lua/connectparticipant/driver/ngx.lua"] = { std = "min+ngx_lua" }
-files["lua/connectparticipant/driver/pump.lua"] = { std = "min+ngx_lua" }
+for _, name in ipairs { "alarm", "ngx", "pump" } do
+  files["lua/connectparticipant/driver/" .. name .. ".lua"] = { std = "min+ngx_lua" }
+end
 for _, name in ipairs { "gateway", "request", "body", "upload", "download" } do
   files["lua/connectparticipant/nginx/" .. name .. ".lua"] = { std = "min+ngx_lua" }
 end

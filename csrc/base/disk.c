@@ -2,18 +2,16 @@
 #include "base/disk.h"
 #include "base/bell.h"
 #include "base/forks.h"
+#include "base/thread.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { STACK = 256 * 1024 };
 
 /* Seconds an idle thread stays alive: long enough that a thousand small files share one thread,
  * short enough that an idle client has none. */
@@ -154,23 +152,10 @@ static void stay_loaded(void) {
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
 
-/* The thread blocks every signal: the program's handlers run on its own threads, and SIGPIPE or
- * SIGXFSZ from a write here cannot kill the process. */
 static int start(struct disk *disk) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_t thread;
-  pthread_attr_t attributes;
-  sigset_t all, before;
   pthread_once(&once, stay_loaded);
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, STACK);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int number = pthread_create(&thread, &attributes, serve, disk);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return number;
+  return thread_start(NULL, serve, disk);
 }
 
 bool disk_queue(struct disk *disk, struct work *work) {

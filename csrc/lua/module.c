@@ -15,6 +15,7 @@
 #include "lua/settings.h"
 #include "base/suggest.h"
 #include "lua/version.h"
+#include "lua/watcher.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -157,6 +158,7 @@ int luaopen_connectparticipant_core(lua_State *L) {
   core_file_open(L);
   core_request_open(L);
   process_open(L);
+  core_watcher_open(L);
   lua_model_open(L);
   command_open(L);
   lua_pushliteral(L, CONNECTPARTICIPANT_VERSION);

@@ -79,4 +79,12 @@ return {
     "a token that was cut is found by its edge", "base/secrets" },
   { "csrc/base/forks.c", "return first ? fresh : known;", "return fresh;",
     "all threads of a child see one number", "base/forks" },
+  { "csrc/base/watcher.c", "EPOLLIN | EPOLLONESHOT", "EPOLLIN",
+    "a watcher rests once it has told of a descriptor", "lua/watcher" },
+  { "csrc/base/watcher.c", "peer.pid == getpid()", "peer.pid > 0",
+    "a watcher takes no connection of another process", "lua/watcher" },
+  { "csrc/base/watcher.c", "events[i].data.fd == watcher->own", "events[i].data.fd < 0",
+    "a watcher's thread ends with its connection", "lua/watcher" },
+  { "csrc/base/thread.c", "sigfillset(&all)", "sigemptyset(&all)",
+    "our threads take none of the program's signals", "lua/watcher" },
 }

@@ -17,7 +17,7 @@ local HOST_LONGEST_SLEEP = 0.1
 --- one.
 ---@param option? "blocking"|"ngx"|table
 ---@return table driver `wait(engine, seconds, idle)`, `sleep(seconds)`, `longest`,
---- `longest_sleep`; in nginx also `check`, `bell`, `attend`, `spawn`, `watch`
+--- `longest_sleep`; in nginx also `check`, `bell`, `attend`, `revise`, `spawn`, `watch`
 function driver.choose(option)
   if option == "blocking" then return blocking end
   if option == "ngx" then return nginx end

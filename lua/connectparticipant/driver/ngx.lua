@@ -80,6 +80,12 @@ function driver.attend(loop)
   return pump.attend(loop, driver.bell)
 end
 
+--- Call when the loop's engine was stepped by another than the pump, who does not wait now.
+---@param loop connectparticipant.Loop
+function driver.revise(loop)
+  pump.revise(loop)
+end
+
 --- Runs a function in a light thread of the request.
 function driver.spawn(fn)
   return ngx.thread.spawn(fn)

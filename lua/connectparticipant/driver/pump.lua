@@ -1,65 +1,127 @@
 -- The pump of an nginx worker: one timer, however many clients there are, that steps all engines,
--- wakes the light threads that wait for them, and detects jobs that nobody waits for any more. It
--- polls, because nginx's Lua cannot wait for an engine's descriptor.
+-- wakes the light threads that wait for them, and detects jobs that nobody waits for any more. An
+-- alarm wakes it; where there is none, it polls.
+
+local core = require "connectparticipant.core"
+local alarm_of = require "connectparticipant.driver.alarm"
 
 local pump = {}
 
 -- Seconds between polls: 1 ms, the resolution of nginx's timers, growing while nothing moves.
 local SHORTEST, LONGEST, GROWTH = 0.001, 0.010, 1.5
 
--- Seconds between polls while nothing is in flight, to detect abandoned jobs. A step advances a
+-- Seconds between steps when nothing calls for one, to detect abandoned jobs. A step advances a
 -- loop's time by at most a quarter of a second, so with longer pauses that time would lag.
 local IDLE = 0.25
+
+-- Seconds without any job after which the pump ends, and its thread. Longer than a client's pauses
+-- between calls usually are, for a thread takes longer to start than a call takes to make.
+local LINGER = 5
 
 -- If the pump has not run for this many seconds, its timer is gone, and a new one is started.
 local PATIENCE = 2
 
--- This worker's state: the loops that need the pump, and the running pump.
-local loops, running = {}, nil
+-- This worker's state: the loops that need the pump, those that have needed it, and the running
+-- pump.
+local loops, known, running = {}, setmetatable({}, { __mode = "k" }), nil
 
--- Steps all engines once. Returns whether any is needed, has exchanges in flight, and has moved.
-local function step_all()
-  local needed, active, moved = false, false, false
+-- Steps all engines once. Returns whether any is needed, in how many seconds a step is due though
+-- nothing happens (nil: nothing is in flight), and whether anything has moved.
+local function step_all(alarm)
+  local needed, due, moved = false, nil, false
   for loop in pairs(loops) do
     if loop:is_needed() then
       local in_flight, has_moved = loop:step()
-      needed, active, moved = true, active or in_flight > 0, moved or has_moved
+      needed, moved = true, moved or has_moved
+      if in_flight > 0 then
+        if alarm then alarm:arm(loop) end
+        local seconds = loop.engine:timeout() or IDLE
+        due = due and due < seconds and due or seconds
+      end
     else
       loops[loop] = nil
     end
   end
-  return needed, active, moved
+  return needed, due, moved
+end
+
+-- Waits until a step is due, or called for.
+local function rest(own, due, moved)
+  local alarm = own.alarm
+  own.pause = moved and SHORTEST or math.min(own.pause * GROWTH, LONGEST)
+  local seconds = IDLE
+  if due and not alarm then
+    seconds = own.pause
+  elseif due and due > 0 then
+    seconds = math.min(due, IDLE)
+  elseif due then
+    alarm:ring()
+  end
+  own.due = core.now() + seconds
+  own.nudge:wait(seconds)
+end
+
+-- Whether it goes on without any job: while a client is open that may have one soon.
+local function lingers(own)
+  if not own.alarm or ngx.worker.exiting() or ngx.now() > own.needed + LINGER then return false end
+  for loop in pairs(known) do
+    if not loop.closed then return true end
+  end
+  return false
+end
+
+-- A light thread that lives as long as the alarm.
+local function listen(own)
+  local alarm = alarm_of.new()
+  if not alarm then return end
+  function alarm.rang() own.nudge:wake() end
+  if running == own then own.alarm = alarm else alarm:close() end
+  alarm:listen()
+  own.alarm = nil
 end
 
 local function run(premature, own)
-  local pause = SHORTEST
+  if not premature then ngx.thread.spawn(listen, own) end
   while running == own and not premature do
-    local needed, active, moved = step_all()
-    if not needed then break end
-    pause = moved and SHORTEST or math.min(pause * GROWTH, LONGEST)
     own.beat = ngx.now()
-    own.nudge:wait(active and pause or IDLE)
+    local needed, due, moved = step_all(own.alarm)
+    if needed then
+      own.needed = own.beat
+    elseif not lingers(own) then
+      break
+    end
+    rest(own, due, moved)
   end
   if running == own then running = nil end
+  if own.alarm then own.alarm:close() end
 end
 
---- Adds the loop to the pump, starts the pump if it is not running, and makes it poll soon. False
+--- Adds the loop to the pump, starts the pump if it is not running, and makes it step soon. False
 --- if nginx refuses the timer, because all are in use or the worker is exiting.
 ---@param loop connectparticipant.Loop
 ---@param new_bell fun(): table makes the semaphore that wakes the pump
 ---@return boolean
 function pump.attend(loop, new_bell)
-  loops[loop] = true
+  loops[loop], known[loop] = true, true
   local now = ngx.now()
   if running and now - running.beat < PATIENCE then
     running.nudge:wake()
     return true
   end
   running = nil
-  local new = { nudge = new_bell(), beat = now }
+  local new = { nudge = new_bell(), beat = now, needed = now, pause = SHORTEST, due = 0 }
   if not ngx.timer.at(0, run, new) then return false end
   running = new
   return true
+end
+
+--- Makes the pump step in time after another has stepped the loop's engine: what came to be due
+--- then, the pump does not know.
+---@param loop connectparticipant.Loop
+function pump.revise(loop)
+  if not running or not loops[loop] or loop.closed then return end
+  local seconds = loop.engine:timeout()
+  if seconds and core.now() + seconds < running.due then running.nudge:wake() end
 end
 
 return pump

@@ -152,6 +152,12 @@ function Loop:pause(active, seconds, idle, bell)
   return driver.wait(self.engine, seconds, idle)
 end
 
+--- Call after turns that no pause has followed: the pump does not know what they have changed.
+function Loop:revise()
+  local driver = self.driver
+  if driver.revise then driver.revise(self) end
+end
+
 -- Runs the loop in the current coroutine until `ended()` or `moment`.
 local function turn_until(self, job, moment, ended)
   local root, idle = job.root, 0
@@ -170,14 +176,15 @@ local function turn_until(self, job, moment, ended)
     end
     self:pause(active, left, idle, bell)
   end
+  self:revise()
   job.waker = nil
   if bell then self.sleeping[bell] = nil end
 end
 
 -- The same until an exchange needs its caller. This is the most common wait, so it avoids making a
--- closure.
+-- closure, and a turn where the pump has woken it.
 local function await_directly(self, job, exchange, moment)
-  local root, idle, id, bell = job.root, 0, nil, nil
+  local root, idle, turned, id, bell = job.root, 0, true, nil, nil
   while true do
     local active, moved = self:turn()
     root.beat = self.time
@@ -191,7 +198,12 @@ local function await_directly(self, job, exchange, moment)
       self.waiting[id], self.sleeping[bell], job.waker = bell, true, bell
     end
     self:pause(active, left, idle, bell)
+    if bell and exchange:state() ~= "run" then
+      root.beat, turned = self.time, false
+      break
+    end
   end
+  if turned then self:revise() end
   if bell then self.waiting[id], self.sleeping[bell], job.waker = nil, nil, nil end
 end
 

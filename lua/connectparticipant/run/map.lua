@@ -171,6 +171,7 @@ local function drive(group)
       the_loop:pause(active, soonest - time, idle, own.bell)
     end
   end
+  the_loop:revise()
   if own.bell then the_loop.sleeping[own.bell] = nil end
 end
 
