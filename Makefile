@@ -167,6 +167,12 @@ bench-nginx: ## time a trivial location of a worker that uploads
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
 
+bench-fleet: ## uploads of a fleet through a throttling service, with one pace on Redis and without
+	@sh spec/support/packages.sh test $(LUA)
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build
+	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/fleet.lua
+
 # The command looks where it was installed first, and then where its Lua looks anyway.
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
 	install -d "$(DESTDIR)$(LIBDIR)/connectparticipant" "$(DESTDIR)$(BINDIR)"

@@ -90,7 +90,8 @@
 ---@field instance? string the Amazon Connect instance, whose limits AWS's are; else the endpoint
 ---@field rates? table<string, number> requests a second by operation, with redis or eval, where the
 --- instance is allowed something else than AWS documents
----@field timeout? number seconds that redis may take to answer, connecting included; 0.05
+---@field timeout? number seconds that redis may take to answer, connecting included; 0.05, and a
+--- second for a client's first question
 
 ---@class connectparticipant.MapOptions every one may be left out
 ---@field concurrency? integer how many items at once; 8

@@ -44,12 +44,16 @@ function redis:cli(...)
   return (answer.stdout:gsub("%s+$", ""))
 end
 
---- How often the server was asked to run a script.
-function redis:questions()
+-- What a client sends to share a pace: scripts, and what a new connection begins with.
+local SENT = { eval = true, evalsha = true, ["script|load"] = true, script = true, auth = true,
+  select = true }
+
+--- How many commands the clients have sent.
+function redis:commands()
   local count = 0
   local stats = self:cli("INFO", "commandstats")
   for name, calls in stats:gmatch "cmdstat_([%w|]+):calls=(%d+)" do
-    if name:find "^eval" or name == "script|load" then count = count + tonumber(calls) end
+    if SENT[name] then count = count + tonumber(calls) end
   end
   return count
 end

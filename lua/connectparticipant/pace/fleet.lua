@@ -16,8 +16,9 @@ local SECOND = 1000000
 local FIRST_DELAY, LONGEST_DELAY = 0.5, 30
 
 -- A turn that was waited for longer than this, in microseconds, is looked up again when it comes,
--- unless something was heard of its line of turns as lately.
-local STALE = 5 * SECOND
+-- unless something was heard of its line of turns as lately: had the service refused somebody
+-- meanwhile, the turn would have moved, and a request at its old time would be refused as well.
+local STALE = SECOND / 4
 
 -- A turn that has moved by less than this has not moved; in microseconds.
 local TOLERANCE = 1000
@@ -61,18 +62,22 @@ local MOST_BACK = 50
 local Store = {}
 Store.__index = Store
 
--- The service counts when a request arrives, and some take longer than others: with one less at
--- once than is allowed, they may be late by a turn's length and still pass.
-local function burst_for(limits, clients)
-  return max(1, floor((limits.burst - 1) / clients))
-end
-
 -- What the script takes for limits, of one of so many clients.
-local function limits_for(limits, clients)
+local function words_of(limits, clients, burst)
   local most = limits.most or limits.rate
   local least = min(limits.rate, most)
   return ("%.0f %.0f %.0f"):format(max(1, floor(least * 1000 / clients)),
-    max(1, floor(most * 1000 / clients)), burst_for(limits, clients))
+    max(1, floor(most * 1000 / clients)), max(1, burst))
+end
+
+-- The server reckons for all. The service counts when a request arrives, and some take longer
+-- than others: with one less at once than is allowed, they may be late by a turn's length and pass.
+--
+-- This process reckons for its share, and without a burst. Others may have used up what the service
+-- allows at once, and before anybody has counted the fleet, each would take all of it.
+local function limits_for(self, keeper, limits)
+  if keeper == self.server then return words_of(limits, 1, limits.burst - 1) end
+  return words_of(limits, keeper.clients, 1)
 end
 
 -- The lists KEYS and ARGV of a question, as they grow.
@@ -107,12 +112,9 @@ local function question_of(self, keeper, command)
   for operation, count in pairs(self.passed) do add(question, "passed", operation, count) end
   if self.tokens_back > 0 then add(question, "put", nil, self.capacity, self.tokens_back) end
   self.backs, self.passed, self.tokens_back = {}, {}, 0
-  local limits = command.limits
-  if limits then
-    -- The server reckons for all, and this process for its share.
-    local clients = keeper == self.server and 1 or keeper.clients
-    add(question, command.verb, command.operation, limits_for(limits, clients), command[1],
-      command[2])
+  if command.limits then
+    add(question, command.verb, command.operation, limits_for(self, keeper, command.limits),
+      command[1], command[2])
   else
     add(question, command.verb, command.operation, command[1], command[2])
   end
@@ -201,8 +203,7 @@ local function begin_alone(self, operation, limits)
   local command = { verb = "reserve", operation = operation, limits = limits, least = 4,
     LONGEST, 0 }
   ask(self, alone, command)
-  local turns = ahead / alone.places[operation].interval + burst_for(limits, alone.clients) - 1
-  command[2] = min(MOST_SKIPPED, math.ceil(turns))
+  command[2] = min(MOST_SKIPPED, math.ceil(ahead / alone.places[operation].interval))
   ask(self, alone, command)
 end
 

@@ -185,9 +185,10 @@ function commands.refused(words)
     local reached = math.floor(1000 * SECOND / interval_of(state, limits))
     state.limit, state.cut = math.max(limits.least, reached), now
     local first = first_ahead(state)
-    -- A service that refuses has no burst left: the next turn is an interval from now.
+    -- A service that refuses has no burst left. Two intervals from now it has two requests to give,
+    -- so that one stays for those that come late.
     state.interval = interval_of(state, limits)
-    state.base, state.turn = first, now + state.interval
+    state.base, state.turn = first, now + 2 * state.interval
   end
   write(key, state)
   return place(state)
