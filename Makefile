@@ -78,7 +78,7 @@ csrc/%.h: ;
 
 -include $(OBJECTS:.o=.d)
 
-demo: ## upload FILE (default: the README) to a local emulator, and fetch it back
+demo: ## upload FILE (default: the README) to a local emulator, and download it again
 	@sh spec/support/packages.sh demo $(LUA)
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")

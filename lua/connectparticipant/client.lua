@@ -1,5 +1,5 @@
--- A client: its options, its engine, and its methods. What a method does is in the module of its
--- name; how it is run, and cleaned up after, in `run.job`.
+-- A client: its options, its engine, and its methods. The modules in `attachment` and `service` do
+-- what a method promises; `run.job` runs it, and releases what it held.
 
 local job = require "connectparticipant.run.job"
 local config = require "connectparticipant.config"
@@ -26,8 +26,8 @@ local DEFAULT_CONCURRENCY = 8
 
 local CLOCK = { now = core.now, time = core.time, random = core.random }
 
---- Makes a client. Raises on a wrong option; does no I/O and reads no environment before the first
--- call.
+--- Makes a client. Raises on a wrong option. Does no I/O and reads no environment variable before
+-- the first call.
 ---@param given? connectparticipant.Options
 ---@param clock? { now: function, time: function, random: function } for specs
 ---@return connectparticipant.Client
@@ -44,13 +44,13 @@ function Client.new(given, clock)
   }, Client)
 end
 
---- Ends what is under way, and closes all connections. May be called again.
+--- Cancels what is under way, and closes all connections. May be called again.
 function Client:close()
   self.loop:close()
 end
 
--- On Lua 5.1 tables have no __gc: there, as everywhere, the engine closes its connections when it
--- is collected.
+-- Tables of Lua 5.1 have no __gc. There too, the engine, which is userdata, closes its connections
+-- when it is collected.
 Client.__gc = Client.close
 Client.__close = Client.close
 
@@ -58,7 +58,7 @@ function Client:__tostring()
   return self.loop.closed and "connectparticipant.client (closed)" or "connectparticipant.client"
 end
 
--- What core takes of a configuration.
+-- The settings that core takes, from a resolved configuration.
 local function settings_of(resolved)
   return core.settings {
     region = resolved.region, endpoint = resolved.endpoint, use_fips = resolved.use_fips,
@@ -68,8 +68,8 @@ local function settings_of(resolved)
   }
 end
 
---- Makes ready for a call: the driver must be able to wait here, and the configuration is settled
--- at the first call, and kept. `ready` says that there is nothing left to look at.
+--- Prepares a call: the driver must be able to wait here, and the configuration is resolved at the
+-- first call and kept. `ready` skips all of this where the driver can always wait.
 ---@return connectparticipant.Error|nil problem
 function Client:prepare()
   local check = self.loop.driver.check
@@ -94,7 +94,7 @@ function Client:prepare()
   self.ready = not check
 end
 
--- Raises, at the caller of the method, on what no data can make right.
+-- Raises, with the position of the method's caller, on mistakes in the program rather than in data.
 local function check(self, method, params, level)
   level = level or 3
   if type(self) ~= "table" or self.__index ~= Client then
@@ -115,21 +115,23 @@ for _, entry in ipairs(core.operations()) do
 end
 
 --- Uploads an attachment: StartAttachmentUpload, the PUT of its bytes, CompleteAttachmentUpload.
--- Takes `ConnectionToken`; one of `path`, `body` (a string), `file` (a handle, from where it
--- stands) and `read` (a function giving the next chunk, "" for none yet, nil at the end; with
--- `AttachmentSizeInBytes`); and may take `AttachmentName`, `ContentType`, `ClientToken`,
--- `on_progress(sent, total)`, where only `false` cancels, and `wait` for the scan's end.
+-- Takes `ConnectionToken` and one of `path`, `body` (a string), `file` (a handle, read from its
+-- current position) and `read` (a function that returns the next chunk, "" when it has none yet,
+-- nil at the end). All but `path` need `AttachmentName`; `read` also needs
+-- `AttachmentSizeInBytes`. May take `ContentType`, `ClientToken`, `on_progress(sent, total)`, where
+-- only `false` cancels, and `wait`, to wait for the end of the scan.
 ---@param params connectparticipant.UploadAttachmentParams
 ---@return connectparticipant.UploadedAttachment|nil attachment
----@return connectparticipant.Error|nil err `step` tells where it failed
+---@return connectparticipant.Error|nil err `step` says where it failed
 function Client:upload_attachment(params)
   check(self, "upload_attachment", params)
   return job.run(self, params.timeout, upload.run, params)
 end
 
---- Downloads an attachment into `path` (which appears only when all is there), `file` (a handle),
+--- Downloads an attachment into `path` (which appears only when it is complete), `file` (a handle),
 -- `write(chunk)`, or a string. Takes `ConnectionToken` and `AttachmentId`; may take
--- `UrlExpiryInSeconds` and `on_progress(received, total)`, where only `false` cancels.
+-- `UrlExpiryInSeconds`, how long the URL stays valid, `on_start(start)`, and
+-- `on_progress(received, total)`; only `false` cancels.
 -- https://docs.aws.amazon.com/connect-participant/latest/APIReference/API_GetAttachment.html
 ---@param params connectparticipant.DownloadAttachmentParams
 ---@return connectparticipant.DownloadedAttachment|nil attachment
@@ -139,7 +141,8 @@ function Client:download_attachment(params)
   return job.run(self, params.timeout, download.run, params)
 end
 
---- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected.
+--- Waits until an attachment is approved; a rejected one is an error, AttachmentRejected. Without
+-- `timeout` it gives up after 240 s.
 ---@param params connectparticipant.WaitForAttachmentParams
 ---@return connectparticipant.AttachmentsItem|nil attachment as the transcript has it
 ---@return connectparticipant.Error|nil err
@@ -148,7 +151,8 @@ function Client:wait_for_attachment(params)
   return job.run(self, params.timeout, wait.run, params)
 end
 
---- Iterates over the items of all pages of a transcript. An error ends the iteration, and is raised
+--- Iterates over the items of all pages of a transcript, in the order in which the service returns
+-- them: newest first, unless `SortOrder` is "ASCENDING". An error ends the iteration, and is raised
 -- unless `on_error(err)` is among the parameters.
 ---@param params connectparticipant.GetTranscriptParams and `on_error`
 ---@return fun(): connectparticipant.TranscriptItem|nil
@@ -157,12 +161,12 @@ function Client:transcript(params)
   return transcript.items(self, params)
 end
 
--- Refuses what is no list: a table with names, or with holes, has items that would be passed over.
+-- Refuses a table with names or holes, some of whose items `#` and ipairs would silently skip.
 local function check_list(list, method, level)
   local count = #list
   for key in pairs(list) do
     if type(key) ~= "number" or key < 1 or key > count or key % 1 ~= 0 then
-      error(("%s needs a list, with items from 1 on and nothing else; this one has the key %s")
+      error(("%s needs a list, with indices from 1 on and no other keys; this one has the key %s")
         :format(method, type(key) == "string" and ("'%s'"):format(key) or tostring(key)), level)
     end
   end
@@ -174,7 +178,7 @@ local function check_map(self, method, list, options)
   if options ~= nil then options_of.check_map(options, method, 4) end
 end
 
--- What cannot even begin fails for each item.
+-- If the call cannot even begin, every item has that error.
 local function map(self, list, fn, options, expects)
   options = options or {}
   local results, errors = job.run(self, options.timeout, map_of.run, list, fn, {
@@ -187,16 +191,16 @@ local function map(self, list, fn, options, expects)
   return {}, next(all) and all or nil
 end
 
---- Calls `fn(item, index)` for every item, `concurrency` at a time, each in a coroutine that it has
---- to itself until it returns; the client's calls in them interleave. What `fn` gives first is the
---- result; `nil, err` is an error, and stops no other item. An error that `fn` raises is that
---- item's, of kind `raised`. Returns however it ends: when the client is closed or the time is
---- over, what is not finished has an error that says so.
+--- Calls `fn(item, index)` for every item, `concurrency` at a time, each in a coroutine of its own;
+--- the client's calls inside them interleave. What `fn` returns first is the item's result; `nil,
+--- err` is its error, and stops no other item. What `fn` raises is the item's error, too, of kind
+--- `raised`. Returns however it ends: if the client is closed or the time is over, unfinished items
+--- have an error that says so.
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
 ---@param options? connectparticipant.MapOptions
----@return table results indexed as the list
----@return table|nil errors indexed as the list; nil when there are none
+---@return table results with the list's indices
+---@return table|nil errors with the list's indices; nil when there are none
 function Client:map(list, fn, options)
   check_map(self, "map", list, options)
   if not options_of.is_callable(fn) then
@@ -208,8 +212,8 @@ end
 --- Uploads many attachments: `map` with `upload_attachment`.
 ---@param list table[] parameters of `upload_attachment`
 ---@param options? connectparticipant.MapOptions
----@return table results indexed as the list
----@return table|nil errors indexed as the list; nil when there are none
+---@return table results with the list's indices
+---@return table|nil errors with the list's indices; nil when there are none
 function Client:upload_attachments(list, options)
   check_map(self, "upload_attachments", list, options)
   for index = 1, #list do
@@ -223,7 +227,7 @@ function Client:upload_attachments(list, options)
   end, options, "StartAttachmentUpload")
 end
 
--- What can be started: whatever is one call.
+-- The methods that `start` accepts: those that are one call.
 local STARTABLE = {
   "upload_attachment", "upload_attachments", "download_attachment", "wait_for_attachment",
 }
@@ -231,7 +235,7 @@ for _, entry in ipairs(core.operations()) do STARTABLE[#STARTABLE + 1] = entry.m
 for index = 1, #STARTABLE do STARTABLE[STARTABLE[index]] = true end
 
 --- Begins a call without waiting for it. In nginx it goes on in a light thread of the request;
---- elsewhere, while anything of this client is waited for.
+--- elsewhere it goes on whenever the program waits for any call of this client.
 ---@param method string "upload_attachment", or another method that takes a table
 ---@param params table
 ---@return connectparticipant.StartedJob job
@@ -239,7 +243,7 @@ function Client:start(method, params)
   check(self, "start", params)
   if type(method) ~= "string" or STARTABLE[method] ~= true then
     local meant = type(method) == "string" and core.suggest(method, STARTABLE)
-    error(("start needs a method's name, not %s%s"):format(
+    error(("start needs the name of a method, not %s%s"):format(
       type(method) == "string" and ("'%s'"):format(method) or type(method),
       meant and (" (did you mean '%s'?)"):format(meant) or ""), 2)
   end

@@ -1,5 +1,5 @@
 #!/usr/bin/env lua
--- The command `connectparticipant`; everything it does is in connectparticipant.cli.
+-- The command `connectparticipant`: hands its arguments to connectparticipant.cli.
 
 local core = require "connectparticipant.core"
 

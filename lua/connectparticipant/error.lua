@@ -1,4 +1,5 @@
--- The errors that the Lua layer makes itself, in the one shape that core gives to all of them.
+-- The errors that the Lua layer makes itself. core.new_error gives all errors one shape, without
+-- secrets.
 
 local core = require "connectparticipant.core"
 
@@ -13,7 +14,7 @@ local function make(kind, code, message, where)
   }
 end
 
---- Parameters that break the rules, all at once.
+--- All violations of a call's parameters in one error.
 ---@param problems string[]
 ---@param operation? string
 ---@param step? string
@@ -24,12 +25,12 @@ end
 
 ---@param message string
 ---@param code? string
----@param option? string the one that is wrong
+---@param option? string the option that is wrong
 function failure.configuration(message, code, option)
   return make("configuration", code or "InvalidConfiguration", message, { option = option })
 end
 
---- What follows takes `where`: operation, step, attachment_id, and the secrets to keep out.
+--- The functions below take `where`: operation, step, attachment_id, and the secrets to redact.
 function failure.cancelled(message, where)
   return make("cancelled", "Cancelled", message, where)
 end
@@ -54,7 +55,7 @@ function failure.rejected(message, where)
   return make("service", "AttachmentRejected", message, where)
 end
 
---- What a function of the caller's raised.
+--- An error for what a function of the caller's raised.
 function failure.raised(message)
   return make("raised", "Raised", message)
 end

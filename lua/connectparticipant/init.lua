@@ -29,7 +29,7 @@ function participant.new(options)
   return Client.new(options)
 end
 
--- The one state of this module, and only where its own functions are used.
+-- The default client, made when one of the module's own functions is first used.
 local default
 
 local function shared(method)
@@ -45,8 +45,8 @@ for _, method in ipairs { "upload_attachment", "upload_attachments", "download_a
   shared(method)
 end
 
---- pcall for functions that call a client inside `map`: on Lua 5.1 its own pcall cannot be yielded
---- across, and there this one has to be used. Everywhere else it is pcall.
+--- pcall for functions that call a client inside `map`. Lua 5.1's own pcall cannot be yielded
+--- across; on every other Lua this is the language's pcall.
 ---@param fn function
 ---@return boolean ok
 ---@return any ...

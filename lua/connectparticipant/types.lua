@@ -6,10 +6,10 @@
 ---| "configuration" an option, variable or file, which the message names
 ---| "service" an exception of the service; `code` is its name
 ---| "storage" an answer of the object store; `code` is S3's
----| "transport" the connection; `code` is libcurl's name, as COULDNT_CONNECT
----| "timeout" a timeout, stall_timeout or connect_timeout; retryable unless all time is over
----| "protocol" an answer that cannot be what it should be
----| "source" the caller's file or function that gives the bytes
+---| "transport" the connection; `code` is libcurl's name, such as COULDNT_CONNECT
+---| "timeout" timeout, stall_timeout or connect_timeout; retryable unless the whole time is over
+---| "protocol" an answer that breaks HTTP or AWS's model
+---| "source" the caller's file or function that provides the bytes
 ---| "sink" the caller's file or function that takes them
 ---| "cancelled" on_progress returned false, the job was cancelled, or the client closed
 ---| "raised" a function of the caller's, inside `map` or a started job
@@ -19,109 +19,110 @@
 ---@field kind connectparticipant.Kind
 ---@field code string AWS's, the store's, libcurl's or the system's own name for it
 ---@field message string the service's own text, where it is the service that refuses
----@field hint? string what to do about it, where there is advice
----@field operation? string AWS's name, as "StartAttachmentUpload"
----@field step? "start"|"put"|"complete"|"get" of a flow
----@field status? integer of HTTP
+---@field hint? string what to do about it, if there is advice
+---@field operation? string AWS's name, such as "StartAttachmentUpload"
+---@field step? "start"|"put"|"complete"|"get" of an upload or download
+---@field status? integer the HTTP status
 ---@field request_id? string
----@field retryable boolean whether the same call could work another time
----@field throttled boolean whether the service refused it for its rate
+---@field retryable boolean whether the same call may succeed later
+---@field throttled boolean whether it was refused for being too fast
 ---@field attempts? integer how many requests were sent
 ---@field retry_after? number seconds that the server asked to wait
----@field attachment_id? string where it is known
----@field outcome? "unknown" when the service may have carried out the call that failed
----@field option? string the option that is wrong, of kind `configuration`
----@field cause? any what was raised, of kind `raised`
----@field traceback? string where, of kind `raised`
+---@field attachment_id? string if it is known
+---@field outcome? "unknown" if the service may have carried out the call although it failed
+---@field option? string for kind `configuration`: the option that is wrong
+---@field cause? any for kind `raised`: what was raised
+---@field traceback? string for kind `raised`: where it was raised
 
 ---@class connectparticipant.ResponseMetadata
 ---@field RequestId? string
 ---@field HTTPStatusCode integer
----@field RetryAttempts integer 0 where the first attempt succeeded
+---@field RetryAttempts integer 0 if the first attempt succeeded
 
----@class connectparticipant.Event what `logger` is told of every attempt; redacted
+---@class connectparticipant.Event what `logger` gets for every attempt; redacted
 ---@field operation string AWS's name
----@field step? "start"|"put"|"complete"|"get" of a flow
----@field attempt integer from 1 on
----@field status? integer of HTTP
----@field kind? connectparticipant.Kind of what went wrong
----@field code? string of what went wrong
+---@field step? "start"|"put"|"complete"|"get" of an upload or download
+---@field attempt integer 1 for the first one
+---@field status? integer the HTTP status
+---@field kind? connectparticipant.Kind the error's, if it failed
+---@field code? string the error's, if it failed
 ---@field seconds number that the attempt took
----@field bytes_sent integer of the body
----@field bytes_received integer of the body
+---@field bytes_sent integer of the request's body
+---@field bytes_received integer of the answer's body
 ---@field reused boolean whether the connection had been used before
 ---@field request_id? string
----@field waited? number seconds that the attempt waited for its turn (pace)
----@field delay? number seconds until the next attempt; nil where there is none
+---@field waited? number seconds that the attempt waited for its turn: see the pace
+---@field delay? number seconds until the next attempt; nil if there is none
 
----@class connectparticipant.PaceEvent what `logger` is told when a fleet's pace is not shared any more,
---- and when it is again
----@field operation string AWS's name of what was to be sent
+---@class connectparticipant.PaceEvent what `logger` gets when a fleet's pace is no longer shared, and
+--- when it is shared again
+---@field operation string AWS's name of the operation that was to be sent
 ---@field pace "alone"|"shared"
 ---@field clients integer how many share the rate
 ---@field message string
 
----@class connectparticipant.Options every one may be left out
----@field region? string else AWS_REGION, AWS_DEFAULT_REGION, then the profile's
----@field endpoint? string a URL instead of the region's; http only to loopback
----@field profile? string of AWS's shared config and credentials files; else AWS_PROFILE, `default`
----@field use_fips? boolean else AWS_USE_FIPS_ENDPOINT, the profile's use_fips_endpoint; false
----@field use_dualstack? boolean else AWS_USE_DUALSTACK_ENDPOINT, use_dualstack_endpoint; false
----@field max_attempts? integer of a request in all, from 1 on; else AWS_MAX_ATTEMPTS, the profile's; 3
----@field retry_mode? "standard"|"adaptive"|"legacy" else AWS_RETRY_MODE, the profile's; standard
----@field connect_timeout? number seconds until a connection is there; 10
----@field timeout? number seconds for a whole call, over all attempts and waits; none
----@field stall_timeout? number seconds in which at least something must move; 30
----@field ca_file? string a PEM bundle; else AWS_CA_BUNDLE, the profile's ca_bundle, libcurl's
----@field proxy? string a URL; "" for none, whatever the environment says; never used for loopback
----@field app_id? string ends the User-Agent; else AWS_SDK_UA_APP_ID, the profile's sdk_ua_app_id
----@field driver? "blocking"|"ngx"|connectparticipant.Driver how to wait; else as the host needs it
----@field logger? fun(event: connectparticipant.Event|connectparticipant.PaceEvent) what it raises goes on to the caller
----@field allow_insecure? boolean allows http to hosts other than loopback
----@field pace? connectparticipant.PaceOptions with whom this client keeps one pace and retry quota
+---@class connectparticipant.Options all are optional; what follows the semicolon holds when one is not given
+---@field region? string AWS_REGION, AWS_DEFAULT_REGION, the profile's region
+---@field endpoint? string a URL instead of the region's, http only to loopback; AWS_ENDPOINT_URL_CONNECTPARTICIPANT, AWS_ENDPOINT_URL, the profile's
+---@field profile? string of AWS's shared config and credentials files, which are read for settings, never for keys; AWS_PROFILE, `default`
+---@field use_fips? boolean AWS_USE_FIPS_ENDPOINT, the profile's use_fips_endpoint, false
+---@field use_dualstack? boolean AWS_USE_DUALSTACK_ENDPOINT, the profile's use_dualstack_endpoint, false
+---@field max_attempts? integer of one request in all, at least 1; AWS_MAX_ATTEMPTS, the profile's max_attempts, 3
+---@field retry_mode? "standard"|"adaptive"|"legacy" "adaptive" also keeps a learned pace between calls; AWS_RETRY_MODE, the profile's retry_mode, "standard"
+---@field connect_timeout? number seconds in which a connection must be established; 10
+---@field timeout? number seconds for a whole call, with all attempts and waits; none
+---@field stall_timeout? number seconds in which at least one byte must move; 30
+---@field ca_file? string a PEM bundle; AWS_CA_BUNDLE, the profile's ca_bundle, libcurl's own
+---@field proxy? string a URL, or "" for none; never used for loopback; the environment's, as libcurl reads it
+---@field app_id? string the last part of the User-Agent; AWS_SDK_UA_APP_ID, the profile's sdk_ua_app_id
+---@field driver? "blocking"|"ngx"|connectparticipant.Driver how to wait; "ngx" in nginx, "blocking" elsewhere
+---@field logger? fun(event: connectparticipant.Event|connectparticipant.PaceEvent) what it raises is passed on to the caller; none
+---@field allow_insecure? boolean allows http to hosts other than loopback; false
+---@field pace? connectparticipant.PaceOptions with whom this client shares one pace and retry quota; nobody
 ---@field shared_dict? string short for `pace = { shared_dict = NAME }`
 
 ---@class connectparticipant.PaceOptions
----@field shared_dict? string nginx's dictionary in which all workers keep them
+---@field shared_dict? string the nginx dictionary in which all workers keep them
 ---@field redis? string a URL, redis://[[user]:password@]host[:port][/db], rediss://… or unix:/path, of
 --- the server on which a fleet keeps them
----@field eval? fun(script: string, keys: string[], args: string[]): string|nil, any has such a server
---- run a script, through a client of your own; may yield
----@field instance? string the Amazon Connect instance, whose limits AWS's are; else the endpoint
----@field rates? table<string, number> requests a second by operation, with redis or eval, where the
---- instance is allowed something else than AWS documents
----@field timeout? number seconds that redis may take to answer, connecting included; 0.05, and a
+---@field eval? fun(script: string, keys: string[], args: string[]): string|nil, any runs a script on such
+--- a server through a client of your own; may yield
+---@field instance? string a name for the Amazon Connect instance, which AWS's limits belong to; the endpoint
+---@field rates? table<string, number> requests a second by operation, with redis or eval, if the
+--- instance's limits differ from those that AWS documents
+---@field timeout? number seconds that redis may take to answer, connecting included; 0.05, and one
 --- second for a client's first question
 
----@class connectparticipant.MapOptions every one may be left out
+---@class connectparticipant.MapOptions all are optional; what follows the semicolon holds when one
+--- is not given
 ---@field concurrency? integer how many items at once; 8
 ---@field timeout? number seconds for all of them
----@field on_result? fun(index: integer, result: any, err: any) told of each item as it is finished
+---@field on_result? fun(index: integer, result: any, err: any) called as each item is finished
 
 ---@class connectparticipant.Driver how a host waits
----@field wait fun(engine: connectparticipant.Engine, seconds: number) until the engine can go on, at
---- most so long; may yield
+---@field wait fun(engine: connectparticipant.Engine, seconds: number) returns when the engine can go
+--- on, after so many seconds at the latest; may yield
 ---@field sleep fun(seconds: number) may yield
 
----@class connectparticipant.Engine what a driver waits for; also for `cqueues.poll`
----@field wait fun(engine, seconds: number) blocks, at most so long
----@field pollfd fun(engine): integer|nil readable when the engine can go on; nil: ask `timeout`
+---@class connectparticipant.Engine what a driver waits for; `cqueues.poll` takes it as it is
+---@field wait fun(engine, seconds: number) blocks until it can go on, at most so long
+---@field pollfd fun(engine): integer|nil a descriptor, readable when the engine can go on; nil where the system has none: go by `timeout`
 ---@field events fun(engine): string "r"
----@field timeout fun(engine): number|nil seconds after which it has to go on all the same
+---@field timeout fun(engine): number|nil seconds after which it must go on in any case
 
----@class connectparticipant.UploadAttachmentParams exactly one of path, body, file and read
+---@class connectparticipant.UploadAttachmentParams exactly one of path, body, file and read is required
 ---@field ConnectionToken string 1 to 1000 characters
----@field path? string of a regular file
+---@field path? string the path of a regular file
 ---@field body? string
----@field file? file* an open handle; from where it stands; never closed
----@field read? fun(): string|nil, any the next chunk, "" for none yet, nil at the end
----@field AttachmentSizeInBytes? integer with `read`; else the source's own, which it must match
----@field AttachmentName? string 1 to 256 characters; else the path's last part; needed without path
----@field ContentType? string 1 to 255 characters; else by the name
+---@field file? file* an open handle, read from its current position; never closed
+---@field read? fun(): string|nil, any returns the next chunk, "" when it has none yet, nil at the end
+---@field AttachmentSizeInBytes? integer required with `read`; otherwise the source's own size, which it must match
+---@field AttachmentName? string 1 to 256 characters; required with body, file and read; otherwise the last part of the path
+---@field ContentType? string 1 to 255 characters; otherwise what the name suggests
 ---@field ClientToken? string 1 to 500 characters; a UUID when absent
----@field on_progress? fun(sent: integer, total: integer): boolean|nil false cancels; at least once a
---- second
----@field wait? boolean until the scan has approved it
+---@field on_progress? fun(sent: integer, total: integer): boolean|nil called at least once a second;
+--- false cancels
+---@field wait? boolean waits until the scan has approved it
 ---@field timeout? number seconds for the whole call
 
 ---@class connectparticipant.UploadedAttachment
@@ -136,37 +137,38 @@
 ---@field AttachmentId string 1 to 256 characters
 ---@field UrlExpiryInSeconds? integer 5 to 300
 ---@field path? string written aside, synced and renamed into place
----@field file? file* an open handle, which keeps every byte that it had
+---@field file? file* an open handle; what was in it stays
 ---@field write? fun(chunk: string): boolean|nil, any false cancels; nil and a message is an error
 ---@field on_start? fun(start: connectparticipant.DownloadStart): boolean|nil before the first byte;
 --- false cancels
----@field on_progress? fun(received: integer, total: integer): boolean|nil false cancels; at least
---- once a second; the total is 0 until it is known
+---@field on_progress? fun(received: integer, total: integer): boolean|nil called at least once a
+--- second; total is 0 until it is known; false cancels
 ---@field timeout? number seconds for the whole call
 
 ---@class connectparticipant.DownloadStart what is known before the first byte
 ---@field AttachmentSizeInBytes integer
 ---@field ContentType string
----@field ContentDisposition? string the store's own, which names the file
+---@field ContentDisposition? string the store's, which names the file
 
 ---@class connectparticipant.DownloadedAttachment
 ---@field AttachmentSizeInBytes integer
 ---@field ContentType string
 ---@field path? string as given
----@field body? string without a sink; Lua can only make it in one piece, and copying 95 MiB held up a slow machine (in nginx, the worker) for 0.4 s: give `path` or `write` where that matters
+---@field body? string if there was no sink. A Lua string can only be made in one piece: copying 95 MiB
+--- held up a slow machine (in nginx, its worker) for 0.4 s; use `path` or `write` where that matters
 
 ---@class connectparticipant.WaitForAttachmentParams
 ---@field ConnectionToken string 1 to 1000 characters
 ---@field AttachmentId string 1 to 256 characters
----@field timeout? number seconds; 240, or the client's where that is earlier
+---@field timeout? number seconds; 240 unless given, or the client's if that is shorter
 
----@class connectparticipant.GatewayRequest what the gateway tells a caller's functions
+---@class connectparticipant.GatewayRequest what the gateway passes to your functions
 ---@field what "upload"|"download"
 ---@field token? string the ConnectionToken: a secret
 ---@field name? string of the file; nil for a form before its files are known, and for a download
 ---@field type? string of the file
----@field size? integer bytes, where they are known
----@field field? string the form's name of the file
+---@field size? integer bytes, if known
+---@field field? string the name of the form field
 ---@field id? string the AttachmentId of a download
 
 ---@class connectparticipant.UploadGatewayOptions
@@ -202,11 +204,11 @@
 ---@field status integer
 ---@field err connectparticipant.Error
 
----@class connectparticipant.StartedJob what `client:start` gives
----@field wait fun(job, seconds?: number): boolean, any, any done, result, err; done is false where it
---- is not yet
+---@class connectparticipant.StartedJob what `client:start` returns
+---@field wait fun(job, seconds?: number): boolean, any, any returns done, result, err; done is
+--- false when the seconds are over first
 ---@field cancel fun(job)
----@field progress fun(job): integer|nil, integer|nil bytes moved, and in all
+---@field progress fun(job): integer|nil, integer|nil bytes moved, and in total
 ---@field is_done fun(job): boolean
 
 -- What follows is made from the model, by `make types`.

@@ -1,18 +1,21 @@
 --- The client's methods as jobs for `ngx.run_worker_thread`: plain tables in and out, never a
--- throw. Runs in a thread's own Lua, where a call may block; `run` is for the other side.
+-- throw. They run in the Lua VM of a pool thread, where a call may block; `run` is called by the
+-- worker, and hands the job to the pool.
 
 local core = require "connectparticipant.core"
 
 ---@class connectparticipant.worker
 local worker = {}
 
--- As many different options as one server plausibly has; more would keep connections for nothing.
+-- More different sets of options than one server plausibly has. Each keeps a client, and so
+-- connections, in every thread.
 local MOST_CLIENTS = 8
 
--- The one state kept on purpose: a thread's client, and with it its connections, from job to job.
+-- A thread keeps its clients, and so their connections, from job to job.
 local clients, order = {}, {}
 
--- The same options in any order are the same key; each job brings tables of its own.
+-- Equal options give equal keys, whatever their order: each job brings new tables, so tables cannot
+-- be keys themselves.
 local function key_of(options)
   local parts = {}
   for name, value in pairs(options) do
@@ -38,11 +41,11 @@ local function client_for(options)
   return client
 end
 
--- Errors cross to the other side as plain tables.
+-- Errors cross to the worker as plain tables, without a metatable.
 local function plain(err)
   local copy = {}
   for name, value in pairs(err) do copy[name] = value end
-  -- What a function raised may be anything, and only plain values cross.
+  -- `cause` may be any value, and ngx_lua passes only plain ones between threads.
   if copy.cause ~= nil then copy.cause = tostring(copy.cause) end
   return copy
 end
@@ -87,7 +90,7 @@ for _, method in ipairs { "upload_attachment", "upload_attachments", "download_a
   worker[method] = job(method)
 end
 
--- Gives the errors of another thread their metatable back.
+-- Restores the metatable of errors that came from a thread.
 local function revive(method, result, err)
   if err == nil then return result end
   if method ~= "upload_attachments" or result == nil then return result, core.new_error(err) end
@@ -96,7 +99,7 @@ local function revive(method, result, err)
   return result, errors
 end
 
---- Runs a job in a thread of nginx's pool; gives what the client's method gives.
+--- Runs a job in a thread of nginx's pool; returns what the client's method returns.
 ---@param pool string the name of nginx's `thread_pool`
 ---@param method string a client method's name
 ---@param params table plain values only

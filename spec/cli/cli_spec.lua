@@ -41,7 +41,7 @@ describe("connectparticipant", function()
       [{}] = "Usage: connectparticipant COMMAND", [{ "uplaod" }] = "did you mean 'upload'",
       [{ "upload" }] = "which file",
       [{ "upload", "--rgeion", "x", "f" }] = "did you mean '--region'",
-      [{ "upload", "-" }] = "standard input has no name", [{ "upload", "-", "f" }] = "alone",
+      [{ "upload", "-" }] = "standard input has no name", [{ "upload", "-", "f" }] = "only file",
       [{ "upload", "--size", "1", "f" }] = "--size is for standard input", [{ "event", "read" }] =
       "which message was read", [{ "event", "x" }] = "no event 'x'", [{ "message" }] =
       "which message",

@@ -1,5 +1,5 @@
--- `make doc`: writes doc/reference.md from the annotations, which are made from the model where it
--- knows. With "check" it only says whether the page is what they say.
+-- `make doc`: writes doc/reference.md from the annotations, some of which `make types` has written
+-- from the model. With "check" it only says whether the page is up to date.
 local PATH = "doc/reference.md"
 local ROOT = "lua/connectparticipant/"
 
@@ -18,43 +18,45 @@ end
 local PREFACE = [[
 # Reference
 
-Made by `make doc` from the annotations of the sources and from AWS's model. [errors.md](errors.md)
-says what each error means; the options of the command are in `connectparticipant help COMMAND`;
-[examples](examples/README.md) has programs to begin with.
+Written by `make doc` from the annotations in the sources and from AWS's model.
+[errors.md](errors.md) says what each error means; `connectparticipant help COMMAND` lists the
+command's options; [examples](examples/README.md) has programs to begin with.
 
 ## What holds for every call
 
 - It takes one table. AWS's members are in PascalCase, ours in snake_case; `timeout`, in seconds,
   bounds the whole call with all its attempts and waits.
-- It gives a result, or nil and a [connectparticipant.Error](#error). It raises only where no data
-  can make it right: parameters that are no table, a closed client, a wrong option of `new`, `map`
-  or `upload_attachments`; and it hands on what a function of yours raises.
-- A result of an operation has `ResponseMetadata`: `RequestId`, `HTTPStatusCode` and
+- It returns a result, or nil and an [Error](#error). It raises only on mistakes in the program:
+  parameters that are not a table, a closed client, a wrong option of `new`, `map` or
+  `upload_attachments`; and it passes on what a function of yours raises.
+- The result of an operation has `ResponseMetadata`: `RequestId`, `HTTPStatusCode` and
   `RetryAttempts`, which is 0 when the first attempt succeeded.
-- `err.outcome` is `"unknown"` where the service may have carried out what failed: a message may
-  have been sent, an attachment may have been completed. Look before you repeat it.
+- `err.outcome` is `"unknown"` if the service may have carried out the call although it failed: the
+  message may have been sent, the attachment may have been completed. Check before you repeat it.
 
-## What is easily overlooked
+## Easily overlooked
 
-- `transcript` yields items in the order that the service gives them: newest first unless you ask
-  for `SortOrder = "ASCENDING"`, and from the newest item on unless there is a `StartPosition`; for
-  all from the first on, `ScanDirection = "FORWARD"` with the `StartPosition`
-  `{ AbsoluteTime = "1970-01-01T00:00:00.000Z" }`. **An error is raised** unless `on_error(err)` is
-  among the parameters.
-- `wait_for_attachment` gives up after 240 s where there is no `timeout`: AWS tries a scanner three
-  times, 60 s each. Its pauses grow from half a second to five.
-- `upload_attachment` needs `AttachmentName` with `body`, `file` and `read`, which have no name.
-- `UrlExpiryInSeconds` of `get_attachment` and `download_attachment` is how long the URL is valid.
-- `on_start` and `on_progress` cancel the call when they return `false`, and go on with anything
-  else; the error has the kind `cancelled`.
-- On Lua 5.1 nothing can yield across an iterator or the language's `pcall`: inside `map`, others
-  wait while `transcript` fetches a page, and `participant.pcall` takes the place of `pcall`. On 5.1
-  and 5.2 `assert` does not take an error object: `error(tostring(err))`. `<close>` is Lua 5.4's.
+- `transcript` yields items in the order in which the service returns them: newest first, unless
+  you ask for `SortOrder = "ASCENDING"`, and from the newest item backwards, unless there is a
+  `StartPosition`. For all items from the first one on, use `ScanDirection = "FORWARD"` with the
+  `StartPosition` `{ AbsoluteTime = "1970-01-01T00:00:00.000Z" }`. **An error is raised** unless
+  `on_error(err)` is among the parameters.
+- `wait_for_attachment` gives up after 240 s unless there is a `timeout`: AWS tries a scanner three
+  times, 60 s each. Its pauses between two polls grow from half a second to five seconds.
+- `upload_attachment` needs `AttachmentName` with `body`, `file` and `read`, which have no name, and
+  `AttachmentSizeInBytes` with `read`, which has no size.
+- `UrlExpiryInSeconds` (5 to 300) of `get_attachment` and `download_attachment` is how long the URL
+  stays valid. Without it AWS decides.
+- `on_start` and `on_progress` cancel the call when they return `false`, and with no other value,
+  nil included; the error has the kind `cancelled`.
+- On Lua 5.1 nothing can yield across an iterator or the language's `pcall`: inside `map`, all other
+  items wait while `transcript` fetches a page, and `participant.pcall` replaces `pcall`. On 5.1 and
+  5.2 `assert` does not take an error object: use `error(tostring(err))`. `<close>` needs Lua 5.4.
 - A driver is `{ wait = function(engine, seconds), sleep = function(seconds) }`; both may yield.
-  `wait` returns when the engine can go on or the time is over: `engine:wait(seconds)` blocks for
-  that, `engine:pollfd()` is a descriptor to poll for reading, `engine:timeout()` says how long.
-- `require "connectparticipant.core"` has the same operations as functions `(params, settings)`: one
-  attempt each, blocking, without configuration, retries or pace.
+  `wait` returns when the engine can go on or the time is over. `engine:wait(seconds)` blocks until
+  then; an event loop polls `engine:pollfd()` for reading, for `engine:timeout()` seconds at most.
+- `require "connectparticipant.core"` has the eleven operations as functions `(params, options)`:
+  one attempt each, blocking, without environment, retries or pace.
 ]]
 
 local function cell(text)
@@ -67,7 +69,7 @@ local function in_table(text)
   return (cell(text):gsub("|", "\\|"))
 end
 
--- The type ends at the first blank outside of brackets, but for those behind ":" , "," and "|".
+-- The type ends at the first blank that is outside of brackets and not after ":", "," or "|".
 local function split(text)
   local depth = 0
   for at = 1, #text do
@@ -92,14 +94,16 @@ local function add_class(name, about, body)
   add ""
 end
 
--- Lines of an annotation that go on belong to the one before.
+-- Joins an annotation's continuation lines to its first line.
 local function joined(text)
-  return (text:gsub("\n%-%-%- ", " "))
+  return (text:gsub("([^\n])\n%-%-%- ", "%1 "))
 end
 
 local function add_types()
   add "## Types\n\nA `?` marks what may be left out, or absent.\n"
-  for block in (joined(read(ROOT .. "types.lua")) .. "\n"):gmatch "(%-%-%-@class.-)\n\n" do
+  local text = joined(read(ROOT .. "types.lua") .. "\n")
+  text = text:gsub("%-%-%- (https://%S+)\n(%-%-%-@class [%w.]+)", "%2 [AWS's page](%1)")
+  for block in text:gmatch "(%-%-%-@class.-)\n\n" do
     local name, about, body = block:match "^%-%-%-@class connectparticipant%.(%w+) ?([^\n]*)\n(.*)$"
     if name and name ~= "Client" and name ~= "Module" then add_class(name, about, body) end
   end
@@ -112,7 +116,7 @@ local function add_function(owner, block, name, arguments)
     local tag, rest = line:match "^%-%-%-@(%w+) (.*)$"
     local words = line:match "^%-%-%-? ?([^@].*)$"
     if tag == "param" then about[#about + 1] = "- takes " .. cell(rest)
-    elseif tag == "return" then about[#about + 1] = "- gives " .. cell(rest)
+    elseif tag == "return" then about[#about + 1] = "- returns " .. cell(rest)
     elseif words then about[#about + 1] = words end
   end
   local text = table.concat(about, "\n")
@@ -127,11 +131,11 @@ local function add_functions()
   for block, separator, name, arguments in text:gmatch(
     "(\n%-%-%-[^\n]*\n[%-%w%s%p]-)function Client([.:])(%w+_?[%w_]*)%(([^)]*)%)") do
     local own = block:match ".*\n\n(%-%-%- .*)$" or block:sub(2)
-    if own:find "^%-%-%- " and name ~= "prepare" then -- that one is for this project
+    if own:find "^%-%-%- " and name ~= "prepare" then -- `prepare` is internal
       add_function(separator == "." and "participant." or "client:", own, name, arguments)
     end
   end
-  add "### The eleven operations\n\n| method | takes | gives |\n|---|---|---|"
+  add "### The eleven operations\n\n| method | takes | returns |\n|---|---|---|"
   local class = read(ROOT .. "types.lua"):match "@class connectparticipant%.Client\n(.-)\n\n"
   local field = "@field ([%w_]+) fun%(.-params: connectparticipant%.(%w+)Params"
   for method, name in class:gmatch(field) do

@@ -1,4 +1,5 @@
---- What the commands share: the options of the client, the token, and how results and errors look.
+--- What the commands share: the options of the client, the token, and how results and errors are
+-- printed.
 
 local interrupt = require "connectparticipant.cli.interrupt"
 local json = require "connectparticipant.cli.json"
@@ -29,12 +30,12 @@ common.client_options = {
     description = "File with the token; - is standard input." },
   { long = "--json", flag = true, description = "Print one JSON object a line, for programs." },
   { long = "--verbose", short = "-v", flag = true,
-    description = "Tell each request on standard error." },
+    description = "Log each request to standard error." },
   { long = "--quiet", short = "-q", flag = true,
-    description = "Say nothing but errors: no progress, no results." },
+    description = "Print only errors: no progress, no results." },
 }
 
--- Far more than any token has.
+-- Bytes: far more than any token has.
 local LONGEST_TOKEN = 8192
 
 local function read_token(world, path)
@@ -49,9 +50,9 @@ end
 
 local ADVICE = {
   CONNECT_CONNECTION_TOKEN = "no token: set CONNECT_CONNECTION_TOKEN, or use --token-file FILE "
-    .. "(`connectparticipant connect` gives a token for a participant token)",
+    .. "(`connectparticipant connect` exchanges a participant token for one)",
   CONNECT_PARTICIPANT_TOKEN = "no participant token: set CONNECT_PARTICIPANT_TOKEN, or use "
-    .. "--token-file FILE (StartChatContact gives one, and the emulator prints one)",
+    .. "--token-file FILE (StartChatContact returns one, and the emulator prints one)",
 }
 
 --- The token, from a file, standard input or the environment; never from an argument.
@@ -87,7 +88,7 @@ function common.client(world, options)
   }
 end
 
---- Runs one operation with the chat's token, for a command that is no more than that.
+--- Runs one operation with the chat's token, for a command that does nothing else.
 ---@return table|nil result
 ---@return integer|nil status to end with; nil for a problem of usage
 ---@return string|nil problem
@@ -102,19 +103,19 @@ function common.call(world, options, method, params)
   return result
 end
 
---- Tells a result to programs: JSON on one line.
+--- Prints a result for programs: JSON on one line.
 function common.tell(world, value)
   return world.stdout:write(json.encode(value), "\n")
 end
 
---- Tells a result as the options want it: as JSON, as a line of text, or not at all.
+--- Prints a result as the options ask: as JSON, as a line of text, or not at all.
 function common.result(world, options, value, text)
   if options.json then return common.tell(world, value) end
   if not options.quiet and text then return world.stdout:write(text, "\n") end
   return true
 end
 
---- Says something to whoever runs the command, on a line of its own.
+--- Prints a message for the user to standard error, on a line of its own.
 function common.say(world, message)
   if world.display then world.display:hide() end
   world.stderr:write(world.has_open_line and "\n" or "", "connectparticipant: ",
@@ -122,7 +123,7 @@ function common.say(world, message)
   world.has_open_line = false
 end
 
---- Tells an error, and gives the exit status that goes with it.
+--- Prints an error, and returns the exit status that goes with it.
 function common.fail(world, options, err, subject)
   if options.json then
     common.tell(world, { error = err, file = subject })

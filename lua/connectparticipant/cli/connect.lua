@@ -1,4 +1,4 @@
---- connectparticipant connect: a participant's token becomes a ConnectionToken.
+--- connectparticipant connect: exchanges a ParticipantToken for a ConnectionToken.
 
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"

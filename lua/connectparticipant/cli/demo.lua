@@ -1,18 +1,18 @@
---- connectparticipant demo [FILE]: the whole way against the emulator, step by step.
+--- connectparticipant demo [FILE]: an upload and a download against the emulator, step by step.
 
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
 local progress = require "connectparticipant.cli.progress"
 
 local demo = {
-  summary = "upload a file to a local emulator, and fetch it back",
+  summary = "upload a file to a local emulator, and download it again",
   arguments = {
     { name = "file", argname = "FILE", optional = true, description = "What to upload." },
   },
   examples = { "connectparticipant demo invoice.pdf" },
 }
 
--- AWS lets an instance allow so much.
+-- The most that AWS lets an instance allow.
 local LARGEST = 100 * 1024 * 1024
 
 local function quote(text)
@@ -33,13 +33,13 @@ local WHAT = {
   get = "GET from a presigned URL   the bytes come back",
 }
 
--- One line an attempt, made of its log event.
+-- Prints one line for each attempt, from its log event.
 local function narrator(world)
   return function(event)
     if world.display then world.display:hide() end
     local what = WHAT[event.step] or event.operation
     if event.step == "get" and event.bytes_sent > 0 then
-      what = "GetAttachment              another presigned URL, to fetch it back"
+      what = "GetAttachment              another presigned URL, to download it"
     elseif event.operation == "CreateParticipantConnection" then
       what = "CreateParticipantConnection  a ConnectionToken for the ParticipantToken"
     end
@@ -64,7 +64,8 @@ local function connect(client, running)
   return connection.ConnectionCredentials.ConnectionToken
 end
 
--- Up, and back into the emulator's own directory, which goes when the emulator does.
+-- Uploads the file, and downloads it into the emulator's directory, which is removed when the
+-- emulator stops.
 local function round_trip(world, client, running, path)
   local token, err = connect(client, running)
   if not token then return nil, err end
@@ -102,7 +103,7 @@ local function compare(world, path, trip)
   return 0
 end
 
--- A file that is surely there: this one's own package.
+-- A file that certainly exists: the README of a checkout, or else a module of this package.
 local function own_file()
   local readme = io.open "README.md"
   if readme then
@@ -126,7 +127,7 @@ function demo.run(world, options)
   local client = world.participant.new {
     endpoint = running.endpoint, logger = narrator(world), driver = world.driver,
   }
-  -- An interrupt is raised; the emulator must not outlive it.
+  -- An interrupt is raised as an error; stop the emulator before it goes on.
   local ok, trip, err = pcall(round_trip, world, client, running, path)
   client:close()
   local status = 1

@@ -3,7 +3,7 @@
 local common = require "connectparticipant.cli.common"
 
 local disconnect = {
-  summary = "leave the chat; its token is void then",
+  summary = "leave the chat; the token is no longer valid then",
   client = true,
   options = {},
   examples = { "connectparticipant disconnect --token-file token" },

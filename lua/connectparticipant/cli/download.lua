@@ -7,7 +7,7 @@ local values = require "connectparticipant.cli.values"
 
 local download = {
   summary = "download an attachment",
-  description = "A file appears under its name only when all of it is there. In a directory the "
+  description = "A file appears under its name only when it is complete. In a directory the "
     .. "attachment keeps its own name, as the transcript has it, and no file there is replaced.",
   arguments = { { name = "id", argname = "ID", description = "AttachmentId." } },
   client = true,
@@ -23,14 +23,14 @@ local download = {
 
 local STDOUT = { ["-"] = true, ["/dev/stdout"] = true, ["/dev/fd/1"] = true }
 
--- Sets the sink; gives what the result is called, and what closes the sink.
+-- Sets the sink; returns the name of the result, and a function that closes the sink.
 local function open(world, client, options, params)
   local output = options.output
   if STDOUT[output] then
     params.write = function(chunk) return world.stdout:write(chunk) end
     return "standard output"
   end
-  if output:sub(1, 5) == "/dev/" then -- nothing that a file could be put in place of
+  if output:sub(1, 5) == "/dev/" then -- /dev/null, a pipe: no file can be renamed onto it
     local file, problem = io.open(output, "wb")
     if not file then return nil, problem end
     params.write = function(chunk) return file:write(chunk) end
@@ -68,11 +68,11 @@ function download.run(world, options)
   local attachment, err = fetch(world, client, options,
     { ConnectionToken = token, AttachmentId = options.id })
   client:close()
-  -- That standard output could not be written is told at the end.
+  -- A failure to write standard output is reported by output.lua, at the end.
   if world.stdout.problem then return 1 end
   if not attachment then return common.fail(world, options, err) end
   if STDOUT[options.output] then return 0 end
-  -- Where it went is news only where the command chose it.
+  -- Print where it went only if the command chose the name.
   common.result(world, options, attachment, attachment.path ~= options.output and attachment.path)
   return 0
 end

@@ -1,4 +1,4 @@
---- The command `connectparticipant`: has its arguments read, runs the subcommand, and gives the
+--- The command `connectparticipant`: parses its arguments, runs the subcommand, and returns the
 -- exit status: 0, 1 (failed), 2 (usage), or 128 and the number of the signal that ended it.
 
 local common = require "connectparticipant.cli.common"
@@ -15,7 +15,7 @@ local function usage_error(world, problem, name)
   return 2
 end
 
--- What the commands use of the world; specs give another.
+-- Everything outside of Lua that the commands use; specs replace it.
 local function real_world()
   return {
     stdin = io.stdin, stdout = output.new(io.stdout), stderr = io.stderr, getenv = os.getenv,
@@ -29,7 +29,7 @@ local function real_world()
   }
 end
 
--- The command whose arguments could not be read, for the hint.
+-- The command whose arguments could not be parsed, for the hint.
 local function name_in(words)
   for _, name in ipairs(parser.COMMANDS) do
     if words[1] == name then return name end
@@ -64,7 +64,7 @@ end
 
 local function tell_interrupt(world, signal)
   if signal.name ~= "SIGINT" then return end
-  -- A terminal shows ^C where the cursor is.
+  -- A terminal prints ^C at the cursor, so the message must begin on a new line.
   world.has_open_line = world.is_terminal()
   world.display = nil
   common.say(world, "interrupted")
@@ -73,7 +73,7 @@ end
 --- Runs the command.
 ---@param words string[] its arguments
 ---@param world? table
----@return integer status 128 and its number where a signal ended it
+---@return integer status 128 + its number if a signal ended it
 ---@return integer|nil signal the number
 function cli.main(words, world)
   world = world or real_world()

@@ -5,31 +5,32 @@ local core = require "connectparticipant.core"
 
 local interrupt = {}
 
--- A signal may arrive just before the wait that it should end; so long, in seconds, it takes then.
+-- Seconds. A signal that arrives just before a wait begins does not end that wait, so no wait is
+-- longer than this.
 local LONGEST = 0.5
 
 local Interrupt = { __tostring = function(self) return self.name end }
 
 local tick
 
---- Has a function called at every wait, so at least twice a second while anything is waited for.
+--- Sets a function to be called at every wait: at least twice a second while a call is under way.
 ---@param callback fun()|nil
 function interrupt.on_tick(callback)
   tick = callback
 end
 
---- Raises the signal that has come, if one has.
+--- Raises the signal that has arrived, if any.
 function interrupt.check()
   local number, name = core.caught_signal()
   if number then error(setmetatable({ number = number, name = name }, Interrupt), 0) end
 end
 
---- Whether this was raised by `check`.
+--- Whether an error was raised by `check`.
 function interrupt.is(problem)
   return getmetatable(problem) == Interrupt
 end
 
---- The driver of the command's clients: blocks, but not longer than until a signal.
+--- The driver of the command's clients: blocks, and returns early when a signal arrives.
 interrupt.driver = {}
 
 function interrupt.driver.wait(engine, seconds)

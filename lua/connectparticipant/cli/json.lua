@@ -6,10 +6,10 @@ local unicode = require "connectparticipant.cli.unicode"
 
 local json = {}
 
--- The lists in AWS's answers: a table without entries does not tell that it is one.
+-- The lists in AWS's answers, by name: an empty Lua table does not show whether it is a list.
 local LISTS = { Transcript = true, Attachments = true, Receipts = true, Actions = true }
 
--- Deeper than any answer; a table that holds itself ends here.
+-- Deeper than any answer. A table that contains itself stops here.
 local DEEPEST = 100
 
 local ESCAPES = {
@@ -25,7 +25,7 @@ local function string_of(text)
   return '"' .. unicode.escape(text):gsub('[%z\1-\31"\\\127]', escape) .. '"'
 end
 
--- A locale may have a comma for a point.
+-- Some locales write a comma for the decimal point.
 local function with_point(text)
   return (text:gsub("[^%d+e-]+", "."))
 end
@@ -60,7 +60,7 @@ local function object_of(object, depth)
   return "{" .. table.concat(names, ",") .. "}"
 end
 
--- nil for what JSON has no word for, a function say.
+-- nil for what JSON cannot express, such as a function.
 function value_of(value, depth, name)
   local kind = type(value)
   if kind == "string" then return string_of(value) end
@@ -71,7 +71,7 @@ function value_of(value, depth, name)
   return object_of(value, depth + 1)
 end
 
---- One line without its end.
+--- Writes a value as one line, without the newline.
 ---@param value any
 ---@return string
 function json.encode(value)

@@ -1,4 +1,4 @@
---- The manual page in roff, made of what the commands declare, as their help is.
+--- The manual page in roff, made from the same declarations as the help.
 
 local common = require "connectparticipant.cli.common"
 local core = require "connectparticipant.core"
@@ -17,11 +17,12 @@ local ENVIRONMENT = {
 }
 
 local STATUS = {
-  { "0", "all was done" }, { "1", "something failed, and standard error says what" },
-  { "2", "wrong usage" }, { "128 + N", "ended by signal N; no part of a file stays" },
+  { "0", "everything was done" }, { "1", "something failed, and standard error says what" },
+  { "2", "wrong usage" }, { "128 + N", "ended by signal N; no partial file stays" },
 }
 
--- Not a request at a line's beginning; hyphens that can be copied.
+-- Escapes a period or quote at the beginning of a line, which roff takes for a request, and makes
+-- hyphens that can be copied.
 local function escape(text)
   return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1")
     :gsub("\n([.'])", "\n\\&%1"))
@@ -50,7 +51,7 @@ local function add_command(lines, usage, command)
   end
 end
 
---- The page.
+--- Writes the page.
 ---@param parser table connectparticipant.cli.parser
 ---@return string
 function manual.page(parser)

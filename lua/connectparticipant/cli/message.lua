@@ -26,7 +26,9 @@ function message.run(world, options)
   local text = options.text
   if not text then return nil, "which message? Give its text, or - for standard input" end
   if text == "-" then
-    if options.token_file == "-" then return nil, "standard input cannot be token and message" end
+    if options.token_file == "-" then
+      return nil, "standard input cannot be both the token and the message: use --token-file FILE"
+    end
     text = (world.stdin:read "*a" or ""):gsub("\n$", "")
     interrupt.check()
   end

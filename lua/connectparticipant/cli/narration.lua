@@ -1,4 +1,4 @@
---- Log events as lines for people: what `--verbose` says. The events have no secrets in them.
+--- Log events as lines for people, for `--verbose`. The events contain no secrets.
 
 local unicode = require "connectparticipant.cli.unicode"
 
@@ -20,7 +20,7 @@ local function moved(event)
   return parts
 end
 
---- One line for one attempt, as
+--- One line for one attempt, such as
 -- `StartAttachmentUpload (put): 503 SlowDown after 0.120 s, 5 KiB sent; again in 0.3 s`.
 ---@param event connectparticipant.Event|connectparticipant.PaceEvent
 ---@return string

@@ -1,16 +1,16 @@
 --- Standard output whose failures are noticed: a full disk, a closed descriptor, a reader that has
--- gone. What is written is buffered, and so it takes a flush to know.
+-- gone. Writes are buffered, so only a flush shows whether they succeeded.
 
 local interrupt = require "connectparticipant.cli.interrupt"
 
 ---@class connectparticipant.Output
----@field problem? string why something could not be written
+---@field problem? string why a write failed
 local Output = {}
 Output.__index = Output
 
 local output = {}
 
--- POSIX's EPIPE, and the status with which a shell tells that SIGPIPE ended a program.
+-- EPIPE, and the exit status by which a shell reports that SIGPIPE ended a program.
 local BROKEN_PIPE, ENDED_BY_SIGPIPE = 32, 141
 
 ---@param file file*
@@ -26,7 +26,7 @@ local function note(self, ok, problem, code)
   return nil, self.problem
 end
 
---- As file:write, but nothing more is tried after a failure.
+--- Like file:write, but writes nothing more after a failure.
 ---@return boolean|nil
 ---@return string|nil problem
 function Output:write(...)
@@ -41,8 +41,8 @@ function Output:flush()
   return note(self, self.file:flush())
 end
 
---- Whether everything was written: the status to end with instead, where it was not, and what to
--- say. Nothing is said of a reader that has gone: it has seen what it wanted.
+--- Returns nothing if everything was written; otherwise the exit status, and what to print. Nothing
+-- is printed about a reader that has gone, as `head` does: it has seen what it wanted.
 ---@return integer|nil status
 ---@return string|nil message
 function Output:failure()

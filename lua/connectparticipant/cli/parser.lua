@@ -1,10 +1,10 @@
---- Makes lua-argparse's parser from what the commands declare, and reads the arguments with it.
+--- Builds lua-argparse's parser from what the commands declare, and parses the arguments with it.
 -- Help, shell completion and manual page come from the same declarations.
 --
 -- A command is `{ summary, description, arguments, options, client, examples, run }`; `client` adds
 -- the options of the client. An option has argparse's own properties, `long` ("--name"), perhaps
--- `short` ("-n"), and `flag` where it takes no value; its `convert` gives nil and "must be …" for a
--- value that it does not take.
+-- `short` ("-n"), and `flag` if it takes no value; its `convert` returns nil and "must be …" for a
+-- value that is not allowed.
 
 local common = require "connectparticipant.cli.common"
 
@@ -12,7 +12,7 @@ local parser = {}
 
 parser.NAME = "connectparticipant"
 
--- In the order of the help.
+-- In the order in which the help lists them.
 parser.COMMANDS = {
   "connect", "upload", "download", "message", "event", "transcript", "disconnect", "emulator",
   "demo", "completion", "help",
@@ -39,7 +39,7 @@ local function load_argparse()
     .. "(Debian, Ubuntu), or run: luarocks install argparse"
 end
 
--- argparse gives a converter's problem as it is: without the option's name.
+-- argparse prints a converter's message unchanged, so the option's name is added here.
 local function named(long, convert)
   return convert and function(text)
     local value, problem = convert(text)
@@ -70,7 +70,7 @@ end
 
 local HELP = { { long = "--help", short = "-h", flag = true, description = "Show this help." } }
 
---- How a command is used, on one line.
+--- The usage of a command, on one line.
 function parser.usage(name)
   local declared = parser.command(name)
   local words = { parser.NAME, name }
@@ -104,9 +104,9 @@ local function add_command(root, name)
   end
 end
 
---- The parser of everything.
+--- The parser for all commands.
 ---@return table|nil argparse's
----@return string|nil problem argparse is not installed
+---@return string|nil problem if argparse is not installed
 function parser.new()
   local argparse, problem = load_argparse()
   if not argparse then return nil, problem end
@@ -122,7 +122,7 @@ function parser.new()
   return root
 end
 
--- argparse's words, on one line and with our advice.
+-- argparse's message, on one line and with our advice.
 local function explain(problem)
   local is_close = problem:find("Did you", 1, true)
   if problem:find("unknown option '%-%-?%w*%-?token") and not is_close then
@@ -133,7 +133,7 @@ local function explain(problem)
     :gsub("too many arguments", "there are too many arguments"))
 end
 
---- Reads the arguments.
+--- Parses the arguments.
 ---@param root table
 ---@param words string[]
 ---@return table|nil options with `command`, its name
@@ -150,7 +150,7 @@ end
 ---@return string
 function parser.help(root, name)
   local shown = root
-  for _, command in ipairs(root._commands) do -- argparse has no way to ask for one
+  for _, command in ipairs(root._commands) do -- argparse has no accessor for a single one
     if command._name == name then shown = command end
   end
   local help, examples = shown:get_help() .. "\n", name and parser.command(name).examples

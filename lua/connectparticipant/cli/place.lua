@@ -1,10 +1,10 @@
---- Where a download goes in a directory: under the attachment's own name, as far as that is safe.
+--- Chooses the path of a download into a directory: the attachment's own name, made safe.
 
 local unicode = require "connectparticipant.cli.unicode"
 
 local place = {}
 
--- Most file systems take 255 bytes; a number may have to be added.
+-- Most file systems allow names of 255 bytes. This leaves room for a number.
 local LONGEST_NAME = 200
 
 ---@param path string
@@ -16,16 +16,16 @@ function place.is_directory(path)
   return file ~= nil
 end
 
---- A name that stays in its directory, is not hidden, and drives no terminal.
----@param name string as whoever sent the attachment gave it
----@return string|nil nil where nothing is left of it
+--- A name that stays in its directory, is not hidden, and has no control characters.
+---@param name string as the sender of the attachment chose it
+---@return string|nil nil if nothing is left of it
 function place.safe(name)
   name = unicode.printable(name:match "[^/\\]*$"):gsub("[?:*\"<>|]", "_"):gsub("^[%s.]+", "")
     :gsub("[%s.]+$", "")
   if #name > LONGEST_NAME then
     local extension = name:match "%.%w+$" or ""
     if #extension > 20 then extension = "" end
-    -- Not within a character.
+    -- Do not cut inside a character.
     name = name:sub(1, LONGEST_NAME - #extension):gsub("[\194-\244][\128-\191]*$", "") .. extension
   end
   return name ~= "" and name or nil
@@ -49,7 +49,7 @@ local function unused(directory, name)
   return path
 end
 
--- The name is in the transcript alone: GetAttachment does not give it.
+-- Only the transcript has the name: GetAttachment does not return it.
 local function name_of(client, params)
   local failed
   local items = client:transcript {
@@ -64,7 +64,7 @@ local function name_of(client, params)
   return nil, failed
 end
 
---- The path for an attachment in a directory; no file is there.
+--- The path for an attachment in a directory, at which no file exists yet.
 ---@param client connectparticipant.Client
 ---@param params table with ConnectionToken and AttachmentId
 ---@param directory string
@@ -75,7 +75,8 @@ function place.choose(client, params, directory)
   local name, err = name_of(client, params)
   if err then return nil, err end
   name = place.safe(name or "") or place.safe(params.AttachmentId) or "attachment"
-  -- Before Lua 5.4, gsub of "/*$" finds the end once more behind a slash.
+  -- Not gsub("/*$", "/"): before Lua 5.4 that matches twice, the slashes and the empty string after
+  -- them.
   return unused((directory:gsub("/+$", "")) .. "/", name)
 end
 

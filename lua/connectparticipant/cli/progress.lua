@@ -1,26 +1,26 @@
---- Progress on a terminal: a line for each file that is under way and, for several, one for all,
--- drawn over in place and never wider than the terminal. Nothing where there is no terminal.
+--- Progress on a terminal: a line for each file under way and, for several files, one for all of
+-- them, redrawn in place and never wider than the terminal. Without a terminal nothing is drawn.
 
 local common = require "connectparticipant.cli.common"
 local unicode = require "connectparticipant.cli.unicode"
 
 local progress = {}
 
--- Seconds between two drawings; seconds over which the rate is taken.
+-- Seconds between two redraws; seconds over which the rate is averaged.
 local PAUSE, SPAN = 0.1, 5
 
--- More lines than that are none that anybody reads; the line of all counts the rest.
+-- The most files that have a line of their own; the line for all counts the rest.
 local MOST_LINES = 8
 
--- Room that is left at the right: a terminal shows ^C there.
+-- Columns left free at the right, where a terminal prints ^C.
 local MARGIN = 3
 
 local NARROWEST_BAR, WIDEST_BAR, WIDEST_NAME = 6, 30, 32
 
 ---@class connectparticipant.Display
 ---@field names string[] of the files
----@field items table[] what is known of each: moved, total, begun, ended
----@field begun number when
+---@field items table[] what is known about each: moved, total, begun, ended
+---@field begun number when the first file began
 ---@field drawn integer how many lines are on the screen
 local Display = {}
 Display.__index = Display
@@ -33,7 +33,7 @@ local function clock(seconds)
   return ("%d:%02d"):format(seconds / 60 - seconds / 60 % 1, seconds % 60 - seconds % 1)
 end
 
--- A measure of the last seconds: { at, moved } pairs, oldest first.
+-- Measures the rate of the last seconds from { at, moved } pairs, oldest first.
 local function sample(item, now)
   local samples = item.samples
   samples[#samples + 1] = { at = now, moved = item.moved }
@@ -53,7 +53,7 @@ local function time_of(item, rate, now)
   return clock(math.min((item.total - item.moved) / rate, 359999)) .. " left"
 end
 
--- The line of one item in so many columns: the name and the share last of all give way.
+-- The line of one item, fitted to so many columns: the name and the percentage are kept longest.
 local function line_of(name, item, width, now)
   local share = item.total > 0 and math.min(item.moved / item.total, 1) or 0
   local rate = not item.waiting and rate_of(item) or nil
@@ -64,7 +64,8 @@ local function line_of(name, item, width, now)
   }
   local figures = table.concat(parts, " ")
   while #figures > width - 10 and #parts > 1 do
-    table.remove(parts, #parts == 4 and 3 or #parts) -- the rate, then the time, then the size
+    -- The rate is dropped first, then the time, then the size.
+    table.remove(parts, #parts == 4 and 3 or #parts)
     figures = table.concat(parts, " ")
   end
   local room = width - #figures - 1
@@ -75,11 +76,11 @@ local function line_of(name, item, width, now)
     ("#"):rep(filled), ("."):rep(bar_room - filled), figures)
 end
 
---- Makes the display of some files; nil where there is nothing to draw on.
+--- Makes the display for some files; nil if standard error is not a terminal.
 ---@param world table
 ---@param names string[]
----@param options? table `json` and `quiet` draw nothing
----@param waiting? string what a file waits for when all of it has moved
+---@param options? table with `json` or `quiet` nothing is drawn
+---@param waiting? string what a file waits for once all of it has moved
 ---@return connectparticipant.Display|nil
 function progress.new(world, names, options, waiting)
   if options and (options.json or options.quiet) or not world.is_terminal() then return nil end
@@ -120,7 +121,7 @@ local function lines_of(self, now)
   return lines
 end
 
--- Takes what is drawn off the screen; the cursor is where it began.
+-- Erases what was drawn; the cursor is then where the drawing began.
 local function erase(self)
   if self.drawn == 0 then return "" end
   local text = "\r\27[K" .. ("\27[A\27[K"):rep(self.drawn - 1)
@@ -128,7 +129,7 @@ local function erase(self)
   return text
 end
 
--- The cursor stays behind the last line, where a ^C is shown.
+-- The cursor stays at the end of the last line, where a ^C may appear.
 local function draw(self, now)
   self.last = now
   local lines = lines_of(self, now)
@@ -137,7 +138,7 @@ local function draw(self, now)
   self.drawn, self.world.has_open_line = #lines, #lines > 0
 end
 
---- Draws anew, unless that was done just now.
+--- Redraws, unless that was done just now.
 function Display:tick()
   local now = self.world.now()
   if now - self.last < PAUSE then return end
@@ -149,7 +150,7 @@ function Display:tick()
   draw(self, now)
 end
 
---- What to give a transfer as `on_progress`.
+--- Returns the function to pass to a transfer as `on_progress`.
 ---@param index integer of the file
 ---@return fun(moved: integer, total: integer)
 function Display:on_progress(index)
@@ -163,22 +164,21 @@ function Display:on_progress(index)
   end
 end
 
---- Notes that a file has ended: its line goes.
+--- Marks a file as finished, which removes its line.
 ---@param index integer
 function Display:finish(index)
   local item = self.items[index]
   if not item.ended then item.ended, self.ended = true, self.ended + 1 end
 end
 
---- Takes the lines off the screen, so that something else can be written; the next tick brings them
--- back.
+--- Erases the lines, so that something else can be written; the next tick draws them again.
 function Display:hide()
   self.world.stderr:write(erase(self))
   self.world.stderr:flush()
   self.last, self.world.has_open_line = -1, false
 end
 
---- Ends the display. Its last line, of what was moved in all, stays on the screen.
+--- Ends the display. Its last line, with the total, stays on the screen.
 function Display:close()
   local now = self.world.now()
   sum(self)

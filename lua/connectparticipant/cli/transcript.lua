@@ -7,7 +7,7 @@ local transcript = {
   client = true,
   options = {
     { long = "--follow", short = "-f", flag = true,
-      description = "Go on with what is new, until the chat ends or Ctrl-C." },
+      description = "Keep printing new items until the chat ends, or Ctrl-C." },
   },
   examples = {
     "connectparticipant transcript --follow",
@@ -15,7 +15,8 @@ local transcript = {
   },
 }
 
--- Seconds between two looks for new items: AWS's quota is for all participants of an instance.
+-- Seconds between two polls for new items. AWS's rate limit is shared by all participants of an
+-- instance.
 local PAUSE = 2
 
 local BEGINNING = "1970-01-01T00:00:00.000Z"
@@ -34,7 +35,8 @@ local function describe(item)
   return common.printable(("%s  %s: %s"):format(item.AbsoluteTime or "?", who, what))
 end
 
--- What makes an item another one to read: an attachment's status changes.
+-- Identifies an item together with its attachments' status, which changes: with a new status it is
+-- printed again.
 local function mark_of(item)
   local parts = { item.Id or "" }
   for _, attachment in ipairs(item.Attachments or {}) do
@@ -43,7 +45,7 @@ local function mark_of(item)
   return table.concat(parts, " ")
 end
 
--- Prints what is new since the last look; gives the error of a look that failed.
+-- Prints the items that are new since the last poll; returns the error of a poll that failed.
 local function look(world, options, client, token, state)
   local failed
   local items = client:transcript {

@@ -1,9 +1,9 @@
---- Text for people: UTF-8, whatever bytes it came from, cut to columns of a terminal; sizes.
+--- Text for people: valid UTF-8 made from any bytes, fitted to a terminal's columns; sizes.
 
 local unicode = {}
 
--- How UTF-8 sequences begin, and what follows: without overlong forms, surrogates, and what is
--- beyond U+10FFFF.
+-- The lead bytes of UTF-8 sequences and the range of their second byte, which rules out overlong
+-- forms, surrogates, and code points above U+10FFFF.
 local SEQUENCES = {
   "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]",
   "^[\225-\236][\128-\191][\128-\191]", "^\237[\128-\159][\128-\191]",
@@ -36,14 +36,14 @@ function unicode.escape(text)
   return table.concat(parts) .. text:sub(from)
 end
 
---- The text without what could drive a terminal: control characters become "?".
+--- The text with control characters, which could drive a terminal, replaced by "?".
 ---@param text string
 ---@return string
 function unicode.printable(text)
   return (unicode.escape(text):gsub("[%z\1-\31\127]", "?"):gsub("\194[\128-\159]", "?"))
 end
 
--- Code points that take no column, and those that take two: the ranges that file names have.
+-- Code points that take no column, and those that take two: the ranges that occur in file names.
 local NARROW = { { 0x300, 0x36F }, { 0x200B, 0x200F }, { 0xFE00, 0xFE0F } }
 local WIDE = {
   { 0x1100, 0x115F }, { 0x2E80, 0xA4CF }, { 0xAC00, 0xD7A3 }, { 0xF900, 0xFAFF },
@@ -71,7 +71,7 @@ end
 
 local CHARACTER = "[%z\1-\127\194-\244][\128-\191]*"
 
---- How many columns of a terminal printable text takes.
+--- How many columns printable text takes on a terminal.
 ---@param text string
 ---@return integer
 function unicode.columns(text)
@@ -80,8 +80,8 @@ function unicode.columns(text)
   return columns
 end
 
---- Printable text in exactly so many columns: filled with blanks, or cut with "..." in its middle,
--- where the names of files differ least.
+--- Printable text in exactly so many columns: padded with blanks, or shortened with "..." in its
+-- middle, since file names differ most at their ends.
 ---@param text string
 ---@param width integer
 ---@return string

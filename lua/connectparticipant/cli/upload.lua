@@ -16,13 +16,13 @@ local upload = {
   options = {
     { long = "--wait", flag = true, description = "Wait until the scan has approved each file." },
     { long = "--name", argname = "NAME", convert = values.text,
-      description = "The attachment's name instead of the file's (one FILE)." },
+      description = "The attachment's name, instead of the file's (one FILE only)." },
     { long = "--content-type", argname = "TYPE", convert = values.text,
-      description = "MIME type instead of the one that the name suggests." },
+      description = "MIME type, instead of the one that the name suggests." },
     { long = "--size", argname = "BYTES", convert = values.whole,
       description = "Size of standard input." },
     { long = "--concurrency", argname = "N", convert = values.as(values.whole, "concurrency"),
-      description = "Files at once (8)." },
+      description = "Files at once (default 8)." },
   },
   examples = {
     "connectparticipant upload invoice.pdf photo.png --wait",
@@ -38,7 +38,7 @@ local function problem_of(options, files)
   local has_stdin = false
   for _, file in ipairs(files) do
     if file == "-" then
-      if #files > 1 then return "standard input (-) is uploaded alone" end
+      if #files > 1 then return "standard input (-) must be the only file" end
       if options.token_file == "-" then
         return "standard input cannot be the token and the file: use --token-file FILE, or "
           .. "CONNECT_CONNECTION_TOKEN"
@@ -50,7 +50,7 @@ local function problem_of(options, files)
   if options.size and not has_stdin then return "--size is for standard input (-)" end
 end
 
--- Standard input in a file that has no name, so that it is gone whatever happens.
+-- Spools standard input into a file without a name, which disappears however this process ends.
 local function spool(world)
   local file, problem = io.tmpfile()
   while file do
@@ -84,7 +84,7 @@ local function add_stdin(world, options, params)
   return true
 end
 
--- Tells how a file ended, and gives the status that goes with it.
+-- Prints how a file ended, and returns the status that goes with it.
 local function tell(world, options, file, attachment, err)
   if world.display then world.display:hide() end
   if not attachment then return common.fail(world, options, err, file) end
@@ -94,8 +94,8 @@ local function tell(world, options, file, attachment, err)
   return 0
 end
 
--- Uploads all, and tells them in their order, each as soon as it and those before it have ended:
--- what was done is told whatever happens to the rest.
+-- Uploads all files, and prints their results in order, each as soon as it and all before it have
+-- ended: what was done is printed whatever happens to the rest.
 local function upload_all(world, options, client, list)
   local ended, next_one, status = {}, 1, 0
   local function on_result(index, attachment, err)
@@ -112,7 +112,7 @@ local function upload_all(world, options, client, list)
   local results, errors = client:upload_attachments(list, {
     concurrency = options.concurrency, on_result = on_result,
   })
-  -- Where nothing could even begin, nothing was told.
+  -- If nothing could even begin, no result was printed yet.
   for index = 1, #list do
     if not ended[index] then on_result(index, results[index], errors and errors[index]) end
   end

@@ -1,17 +1,17 @@
---- Reads the values of options: text in, a value out, or nil and what the value must be.
+--- Converts the values of options: text in, a value out, or nil and what the value must be.
 
 local options_of = require "connectparticipant.config.options"
 local redis_url = require "connectparticipant.config.redis_url"
 
 local values = {}
 
--- What a shell makes of a variable that is not set.
+-- An unset variable of a shell becomes an empty argument.
 function values.text(value)
   if value ~= "" then return value end
   return nil, "must not be empty"
 end
 
--- More digits would not be exact, nor a number of anything.
+-- More digits would not fit a double exactly.
 function values.whole(value)
   local number = value:match("^[0-9]+$") and tonumber(value)
   if number and number <= 2 ^ 53 then return number end
@@ -20,21 +20,21 @@ end
 
 function values.seconds(value)
   local whole, fraction = value:match("^([0-9]*)%.?([0-9]*)$")
-  -- Not tonumber(value): a locale may want a comma.
+  -- tonumber(value) alone would follow the locale, which may want a decimal comma.
   local number = whole and tonumber(whole .. fraction)
   number = number and number / 10 ^ #fraction
   if number and number > 0 and number < math.huge then return number end
   return nil, "must be a number of seconds above 0"
 end
 
---- Where a Redis is.
+--- The URL of a Redis.
 function values.redis(value)
   local address, problem = redis_url.parse(value)
   if not address then return nil, problem end
   return value
 end
 
---- One of these words.
+--- One of the given words.
 ---@param words string[]
 function values.one_of(words)
   return function(value)
@@ -45,7 +45,7 @@ function values.one_of(words)
   end
 end
 
---- Read as `read` does, and then within the range that the library has for its option `name`.
+--- Converts as `read` does, and then checks the range that the library has for its option `name`.
 ---@param read fun(text: string): any, string|nil
 ---@param name string
 function values.as(read, name)
