@@ -126,7 +126,7 @@ check-memory: ## the suite (or SPEC) under sanitizers, the eager collector, and 
 	@sh spec/support/packages.sh bench $(LUA)
 	@sh spec/support/check_memory.sh $(LUA)
 
-mutants: ## break one promise after the other (or those with ONLY) and see that a spec tells
+mutants: ## break one promise after the other (those with ONLY; for SECONDS, then go on), see a spec tell
 	@sh spec/support/packages.sh test
 	@lua5.4 spec/mutants/run.lua $(ONLY)
 

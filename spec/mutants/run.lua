@@ -2,14 +2,16 @@
 -- the specs that should find it out; where they do not, all of spec. A mutant that no spec finds
 -- lives: the promise that it breaks is not specified.
 -- usage: run.lua [PATTERN]: only mutants whose file or promise has it. NAMED=1: only the specs that
--- a mutant names, for whoever writes one.
-local LISTS = { "base", "http", "aws", "core", "calls", "config", "cli" }
-local TREE, LOG = "build/mutants/tree", "build/mutants/log"
+-- a mutant names, for whoever writes one. SECONDS=n: no mutant is begun later; what was found is
+-- kept in build/mutants, and the next run goes on from there.
+local LISTS = { "base", "http", "aws", "core", "calls", "config", "cli", "nginx" }
+local TREE, LOG, RESULTS = "build/mutants/tree", "build/mutants/log", "build/mutants/results"
 
 -- A mutant may well hang what it breaks: seconds.
 local LONGEST, LONGEST_WHOLE = 90, 1800
 
 local only, is_quick = arg[1] or "", os.getenv "NAMED" ~= nil
+local deadline = os.time() + (tonumber(os.getenv "SECONDS" or "") or math.huge)
 
 local function run(...)
   local ok, _, status = os.execute(string.format(...))
@@ -17,14 +19,15 @@ local function run(...)
 end
 
 local function read(path)
-  local file = assert(io.open(path, "rb"))
+  local file = io.open(path, "rb")
+  if not file then return "" end
   local text = file:read "*a"
   file:close()
   return text
 end
 
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
+local function write(path, text, mode)
+  local file = assert(io.open(path, mode or "wb"))
   assert(file:write(text))
   file:close()
 end
@@ -37,23 +40,45 @@ local function copy_tree()
     tar --null --ignore-failed-read -T - -cf - | tar -xf - -C %s]], TREE))
 end
 
-local function mutants()
+local function specs_of(mutant)
+  return (mutant[5]:gsub("%S+", function(word)
+    return word:find "/$" and "spec/" .. word or "spec/" .. word .. "_spec.lua"
+  end))
+end
+
+-- Stands for the mutant, the file that it changes and the specs that it names: where none of them
+-- has changed, what was found holds.
+local function key_of(mutant)
+  local input = os.tmpname()
+  write(input, ("%s\0%s\0%s\0%s"):format(mutant[2], mutant[3], mutant.lua, mutant.sanitize))
+  local pipe = io.popen(("find %s %s -type f | LC_ALL=C sort | xargs cat %s | sha256sum"):format(
+    mutant[1], specs_of(mutant), input))
+  local key = pipe:read "*a":match "^%x+"
+  pipe:close()
+  os.remove(input)
+  return key
+end
+
+-- What earlier runs have found, by key.
+local function remembered()
   local found = {}
+  for key, verdict in read(RESULTS):gmatch "(%x+)\t([^\n]*)\n" do found[key] = verdict end
+  return found
+end
+
+local function mutants()
+  local found, known = {}, remembered()
   for _, name in ipairs(LISTS) do
     for _, mutant in ipairs(dofile("spec/mutants/" .. name .. ".lua")) do
       local path = mutant[1]
       if path:find(only, 1, true) or mutant[4]:find(only, 1, true) then
+        mutant.key = key_of(mutant)
+        mutant.verdict = known[mutant.key]
         found[#found + 1] = mutant
       end
     end
   end
   return found
-end
-
-local function specs_of(mutant)
-  return (mutant[5]:gsub("%S+", function(word)
-    return word:find "/$" and "spec/" .. word or "spec/" .. word .. "_spec.lua"
-  end))
 end
 
 local function inside(how, command, seconds)
@@ -99,37 +124,84 @@ local function changed(mutant, text)
   return text:sub(1, first - 1) .. to .. text:sub(last + 1)
 end
 
-local function verdict(mutant)
-  if not test(mutant, specs_of(mutant), LONGEST) then
-    return is_built(mutant) and "killed" or "does not build"
-  end
-  if is_quick then return "LIVES" end
-  return test({}, "spec", LONGEST_WHOLE) and "LIVES" or "killed by others"
+-- The first spec that failed, by its place; a crash and a run that took too long have none.
+local function killer()
+  return read(LOG):match "\n(spec/[%w_/]+_spec%.lua:%d+): " or "no spec came to its end"
 end
 
-local function try(mutant)
+-- Runs `specs` on the mutated sources: "killed by ...", "does not build", or `otherwise`.
+local function try(mutant, specs, seconds, otherwise)
   local path = TREE .. "/" .. mutant[1]
   local text = read(path)
-  local mutated = changed(mutant, text)
-  if not mutated then return "does not fit" end
-  write(path, mutated)
-  local found = verdict(mutant)
+  write(path, changed(mutant, text))
+  local found = otherwise
+  if not test(mutant, specs, seconds) then
+    local by = killer()
+    found = is_built(mutant) and "killed by " .. by or "does not build"
+  end
   write(path, text)
   return found
 end
 
-copy_tree()
-local list, count = mutants(), {}
-check_specs(list)
-for _, mutant in ipairs(list) do
-  local found = try(mutant)
-  count[found] = (count[found] or 0) + 1
-  print(("%-16s %s: %s"):format(found, mutant[1], mutant[4]))
+local function tell(mutant)
+  print(("%-12s %s: %s (%s)"):format(mutant.verdict:match "^killed" or "ALIVE", mutant[1],
+    mutant[4], mutant.verdict))
   io.stdout:flush()
 end
+
+local function settle(mutant, verdict)
+  mutant.verdict = verdict
+  write(RESULTS, mutant.key .. "\t" .. verdict .. "\n", "ab")
+  if verdict ~= "escapes" or is_quick then tell(mutant) end
+end
+
+-- Those that have come to `verdict` (nil: to none), while there is time.
+local function each(list, verdict, action)
+  for _, mutant in ipairs(list) do
+    if mutant.verdict == verdict and os.time() < deadline then action(mutant) end
+  end
+end
+
+local function try_all(list)
+  local pending = {}
+  each(list, nil, function(mutant)
+    if changed(mutant, read(mutant[1])) then
+      pending[#pending + 1] = mutant
+    else
+      mutant.verdict = "does not fit"
+      tell(mutant)
+    end
+  end)
+  check_specs(pending)
+  each(pending, nil, function(mutant)
+    settle(mutant, try(mutant, specs_of(mutant), LONGEST, "escapes"))
+  end)
+  if is_quick then return end
+  each(list, "escapes", function(mutant)
+    settle(mutant, try(mutant, "spec", LONGEST_WHOLE, "lives"))
+  end)
+end
+
+local function count(list)
+  local killed, left = 0, 0
+  for _, mutant in ipairs(list) do
+    local verdict = mutant.verdict
+    if not verdict or verdict == "escapes" and not is_quick then
+      left = left + 1
+    elseif verdict:find "^killed" then
+      killed = killed + 1
+    end
+  end
+  return killed, left
+end
+
+copy_tree()
+local list = mutants()
+local _, new = count(list)
+if new < #list then print(("%d were tried before"):format(#list - new)) end
+try_all(list)
 run("rm -rf %s", TREE)
-local killed, others = count.killed or 0, count["killed by others"] or 0
-print(("%d mutants: %d killed by the specs named, %d by others, %d live, %d do not fit or build")
-  :format(#list, killed, others, count.LIVES or 0,
-    (count["does not fit"] or 0) + (count["does not build"] or 0)))
-os.exit(killed + others == #list and 0 or 1)
+local killed, left = count(list)
+print(("%d mutants, %d killed, %d alive%s"):format(#list, killed, #list - killed - left,
+  left > 0 and (", %d not tried yet"):format(left) or ""))
+os.exit(killed == #list and 0 or 1)
