@@ -17,7 +17,7 @@ enum { HARMLESS = sizeof harmless / sizeof *harmless };
 
 /* Names whose values are secret wherever they occur, even in a URL we have never seen. */
 static const char *const telling[] = {"x-amz-signature", "x-amz-credential", "x-amz-security-token",
-                                      "x-amz-bearer"};
+                                      "x-amz-bearer", "x-amz-server-side-encryption-customer-key"};
 enum { TELLING = sizeof telling / sizeof *telling };
 
 /* Without `=` or `:` after the name, a shorter word that follows is taken for prose, not a

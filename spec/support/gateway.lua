@@ -28,7 +28,7 @@ local LOCATIONS = [[
   } }
 ]]
 
--- start { upload, download: the options as Lua text; locations, http, endpoint }
+-- start { upload, download: the options as Lua text; locations, http, endpoint, level }
 function gateway.start(service, given)
   given = given or {}
   local self = setmetatable({ service = service, http2 = nginx.free_port() }, gateway)
@@ -36,7 +36,7 @@ function gateway.start(service, given)
     http = (given.http or "") .. HTTP,
     locations = LOCATIONS:format(self.http2, given.upload or "nil", given.download or "nil")
       .. (given.locations or ""),
-    env = { ENDPOINT = given.endpoint or service.endpoint },
+    env = { ENDPOINT = given.endpoint or service.endpoint }, level = given.level,
   }
   self.port = self.nginx.port
   return self

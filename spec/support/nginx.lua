@@ -13,7 +13,7 @@ load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
 daemon on;
 worker_processes ${workers};
 pid ${directory}/nginx.pid;
-error_log ${directory}/error.log info;
+error_log ${directory}/error.log ${level};
 thread_pool jobs threads=4;
 env ENDPOINT; env CA_FILE;
 ${user}
@@ -49,13 +49,14 @@ local function quoted(env)
   return table.concat(words, " ")
 end
 
--- start { locations, http, workers, code_cache, env }
+-- start { locations, http, workers, code_cache, env, level }
 function nginx.start(given)
   local self = setmetatable({ port = nginx.free_port() }, nginx)
   self.directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
   local values = {
     directory = self.directory, root = process.root, port = self.port,
     workers = given.workers or 1, code_cache = given.code_cache or "on",
+    level = given.level or "info",
     variant = process.portable and "-poll" or "",
     http = given.http or "", locations = given.locations or "",
     user = process.run { "id", "-u" }.stdout == "0\n" and "user root root;" or "",

@@ -63,6 +63,12 @@ local function evaluate(self, connection, keys, args, deadline)
   return reply, problem
 end
 
+-- A server that does not know AUTH repeats the password in its refusal.
+local function without_password(self, problem)
+  return core.new_error { kind = "transport", code = "Redis", message = problem,
+    token = self.address.password }.message
+end
+
 -- Runs the script over a connection of the host's.
 local function ask(self, keys, args, deadline)
   local stale = 0
@@ -79,7 +85,7 @@ local function ask(self, keys, args, deadline)
     stale = stale + 1
     local is_stale = reply == nil and connection.reused and core.now() < deadline
     if not is_stale or stale > MOST_STALE then
-      return nil, problem or "its answer is not the script's"
+      return nil, without_password(self, problem or "its answer is not the script's")
     end
   end
 end
