@@ -135,7 +135,9 @@ describe("a secret that an answer echoes", function()
 
   it("is in no event of a call that succeeds at last", function()
     open()
-    server:script { started(secrets.url "${origin}"), { status = 503, xml = "SlowDown",
+    local start = started(secrets.url "${origin}")
+    start.headers = { ["x-amzn-requestid"] = secrets.TOKEN }
+    server:script { start, { status = 503, xml = "SlowDown",
       message = "slow down " .. secrets.SIGNATURE }, { status = 200 }, {} }
     local sent = assert(upload())
     server:script { got(secrets.url "${origin}"), { body = "hello" } }

@@ -65,7 +65,8 @@ describe("the log of nginx", function()
     local refusal = { status = 403,
       body = "<Error><Code>AccessDenied</Code><Message>" .. url .. "</Message></Error>" }
     for _, steps in ipairs { { started(), {}, {} }, { echo(500) }, { echo(403) },
-      { started(), refusal }, { started(), { reset = "request" } }, { started(), {}, echo(500) } } do
+      { started(), refusal }, { started(), { reset = "request" } },
+      { started(), {}, echo(500) } } do
       service:script(steps)
       assert.is_nil(secrets.found(server:upload "hello"))
     end
