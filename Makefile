@@ -58,7 +58,8 @@ build: $(CORE) $(if $(SANITIZE),$(BUILD)/lua) ## build the C module for LUA (def
 
 $(CORE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(SANITIZERS) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lpthread \
+	$(CC) $(LINK) $(SANITIZERS) $(if $(SANITIZE),-Wl$(comma)-z$(comma)nodelete) $(LDFLAGS) \
+		-o $@ $^ $(CURL_LIBS) -lpthread \
 		$(if $(filter Linux,$(SYSTEM)),-ldl)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile

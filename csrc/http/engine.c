@@ -163,7 +163,8 @@ bool engine_add(struct engine *engine, struct exchange *x) {
     url_free(&x->url);
     if (x->download.sink != NULL) sink_end(x->download.sink);
     x->done = true;
-    fault_set(&x->fault, "transport", "FAILED_INIT", "libcurl cannot take the exchange");
+    fault_set(&x->fault, "transport", "FAILED_INIT",
+              "libcurl cannot take the exchange: memory or file descriptors have run out");
     return false;
   }
   x->activity = &engine->activity;

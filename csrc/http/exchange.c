@@ -285,10 +285,14 @@ static bool is_large_header(const struct exchange *x, CURLcode code) {
   return code == CURLE_OUT_OF_MEMORY && !x->download.judged;
 }
 
-/* Says of an answer that libcurl has refused what end_headers says of it where libcurl has not. */
+/* Says of an answer that libcurl has refused what end_headers says of it where libcurl has not. Our
+ * callbacks say why they end an exchange, unless they found no memory. */
 static void explain_refusal(struct exchange *x, CURLcode code) {
   if (is_large_header(x, code))
-    fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large");
+    fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large%s",
+              code == CURLE_OUT_OF_MEMORY ? ", or memory ran out" : "");
+  if (code == CURLE_WRITE_ERROR && !x->download.enough)
+    fault_set(&x->fault, "transport", "OUT_OF_MEMORY", "there is not enough memory for the answer");
   if (code == CURLE_BAD_CONTENT_ENCODING)
     fault_set(&x->fault, "protocol", "InvalidFraming", "the answer's encoding was not asked for");
 }

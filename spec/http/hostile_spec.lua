@@ -4,6 +4,7 @@ local core = require "connectparticipant.core"
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"
 local faults = require "spec.support.faults"
+local memory = require "spec.support.memory"
 local participant = require "connectparticipant"
 local process = require "spec.support.process"
 
@@ -73,8 +74,7 @@ describe("an answer without end", function()
         sent = select(2, refused(name, case[1], case[2] or "protocol", case[3]))
       end)
       assert.truthy(sent < most + ROOM, ("%s: %d bytes"):format(name, sent))
-      assert.truthy(os.getenv "ASAN_OPTIONS" or grown < 5 * most,
-        ("%s: %d bytes of memory"):format(name, grown))
+      memory.check(grown, 5 * most, name)
     end
   end
 
@@ -181,7 +181,7 @@ describe("what is compressed", function()
         refused(encoding, { raw = head .. packed }, "protocol", "InvalidFraming")
       end
     end)
-    assert.truthy(os.getenv "ASAN_OPTIONS" or grown < 8 * MEBIBYTE, grown)
+    memory.check(grown, 8 * MEBIBYTE, "what is compressed")
   end)
 
   it("is an attachment like any other where the store calls it so", function()
@@ -351,7 +351,7 @@ describe("a proxy", function()
       local err
       local grown = memory_of(function() err = through(step, { connect_timeout = 0.5 }) end)
       assert.truthy(err.kind == "transport" or err.kind == "timeout" or err.kind == "protocol")
-      assert.truthy(os.getenv "ASAN_OPTIONS" or grown < 4 * MEBIBYTE, grown)
+      memory.check(grown, 4 * MEBIBYTE, tostring(step.raw or step.status))
       assert.equal(1, #lab.server:requests())
       for _, request in ipairs(lab.server:requests()) do
         assert.is_nil(require("cjson").encode(request):find("secret", 1, true))

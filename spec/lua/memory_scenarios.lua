@@ -74,8 +74,8 @@ end
 
 local function ends(how, sink, err)
   if not sink then return tostring(err) end
-  local done, problem = sink[how](sink, true)
-  while done == "pending" or done == nil and type(problem) == "number" do
+  local done, problem = sink[how](sink)
+  while how == "commit" and (done == "pending" or done == nil and type(problem) == "number") do
     done, problem = sink:finished(1)
   end
   if done == true and how == "commit" then done = sink:body() == "" end
@@ -138,7 +138,48 @@ local function polled()
   return text
 end
 
-return {
+-- What needs no memory to speak of, and must not mind.
+local function small_things()
+  core.sleep(0)
+  core.catch_signals(true)
+  local signal = core.caught_signal() or "none"
+  core.catch_signals(false)
+  core.hold_descriptors()
+  local made, err = core.settings { endpoint = "https://example.com" }
+  return ("%s %s %s %s %s %s %s"):format(type(core.now()), type(core.time()), type(core.random()),
+    tostring(signal), tostring(core.is_terminal(99)), tostring((core.terminal_width(99))),
+    made and made:endpoint() or tostring(err))
+end
+
+local function listening()
+  local fd, port = core.listen("127.0.0.1", 0)
+  local file = type(fd) == "number" and io.open("/proc/self/fd/" .. fd)
+  return ("%s %s %s"):format(type(fd), type(port), tostring(file))
+end
+
+local function written(path)
+  local done, problem = core.write_private(path, TOKEN)
+  local _, refused = core.write_private("/nonexistent/file", TOKEN)
+  return tostring(done or problem) .. refused
+end
+
+local function sink_again(path)
+  local sink, err = core.open_sink(path)
+  if not sink then return tostring(err) end
+  local again, problem = sink:restart()
+  local said = ("%s %d %s"):format(tostring(again or problem), sink:size(), tostring(sink))
+  sink:discard()
+  return said
+end
+
+local function closed_source(path)
+  local source, err = core.open_source(path)
+  if not source then return tostring(err) end
+  getmetatable(source).__close(source)
+  return tostring(source)
+end
+
+local list = {
   function() return with_file("some bytes", sources) end,
   function() return with_file("", function(path) return ends("commit", core.open_sink(path)) end)
   end,
@@ -193,3 +234,9 @@ return {
   function() return transfer(("bytes"):rep(20)) end,
   function() return transfer() end,
 }
+for _, scenario in ipairs { small_things, listening } do list[#list + 1] = scenario end
+for _, use in ipairs { written, sink_again, closed_source } do
+  list[#list + 1] = function() return with_file("some bytes", use) end
+end
+for _, scenario in ipairs(require "spec.lua.memory_exchanges") do list[#list + 1] = scenario end
+return list

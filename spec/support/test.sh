@@ -34,16 +34,30 @@ run() {
   elif [ -n "${POLL:-}" ]; then
     directory=$directory-poll
   fi
+  # What sanitizers and valgrind report goes to files: of every process, also of one whose output
+  # or status no spec looks at.
+  reports=$out/reports
+  mkdir -p "$reports"
+  watch=""
+  [ -z "${VALGRIND:-}" ] || watch="valgrind -q --log-file=$reports/valgrind.%p --leak-check=full
+    --errors-for-leak-kinds=definite --show-leak-kinds=definite --child-silent-after-fork=yes"
+  # shellcheck disable=SC2086 # words
   env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
     POLL="${POLL:-}" \
     LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;;" \
-    ${SANITIZE:+SANITIZE=$SANITIZE ASAN_OPTIONS=verify_asan_link_order=0} \
-    ${EAGER:+EAGER=$EAGER} \
-    "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $specs >>"$out/log" 2>&1
+    ${SANITIZE:+SANITIZE=$SANITIZE UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1} \
+    ${SANITIZE:+ASAN_OPTIONS=verify_asan_link_order=0:log_path=$reports/asan} \
+    ${EAGER:+EAGER=$EAGER} ${VALGRIND:+VALGRIND=$VALGRIND} \
+    $watch "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $specs >>"$out/log" 2>&1
   status=$?
   sum=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$out/log" | tail -n 1)
   # A run that tells no sum has crashed.
   [ -n "$sum" ] || { echo "ended with status $status" >>"$out/log"; sum="0 1"; }
+  found=$(find "$reports" -type f -size +0c | wc -l)
+  if [ "$found" != 0 ]; then
+    find "$reports" -type f -exec cat '{}' + >>"$out/log"
+    sum="${sum% *} $((${sum#* } + found))"
+  fi
   left=$(find "$out/tmp" "$out/home" -mindepth 1 | head -n 5)
   if [ -n "$left" ]; then
     echo "left behind: $left" >>"$out/log"

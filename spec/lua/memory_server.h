@@ -1,0 +1,9 @@
+/* The service and its store for memory.c: a process of its own, so that none of its memory counts
+ * and a call that blocks is answered. */
+#ifndef SPEC_MEMORY_SERVER_H
+#define SPEC_MEMORY_SERVER_H
+
+/* Starts it; it ends with this process. Returns its port on 127.0.0.1. */
+int memory_server_start(void);
+
+#endif
