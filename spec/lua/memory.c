@@ -17,11 +17,14 @@
 #include "lua/settings.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <lualib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void *__real_malloc(size_t size);
@@ -53,7 +56,9 @@ static long tried;
 
 static bool fails(struct failing *f) {
   f->seen++;
-  return f->at > 0 && (f->alone ? f->seen == f->at : f->seen >= f->at);
+  bool failing = f->at > 0 && (f->alone ? f->seen == f->at : f->seen >= f->at);
+  if (failing) errno = ENOMEM;
+  return failing;
 }
 
 void *__wrap_malloc(size_t size) {
@@ -140,6 +145,22 @@ static int restore(lua_State *L) {
   return 0;
 }
 
+/* connect_to(path) -> a descriptor of that Unix socket; shut(descriptor). */
+
+static int connect_to(lua_State *L) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", luaL_checkstring(L, 1));
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (connect(fd, (struct sockaddr *)&name, sizeof name) != 0) perror("connect_to");
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+static int shut(lua_State *L) {
+  close((int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 static const char called_key;
 
 /* Notes which function is called. */
@@ -172,7 +193,8 @@ static void tell_uncalled(lua_State *L, const char *owner) {
 }
 
 static void tell_all_uncalled(lua_State *L) {
-  static const char *const types[] = {"engine", "exchange", "source", "sink", "settings", NULL};
+  static const char *const types[] = {"engine",   "exchange", "source", "sink",
+                                      "settings", "watcher",  NULL};
   lua_getglobal(L, "core");
   tell_uncalled(L, "core");
   for (size_t i = 0; types[i] != NULL; i++) {
@@ -205,6 +227,10 @@ static lua_State *open_scenarios(const char *path) {
   lua_setglobal(L, "describe");
   lua_pushcfunction(L, restore);
   lua_setglobal(L, "restore");
+  lua_pushcfunction(L, connect_to);
+  lua_setglobal(L, "connect_to");
+  lua_pushcfunction(L, shut);
+  lua_setglobal(L, "shut");
   lua_pushfstring(L, "http://127.0.0.1:%d", port);
   lua_setglobal(L, "endpoint");
   lua_pushcfunction(L, luaopen_connectparticipant_core);

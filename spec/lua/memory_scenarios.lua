@@ -1,6 +1,9 @@
 -- What memory.c lets run out of memory: each gives a string, which must be the same whenever the
--- call succeeds. `core`, `describe` and `restore` (from then on nothing fails) are its globals.
-local core, describe, restore = core, describe, restore -- luacheck: ignore
+-- call succeeds. `core`, `describe` and `restore` (from then on nothing fails) are its globals, and
+-- `connect_to` a Unix socket, and `shut` a descriptor.
+-- luacheck: push ignore
+local core, describe, restore, connect_to, shut = core, describe, restore, connect_to, shut
+-- luacheck: pop
 
 local CA = "README.md" -- any file
 local TOKEN = ("token."):rep(20)
@@ -153,8 +156,21 @@ end
 
 local function listening()
   local fd, port = core.listen("127.0.0.1", 0)
-  local file = type(fd) == "number" and io.open("/proc/self/fd/" .. fd)
-  return ("%s %s %s"):format(type(fd), type(port), tostring(file))
+  if fd then shut(fd) end
+  return ("%s %s"):format(type(fd), type(port))
+end
+
+local function watching()
+  local watcher, path = core.watcher()
+  if not watcher then return tostring(path) end
+  local near = connect_to(path)
+  local started, problem = watcher:start()
+  local armed = started and watcher:arm(near)
+  watcher:ring()
+  watcher:close()
+  getmetatable(watcher).__close(watcher)
+  shut(near)
+  return ("%s %s"):format(tostring(started or problem), tostring(armed))
 end
 
 local function written(path)
@@ -234,7 +250,7 @@ local list = {
   function() return transfer(("bytes"):rep(20)) end,
   function() return transfer() end,
 }
-for _, scenario in ipairs { small_things, listening } do list[#list + 1] = scenario end
+for _, scenario in ipairs { small_things, listening, watching } do list[#list + 1] = scenario end
 for _, use in ipairs { written, sink_again, closed_source } do
   list[#list + 1] = function() return with_file("some bytes", use) end
 end
