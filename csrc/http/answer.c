@@ -22,6 +22,20 @@ bool answer_add_line(struct answer *answer, const char *line, size_t size) {
   return buffer_add(&answer->headers, line, size) && buffer_add(&answer->headers, "", 1);
 }
 
+bool answer_is_known(const char *version, size_t size) {
+  static const char *const known[] = {"1.0 ", "1.1 ", "2 ", "3 "};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    size_t length = strlen(known[i]);
+    if (size >= length && memcmp(version, known[i], length) == 0) return true;
+  }
+  return false;
+}
+
+bool answer_is_header(const char *line, size_t size) {
+  if (size == 0 || memchr(line, '\0', size) != NULL) return false;
+  return line[0] == ' ' || line[0] == '\t' || memchr(line, ':', size) != NULL;
+}
+
 void answer_restart(struct answer *answer) {
   buffer_clear(&answer->headers);
 }

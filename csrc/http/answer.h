@@ -24,6 +24,14 @@ void answer_free(struct answer *answer);
 /* Adds a header line, without its trailing white space. False: out of memory. */
 bool answer_add_line(struct answer *answer, const char *line, size_t size);
 
+/* Whether an answer's first line, from behind "HTTP/", has a version that there is: libcurl 8.14
+ * takes "HTTP/3.7" for HTTP/3. */
+bool answer_is_known(const char *version, size_t size);
+
+/* Whether a line is a header, or goes on with the one before it, as it begins with a space: libcurl
+ * 7.74 takes any line for one. */
+bool answer_is_header(const char *line, size_t size);
+
 /* Drops the headers, because another response follows. */
 void answer_restart(struct answer *answer);
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above this size, sending a body that gets refused costs more than waiting for 100 Continue. S3's
- * documentation recommends it, and libcurl 8 has the same threshold. */
+/* Above this size, sending a body that gets refused costs more than waiting for 100 Continue, which
+ * S3's documentation recommends. */
 #define EXPECT_BEYOND (1024L * 1024L)
 
 /* libcurl's version info. Read once: the call costs more than everything else a request does. */
@@ -78,6 +78,9 @@ static bool prepare(CURL *easy, struct pollset *set) {
 #if LIBCURL_VERSION_NUM >= 0x075000
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, exchange_on_sending);
   curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, 3600L);
+#else
+  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, exchange_on_trace);
+  curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
   /* Without it, removing a handle blocks until its resolver thread ends. */
@@ -132,19 +135,23 @@ static bool apply_proxy(const struct exchange *x, const struct url *url) {
          curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none) == CURLE_OK;
 }
 
-/* Suppresses Expect for small bodies, as a server that ignores it costs a wait: libcurl before 8.5
- * sends it with every PUT, before 7.69 with every POST over 1 KiB. For large bodies libcurl must
- * add it: it would send a header of ours again after a 417. */
+static char with_expect[] = "Expect: 100-continue", without_expect[] = "Expect:";
+
+/* Says of every PUT whether it has Expect, as libcurl's own choice differs by version. A small body
+ * has none: a server that ignores it costs a wait. */
 static void apply_expect(struct exchange *x) {
-  static char none[] = "Expect:";
   struct curl_slist *line = x->lines;
-  if (x->upload.size > EXPECT_BEYOND) return;
   if (line->data != NULL) {
     while (line->next != NULL) line++;
     line->next = line + 1;
     line++;
   }
-  *line = (struct curl_slist){none, NULL};
+  *line = (struct curl_slist){x->upload.size > EXPECT_BEYOND ? with_expect : without_expect, NULL};
+  x->expect = line;
+}
+
+void easy_drop_expect(const struct exchange *x) {
+  if (x->expect != NULL) x->expect->data = without_expect;
 }
 
 /* libcurl's buffers are most of the memory of an upload: 64 KiB for the body, and 16 KiB for an
@@ -158,7 +165,6 @@ static void apply_buffers(const struct exchange *x) {
 static void apply_method(struct exchange *x) {
   CURL *easy = x->easy;
   if (strcmp(x->request.method, "POST") == 0) {
-    if (about->version_num < 0x074500) apply_expect(x);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request.body == NULL ? "" : x->request.body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request.body_size);
   } else if (strcmp(x->request.method, "PUT") == 0) {
@@ -200,6 +206,8 @@ bool easy_apply(struct exchange *x, const struct url *url) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
 #if LIBCURL_VERSION_NUM >= 0x075000
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, x);
+#else
+  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, x);
 #endif
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(x->transport.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->timeout > 0 ? milliseconds(x->timeout) : 0L);

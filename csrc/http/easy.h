@@ -24,6 +24,9 @@ CURL *easy_new(struct pollset *set, CURLSH *share);
 /* Sets an exchange's options on its handle; false if libcurl refuses one. */
 bool easy_apply(struct exchange *x, const struct url *url);
 
+/* Leaves Expect out when libcurl sends the request again. */
+void easy_drop_expect(const struct exchange *x);
+
 /* The proxy that libcurl takes from the environment if none is configured, or NULL. */
 const char *easy_proxy_of_environment(bool https);
 

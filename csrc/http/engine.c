@@ -192,7 +192,12 @@ static void clear_tls_errors(void) {
 
 static void end(struct engine *engine, struct exchange *x, CURLcode code) {
   struct sigpipe guard;
+  if (code == CURLE_COULDNT_CONNECT && engine->set.starved) {
+    engine->set.starved = false;
+    code = CURLE_OUT_OF_MEMORY;
+  }
   sigpipe_block(&guard);
+  if (code == CURLE_OK) pollset_keep(&engine->set, x);
   curl_multi_remove_handle(x->lane->multi, x->easy);
   x->lane->active--;
   exchange_finish(x, code);

@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/codes.h"
+#include "http/easy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_HEADERS = 256 * 1024 };
+/* libcurl 7.88 takes 100 bytes of memory for each header, and 8.14 refuses so many. */
+enum { LONGEST_HEADERS = 256 * 1024, MOST_HEADERS = 5000 };
 
 void exchange_clear(struct exchange *x) {
   list_remove(&x->ready);
@@ -109,11 +111,23 @@ int exchange_on_sending(void *user, char *there, char *here, int port, int own_p
   return 0; /* go on */
 }
 
+/* A proxy's CONNECT does not count. */
+int exchange_on_trace(CURL *easy, curl_infotype type, char *data, size_t size, void *user) {
+  struct exchange *x = user;
+  (void)easy;
+  if (type != CURLINFO_HEADER_OUT) return 0; /* there may be no exchange any more */
+  size_t length = strlen(x->request.method);
+  if (size > length && data[length] == ' ' && memcmp(data, x->request.method, length) == 0)
+    x->sendings++;
+  return 0;
+}
+
 /* Called when a response's headers are complete. */
 static bool end_headers(struct exchange *x) {
   long status = status_of(x);
   if (status == 0 || x->download.judged) return true;
   x->answer.status = status;
+  if (status == 417) easy_drop_expect(x); /* libcurl sends the request again */
   const char *problem = answer_framing_problem(&x->answer);
   if (problem != NULL) {
     fault_set(&x->fault, "protocol", "InvalidFraming", "%s", problem);
@@ -129,37 +143,30 @@ static bool end_headers(struct exchange *x) {
   return true;
 }
 
-/* libcurl 8.14 takes "HTTP/3.7" for HTTP/3. */
-static bool is_known_version(const char *text, size_t size) {
-  static const char *const known[] = {"1.0 ", "1.1 ", "2 ", "3 "};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    size_t length = strlen(known[i]);
-    if (size >= length && memcmp(text, known[i], length) == 0) return true;
-  }
-  return false;
-}
-
 /* Keeps only the last response's lines. */
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   struct exchange *x = user;
   size_t size = one * count;
   x->activity->moved = true;
   x->heard += size;
-  if (x->heard > LONGEST_HEADERS) {
+  if (x->heard > LONGEST_HEADERS || ++x->headers > MOST_HEADERS) {
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "the answer's headers are too large");
     return 0;
   }
   bool good = true;
   if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-    good = is_known_version(data + 5, size - 5);
+    good = answer_is_known(data + 5, size - 5);
     if (!good)
       fault_set(&x->fault, "protocol", "InvalidResponse", "the answer's HTTP version is unknown");
     answer_restart(&x->answer);
     x->download.judged = false;
   } else if (size > 0 && (data[0] == '\r' || data[0] == '\n')) {
     good = end_headers(x);
-  } else {
+  } else if (answer_is_header(data, size)) {
     good = answer_add_line(&x->answer, data, size);
+  } else {
+    fault_set(&x->fault, "protocol", "InvalidResponse", "a line of the answer is no header");
+    good = false;
   }
   return good ? size : 0;
 }
@@ -285,9 +292,12 @@ static bool is_large_header(const struct exchange *x, CURLcode code) {
   return code == CURLE_OUT_OF_MEMORY && !x->download.judged;
 }
 
-/* Says of an answer that libcurl has refused what end_headers says of it where libcurl has not. Our
- * callbacks say why they end an exchange, unless they found no memory. */
+/* Says of an answer that libcurl has refused what end_headers says of it where libcurl has not:
+ * libcurl 8.23 refuses two lengths itself. Our callbacks say why they end an exchange, unless they
+ * found no memory. */
 static void explain_refusal(struct exchange *x, CURLcode code) {
+  if (code == CURLE_WEIRD_SERVER_REPLY && strstr(x->error, "Content-Length") != NULL)
+    fault_set(&x->fault, "protocol", "InvalidFraming", "the answer's Content-Length is invalid");
   if (is_large_header(x, code))
     fault_set(&x->fault, "protocol", "HeadersTooLarge", "a header of the answer is too large%s",
               code == CURLE_OUT_OF_MEMORY ? ", or memory ran out" : "");
@@ -321,8 +331,6 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   x->answer.status = status_of(x);
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
   x->reused = connections == 0 && was_sent(x);
-  /* Before 7.80 libcurl does not tell when it sends. */
-  if (x->sendings == 0 && LIBCURL_VERSION_NUM < 0x075000) x->sendings = was_sent(x);
   x->sent = exchange_sent(x);
   x->seconds = seconds_of(x->easy, CURLINFO_TOTAL_TIME_T);
   x->connect_seconds = seconds_of(x->easy, CURLINFO_APPCONNECT_TIME_T);

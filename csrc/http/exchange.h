@@ -55,14 +55,17 @@ struct exchange {
   bool https;
   bool crowded;     /* many more are in progress, and its buffers should be small */
   bool is_transfer; /* an upload or download, not an operation of the service */
+  bool waited;      /* libcurl has waited for its socket */
   struct curl_slist *lines;
-  size_t room;    /* how many `lines` has room for */
-  double timeout; /* seconds; 0: none */
+  size_t room;               /* how many `lines` has room for */
+  struct curl_slist *expect; /* which of them is Expect, where one is */
+  double timeout;            /* seconds; 0: none */
 
   struct upload upload;
   struct download download;
   struct answer answer;
   size_t heard; /* bytes of headers, including interim responses' */
+  int headers;  /* how many lines that were */
 
   double moved; /* time of the last progress on the network, in the sink or by the caller */
   off_t seen;   /* total bytes at the last check for a stall */
@@ -86,6 +89,8 @@ int exchange_on_seek(void *user, curl_off_t offset, int origin);
 size_t exchange_on_header(char *data, size_t one, size_t count, void *user);
 size_t exchange_on_write(char *data, size_t one, size_t count, void *user);
 int exchange_on_sending(void *user, char *there, char *here, int port, int own_port);
+/* Takes its place where libcurl is older than 7.80. */
+int exchange_on_trace(CURL *easy, curl_infotype type, char *data, size_t size, void *user);
 
 /* Unpauses it in libcurl. */
 CURLcode exchange_go_on(struct exchange *x);

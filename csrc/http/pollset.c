@@ -68,6 +68,7 @@ curl_socket_t pollset_socket(void *user, curlsocktype purpose, struct curl_socka
   (void)purpose;
   if (fd >= 0 && state == NULL) {
     close(fd);
+    set->starved = true;
     return CURL_SOCKET_BAD;
   }
   if (state != NULL) state->flags = OURS;
@@ -88,10 +89,8 @@ int pollset_unsocket(void *user, curl_socket_t fd) {
  * exchange (5 % of a small one), and if its peer closes it while idle we must notice. A connection
  * that was never established, which libcurl watches for writing, is dropped, because libcurl may
  * close it without notice. */
-static void unwatch(struct pollset *set, CURL *easy, int fd, struct watched *state) {
-  const struct exchange *x = NULL;
+static void unwatch(struct pollset *set, const struct exchange *x, int fd, struct watched *state) {
   bool connected = state->flags & POLLER_IN && state->flags & OURS;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
   /* The answer may have been there before libcurl waited to read. */
   if (state->flags & OURS && x != NULL && x->heard > 0) {
     watch(set, fd, state, POLLER_IN);
@@ -111,7 +110,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
   struct pollset *set = lane->set;
   unsigned events = 0;
   struct watched unknown = {0}, *state = state_of(set, fd);
+  struct exchange *x = NULL;
   (void)known;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  if (x != NULL) x->waited = true;
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= POLLER_IN;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= POLLER_OUT;
   if (state == NULL) {
@@ -121,8 +123,19 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
   }
   state->lane = lane;
   if (what != CURL_POLL_REMOVE) return watch(set, fd, state, events);
-  unwatch(set, easy, fd, state);
+  unwatch(set, x, fd, state);
   return 0;
+}
+
+void pollset_keep(struct pollset *set, const struct exchange *x) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  if (x->waited) return;
+  if (curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK) return;
+  struct watched *state = fd == CURL_SOCKET_BAD ? NULL : state_of(set, fd);
+  if (state == NULL || !(state->flags & OURS) || state->flags & INTEREST) return;
+  state->lane = x->lane;
+  watch(set, fd, state, POLLER_IN);
+  state->flags = OURS | POLLER_IN | IDLE;
 }
 
 /* CURLMOPT_TIMERFUNCTION */

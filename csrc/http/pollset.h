@@ -14,6 +14,7 @@
 
 HIDDEN_BEGIN
 
+struct exchange;
 struct lane;
 struct lanes;
 
@@ -32,7 +33,8 @@ struct pollset {
   int at, count;
   bool listens; /* also to `heard_from`, which is not libcurl's */
   int heard_from;
-  bool heard; /* that descriptor was readable */
+  bool heard;   /* that descriptor was readable */
+  bool starved; /* there was no memory for a connection, which libcurl says has failed */
 };
 
 bool pollset_open(struct pollset *set);
@@ -43,6 +45,10 @@ void pollset_attach(struct lane *lane);
 
 /* Adds a descriptor that is not libcurl's; `heard` is set when it is readable. */
 bool pollset_listen(struct pollset *set, int fd);
+
+/* Call this when an exchange has ended well: adds its connection, which is idle now, if its answer
+ * was there so soon that libcurl has never waited for it. */
+void pollset_keep(struct pollset *set, const struct exchange *x);
 
 /* Lets libcurl do all work that needs no waiting; `members` are the exchanges in progress. */
 void pollset_step(struct pollset *set, struct lanes *lanes, const struct list *members,

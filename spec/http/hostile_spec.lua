@@ -214,9 +214,8 @@ describe("a body whose end is not where it is said", function()
   it("is refused where its length is none, or two", function()
     all("protocol", "InvalidFraming", { OK .. "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
       OK .. "Content-Length: 2, 3\r\n\r\n{} ",
-      OK .. "Content-Length: 99999999999999999999\r\n\r\n{}" })
-    all("protocol", "WEIRD_SERVER_REPLY", { OK .. "Content-Length: -2\r\n\r\n{}",
-      OK .. "Content-Length: two\r\n\r\n{}" })
+      OK .. "Content-Length: 99999999999999999999\r\n\r\n{}",
+      OK .. "Content-Length: -2\r\n\r\n{}", OK .. "Content-Length: two\r\n\r\n{}" })
     assert(answer { raw = OK .. "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" })
   end)
 

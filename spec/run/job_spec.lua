@@ -220,11 +220,16 @@ describe("a call that nobody waits for any more", function()
 
   it("is not one that is held up by a function of the caller's", function()
     local own, clock = in_coroutines()
-    service:script { message = { {}, {} } }
-    local co = coroutine.create(function()
-      return (own:map({ 1 }, function() return message(own) end))
-    end)
-    assert(coroutine.resume(co))
+    service:script {}
+    local co
+    for _ = 1, 100 do
+      co = coroutine.create(function()
+        return (own:map({ 1 }, function() return message(own) end))
+      end)
+      assert(coroutine.resume(co))
+      -- On a busy machine the answer may be there before anybody has waited for it.
+      if coroutine.status(co) ~= "dead" then break end
+    end
     -- Another call takes an hour of the process at once.
     clock.seconds = clock.seconds + 3600
     message(own)

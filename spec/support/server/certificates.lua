@@ -1,11 +1,11 @@
 -- Certificates for the server's TLS, made when they are asked for: one CA, and what a client must
 -- accept or refuse.
 local altname = require "openssl.x509.altname"
-local chain = require "openssl.x509.chain"
 local context = require "openssl.ssl.context"
 local extension = require "openssl.x509.extension"
 local name = require "openssl.x509.name"
 local pkey = require "openssl.pkey"
+local store = require "openssl.x509.store"
 local x509 = require "openssl.x509"
 
 local certificates = {}
@@ -80,21 +80,22 @@ end
 local function signed_by_server()
   local between, its_key = signed "good"
   local certificate, key = signed("good", { key = its_key, name = "localhost" })
-  local sent = chain.new()
-  sent:add(between)
-  return certificate, key, sent
+  local known = store.new()
+  known:add(between)
+  return certificate, key, known
 end
 
 -- A context with a certificate: "good", "other" (for another host), "expired", "stranger" (of a CA
 -- that nobody knows), "selfsigned", or "chain" (of one that must not sign).
 function certificates.context(kind)
-  local certificate, key, sent
-  if kind == "chain" then certificate, key, sent = signed_by_server() end
+  local certificate, key, known
+  if kind == "chain" then certificate, key, known = signed_by_server() end
   if kind ~= "chain" then certificate, key = signed(kind) end
   local made = context.new("TLS", true)
   made:setCertificate(certificate)
   made:setPrivateKey(key)
-  if sent then made:setCertificateChain(sent) end
+  -- OpenSSL sends what it finds there beside the certificate; old luaossls cannot set a chain.
+  if known then made:setStore(known) end
   return made
 end
 
