@@ -16,8 +16,10 @@ packages_of() {
 }
 
 tools="gcc libc6-dev pkg-config libcurl4-openssl-dev lua-cjson"
-demo="$tools lua-argparse nginx-light|nginx libnginx-mod-http-lua openssl"
-tests="$demo lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl
+command="$tools lua-argparse libnginx-mod-http-lua openssl"
+demo="$command nginx-light|nginx-extras|nginx"
+# lua-nginx-redis demands nginx-extras, which conflicts with bullseye's nginx-light.
+tests="$command nginx-extras lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl
   redis-server lua-redis lua-nginx-redis"
 purpose=$1
 shift

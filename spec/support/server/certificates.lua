@@ -80,22 +80,22 @@ end
 local function signed_by_server()
   local between, its_key = signed "good"
   local certificate, key = signed("good", { key = its_key, name = "localhost" })
-  local known = store.new()
-  known:add(between)
-  return certificate, key, known
+  local issuers = store.new()
+  issuers:add(between)
+  return certificate, key, issuers
 end
 
 -- A context with a certificate: "good", "other" (for another host), "expired", "stranger" (of a CA
 -- that nobody knows), "selfsigned", or "chain" (of one that must not sign).
 function certificates.context(kind)
-  local certificate, key, known
-  if kind == "chain" then certificate, key, known = signed_by_server() end
+  local certificate, key, issuers
+  if kind == "chain" then certificate, key, issuers = signed_by_server() end
   if kind ~= "chain" then certificate, key = signed(kind) end
   local made = context.new("TLS", true)
   made:setCertificate(certificate)
   made:setPrivateKey(key)
   -- OpenSSL sends what it finds there beside the certificate; old luaossls cannot set a chain.
-  if known then made:setStore(known) end
+  if issuers then made:setStore(issuers) end
   return made
 end
 
