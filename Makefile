@@ -81,6 +81,7 @@ csrc/%.h: ;
 
 demo: ## upload FILE (default: the README) to a local emulator, and download it again
 	@sh spec/support/packages.sh demo $(LUA)
+	@sh spec/support/luas.sh demo $(LUA) >/dev/null
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")
 

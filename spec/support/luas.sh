@@ -1,10 +1,15 @@
 #!/bin/sh
-# luas.sh [LUA...]: prints which of these, or of all that there are, can run the specs here. Why the
-# others cannot is told on standard error, a line for each; then the status is 1.
+# luas.sh demo|specs [LUA...]: prints which of these, or of all that there are, can run the demo or the
+# specs here. Why the others cannot is told on standard error, a line for each; then the status is 1.
 set -u
 
-# What the specs and their server require, beside the module itself.
-needed="cjson busted socket cqueues openssl"
+# What is required, beside the module itself: by the command, or by the specs and their server.
+purpose=$1
+shift
+case $purpose in
+demo) needed="cjson argparse" ;;
+*) needed="cjson busted socket cqueues openssl" ;;
+esac
 
 why_not() {
   program=lua$1
@@ -29,7 +34,7 @@ for lua in "$@"; do
   if [ -z "$why" ]; then
     echo "$lua"
   else
-    echo "Lua $lua cannot run the specs here: $why" >&2
+    echo "Lua $lua cannot run the $purpose here: $why" >&2
     status=1
   fi
 done

@@ -6,7 +6,7 @@ set -u
 
 # One that was asked for by name is never left out: where it cannot run, that is a failure.
 # shellcheck disable=SC2046 # a list of words
-[ $# -gt 0 ] || set -- $(sh spec/support/luas.sh)
+[ $# -gt 0 ] || set -- $(sh spec/support/luas.sh specs)
 
 specs=${SPEC:-spec doc/examples}
 results=$(mktemp -d)
@@ -17,7 +17,7 @@ run() {
   abi=$1
   out=$results/$abi
   mkdir -p "$out/home" "$out/tmp"
-  if ! sh spec/support/luas.sh "$abi" >/dev/null 2>>"$out/log"; then
+  if ! sh spec/support/luas.sh specs "$abi" >/dev/null 2>>"$out/log"; then
     echo "0 1" >"$out/sum"
     return
   fi
