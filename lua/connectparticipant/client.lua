@@ -195,7 +195,8 @@ end
 --- the client's calls inside them interleave. What `fn` returns first is the item's result; `nil,
 --- err` is its error, and stops no other item. What `fn` raises is the item's error, too, of kind
 --- `raised`. Returns however it ends: if the client is closed or the time is over, unfinished items
---- have an error that says so.
+--- have an error that says so. In nginx the coroutines are light threads, so `fn` may wait for
+--- anything; elsewhere what it waits for outside the client holds up the others.
 ---@param list any[]
 ---@param fn fun(item: any, index: integer): any, any
 ---@param options? connectparticipant.MapOptions

@@ -91,10 +91,25 @@ function driver.spawn(fn)
   return ngx.thread.spawn(fn)
 end
 
+--- Ends a light thread that the current coroutine has made, and frees it: nginx keeps one that has
+--- ended until its parent ends, too.
+---@return boolean whether it was running
+function driver.kill(thread)
+  local ok, killed = pcall(ngx.thread.kill, thread)
+  return ok and killed == true
+end
+
 --- Tells one request or timer from another: nginx reuses the coroutines that it has killed.
 ---@return table
 function driver.scene()
   return ngx.ctx
+end
+
+local Watch = {}
+Watch.__index = Watch
+
+function Watch:wake()
+  if not driver.kill(self.thread) then self.bell:wake() end
 end
 
 --- Watches a job's coroutine while it runs a function of the caller's: a light thread refreshes the
@@ -106,14 +121,14 @@ end
 function driver.watch(job)
   local bell, co = driver.bell(), job.key
   if not bell or type(co) ~= "thread" then return nil end
-  ngx.thread.spawn(function()
+  local thread = ngx.thread.spawn(function()
     while job.loop.alive[job] do
       if coroutine.status(co) == "dead" then return job:lost() end
       job.beat = job.loop.time
       bell:wait(1)
     end
   end)
-  return bell
+  return setmetatable({ thread = thread, bell = bell }, Watch)
 end
 
 return driver

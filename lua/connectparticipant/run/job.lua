@@ -326,11 +326,11 @@ end
 
 --- Makes an error object for what a function of the caller's raised.
 ---@param cause any
----@param co? thread for the traceback
-function job.raised(cause, co)
+---@param traceback? string
+function job.raised(cause, traceback)
   local err = failure.raised(type(cause) == "string" and cause or tostring(cause))
   err.cause = cause
-  err.traceback = co and debug.traceback(co) or nil
+  err.traceback = traceback
   return err
 end
 

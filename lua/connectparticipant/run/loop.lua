@@ -60,8 +60,12 @@ end
 ---@param co thread|string from `loop.coroutine`
 ---@return connectparticipant.Task|nil
 function Loop:task(co)
-  local task = self.tasks[co]
-  if task and not scheduler.can_yield() then return nil end
+  local task, scene = self.tasks[co], self.driver.scene
+  if not task or not scheduler.can_yield() then return nil end
+  if scene and task.scene and task.scene ~= scene() then
+    self.tasks[co] = nil
+    return nil
+  end
   return task
 end
 

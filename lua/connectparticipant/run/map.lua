@@ -4,19 +4,22 @@
 local failure = require "connectparticipant.error"
 local job_of = require "connectparticipant.run.job"
 local scheduler = require "connectparticipant.run.scheduler"
+local threads = require "connectparticipant.run.threads"
 
 local map = {}
 
 ---@class connectparticipant.Group one `map` and its tasks
 ---@field job connectparticipant.Job the `map` call itself
 ---@field parent? connectparticipant.Task the task that called `map`
+---@field all table<connectparticipant.Task, true> its tasks
+---@field tasks table<connectparticipant.Task, true> those that have not ended
 local Group = {}
 Group.__index = Group
 
 local function new_group(job, own, list, fn, options)
   return setmetatable({
     job = job, scheduler = own, parent = job.task, list = list, fn = fn, count = #list, taken = 0,
-    running = 0, settled = {}, tasks = {}, results = {}, errors = {},
+    running = 0, settled = {}, all = {}, tasks = {}, results = {}, errors = {},
     on_result = options.on_result, concurrency = options.concurrency,
   }, Group)
 end
@@ -48,10 +51,10 @@ function Group:report(task, index)
   task.reporting = nil
 end
 
--- The body of a task. `ended`: the item whose failure ended the previous task, still to be
--- reported.
-local function work(group, task, ended)
-  local list, fn = group.list, group.fn
+-- The body of a task.
+local function work(group, task)
+  local list, fn, ended = group.list, group.fn, task.unreported
+  task.unreported = nil
   if ended then group:report(task, ended) end
   for index in group.take, group do
     task.index = index
@@ -61,43 +64,42 @@ local function work(group, task, ended)
   end
 end
 
--- Called when a task's coroutine has ended: no items were left, or a function raised; then another
--- task takes over.
-function Group:settle(task, ok, problem)
-  self.running = self.running - 1
-  self.tasks[task] = nil
+-- Called when a task's function has ended: no items were left, or a function of the caller's
+-- raised. Then the task goes on with the next item, after it has reported that one.
+function Group:settle(task, ok, problem, traceback)
   local index = not ok and (task.index or task.reporting)
   if index then
     local closed = self.job.loop.closed
     self.settled[index] = true
     self.errors[index] = closed and failure.cancelled("the client was closed")
-      or job_of.raised(problem, task.co)
-    if not self.finished and not closed then self:spawn(task.index) end
+      or job_of.raised(problem, traceback)
+    task.unreported, task.index, task.reporting = task.index, nil, nil
+    if not self.finished and not closed then return true end
   end
+  self.running = self.running - 1
+  self.tasks[task] = nil
   if self.running == 0 then self:finish() end
 end
 
-function Group:spawn(ended)
-  local task
-  task = self.scheduler:spawn(function(own) return work(self, own, ended) end,
-    function(own, ok, problem) return self:settle(own, ok, problem) end)
-  self.tasks[task] = true
+function Group:spawn()
+  local task = self.scheduler:task(function(own) return work(self, own) end,
+    function(...) return self:settle(...) end, self.job)
+  self.all[task], self.tasks[task] = true, true
   self.running = self.running + 1
-  local job = self.job
-  job.loop.current[task.co] = job
-  return task
+  task:start()
 end
 
 function Group:finish()
   self.finished = true
-  if self.parent then self.parent:wake() end
+  local waker = self.parent or self.job.waker
+  if waker then waker:wake() end
 end
 
 --- Ends the tasks that still run; harmless if there are none.
 function Group:cancel()
-  self.finished = true
-  for task in pairs(self.tasks) do task:drop() end
-  self.tasks, self.running = {}, 0
+  self.finished, self.taken, self.running = true, self.count, 0
+  for task in pairs(self.all) do task:drop() end
+  self.all, self.tasks = {}, {}
 end
 
 --- Wakes every task so that it checks whether to go on; with `cancelled`, also cancels its
@@ -129,8 +131,7 @@ end
 local function stop(group)
   group.taken = group.count
   group:wake_all(group.job:problem() ~= nil)
-  group.scheduler:run_queue()
-  group:cancel()
+  group.scheduler:finish(group)
 end
 
 -- Sets errors for items that were not finished.
@@ -144,35 +145,8 @@ local function settle_rest(group)
   end
 end
 
--- Runs the tasks in the coroutine that called `map`.
-local function drive(group)
-  local own, job = group.scheduler, group.job
-  local the_loop, idle = job.loop, 0
-  local now, root = the_loop.clock.now, job.root
-  while true do
-    own:run_queue()
-    if group.finished or end_of(group) then break end
-    local active, moved = the_loop:turn()
-    root.beat = the_loop.time
-    local time = now()
-    own:wake_sleepers(time)
-    idle = moved and 0 or idle + 1
-    -- Exchanges may end without being reported, as those of a closed engine; do not wait for them.
-    if active == 0 and not own:is_ready() and not next(own.sleepers) then
-      for task in pairs(group.tasks) do task:wake() end
-    end
-    if not own:is_ready() then
-      if not own.bell then
-        own.bell = the_loop:bell()
-        job.waker = own.bell
-        if own.bell then the_loop.sleeping[own.bell] = true end
-      end
-      local soonest = math.min(own.soonest, job.deadline or math.huge)
-      the_loop:pause(active, soonest - time, idle, own.bell)
-    end
-  end
-  the_loop:revise()
-  if own.bell then the_loop.sleeping[own.bell] = nil end
+local function ended(group)
+  return function() return group.finished or end_of(group) end
 end
 
 -- Waits for the tasks from within a task of another `map`, which runs them.
@@ -191,7 +165,8 @@ end
 ---@return table|nil errors
 function map.run(job, list, fn, options)
   local parent = job.task
-  local own = parent and parent.scheduler or scheduler.new(job.loop, job)
+  local tasks_of = threads.serves(job.loop) and threads or scheduler
+  local own = parent and parent.scheduler or tasks_of.new(job.loop, job)
   local group = new_group(job, own, list, fn, options)
   job.patient, job.group = true, group
   if options.expects then
@@ -199,9 +174,10 @@ function map.run(job, list, fn, options)
   end
   for _ = 1, math.min(group.concurrency, group.count) do group:spawn() end
   if group.running > 0 then
-    if parent then wait(group) else drive(group) end
+    if parent then wait(group) else own:drive(group.tasks, ended(group)) end
   end
   if not group.finished then stop(group) end
+  group:cancel()
   settle_rest(group)
   job.group = nil
   return group.results, next(group.errors) and group.errors or nil

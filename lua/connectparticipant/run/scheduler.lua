@@ -1,9 +1,10 @@
 -- Runs our own coroutines ("tasks"): a queue of those that are ready, and the wake-up times of
--- those that sleep. Used by run/map.lua and run/started.lua.
+-- those that sleep. Used by run/map.lua and run/started.lua; run/threads.lua is the same for nginx.
 
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 local running, yield = coroutine.running, coroutine.yield
 local isyieldable = rawget(coroutine, "isyieldable") -- not in Lua 5.1 and 5.2
+local traceback = debug.traceback
 local close_coroutine = rawget(coroutine, "close") -- from Lua 5.4 on
 
 local scheduler = {}
@@ -17,8 +18,9 @@ local WAITS = setmetatable({}, { __name = "connectparticipant.waits" })
 ---@field co thread
 ---@field job? connectparticipant.Job its innermost job
 ---@field waits boolean whether it has yielded to us and may be resumed
----@field ended fun(task, ok: boolean, problem: any) called when its function has returned or
---- raised
+---@field fn fun(task: connectparticipant.Task)
+---@field ended fun(task, ok: boolean, problem: any, traceback?: string): boolean|nil called when
+--- `fn` has returned or raised; true runs it again
 local Task = {}
 Task.__index = Task
 
@@ -45,17 +47,22 @@ function scheduler.can_yield()
   return co ~= nil and not main
 end
 
---- Makes a task and queues it.
+--- Makes a task.
 ---@param fn fun(task: connectparticipant.Task)
----@param ended fun(task: connectparticipant.Task, ok: boolean, problem: any)
+---@param ended fun(task, ok: boolean, problem: any, traceback?: string): boolean|nil
+---@param job? connectparticipant.Job that of the tasks' calls
 ---@return connectparticipant.Task
-function Scheduler:spawn(fn, ended)
-  local task = setmetatable({
-    scheduler = self, co = create(fn), ended = ended, waits = true,
-  }, Task)
-  self.loop.tasks[task.co] = task
-  task:wake()
-  return task
+function Scheduler:task(fn, ended, job)
+  return setmetatable({ scheduler = self, fn = fn, ended = ended, outer = job }, Task)
+end
+
+--- Queues the task, which begins in a new coroutine.
+function Task:start()
+  local loop = self.scheduler.loop
+  self.co = create(self.fn)
+  loop.tasks[self.co], loop.current[self.co] = self, self.outer
+  self.finished, self.waits = false, true
+  self:wake()
 end
 
 --- Queues the task to be resumed.
@@ -119,7 +126,8 @@ local function after(task, ok, what, ...)
   if ok and what == WAITS then return end
   if not ok or status(task.co) == "dead" then
     task.finished, task.waits = true, false
-    return task:ended(ok, what)
+    if task:ended(ok, what, not ok and traceback(task.co) or nil) then task:start() end
+    return
   end
   task.waits = false
   local own = task.scheduler
@@ -168,6 +176,50 @@ end
 ---@return boolean
 function Scheduler:is_ready()
   return self.last > 0 and not self.busy
+end
+
+-- Wakes every task that waits for an exchange: those of a closed engine may end without being
+-- reported.
+local function wake_all(tasks)
+  for task in pairs(tasks) do task:wake() end
+end
+
+-- Waits until a task is ready, an exchange moves, or the owner's deadline has passed.
+local function pause(self, active, time, idle)
+  local job, the_loop = self.owner, self.loop
+  if not self.bell then
+    self.bell = the_loop:bell()
+    job.waker = self.bell
+    if self.bell then the_loop.sleeping[self.bell] = true end
+  end
+  local soonest = math.min(self.soonest, job.deadline or math.huge)
+  the_loop:pause(active, soonest - time, idle, self.bell)
+end
+
+--- Runs the tasks in the owner's coroutine until `ended()`.
+---@param tasks table<connectparticipant.Task, true>
+---@param ended fun(): any
+function Scheduler:drive(tasks, ended)
+  local the_loop, idle = self.loop, 0
+  local now, root = the_loop.clock.now, self.owner.root
+  while true do
+    self:run_queue()
+    if ended() then break end
+    local active, moved = the_loop:turn()
+    root.beat = the_loop.time
+    local time = now()
+    self:wake_sleepers(time)
+    idle = moved and 0 or idle + 1
+    if active == 0 and not self:is_ready() and not next(self.sleepers) then wake_all(tasks) end
+    if not self:is_ready() then pause(self, active, time, idle) end
+  end
+  the_loop:revise()
+  if self.bell then the_loop.sleeping[self.bell] = nil end
+end
+
+--- Lets the tasks that were woken return what they have to say.
+function Scheduler:finish()
+  self:run_queue()
 end
 
 return scheduler

@@ -38,11 +38,12 @@ local function in_background(self, method, params)
   local the_loop = job.loop
   the_loop.background = the_loop.background or scheduler.new(the_loop)
   job.driven = true
-  job.task = the_loop.background:spawn(function()
+  job.task = the_loop.background:task(function()
     conclude(self, run(job, method, params))
-  end, function(task, ok, problem)
-    if not ok then conclude(self, nil, job_of.raised(problem, task.co)) end
+  end, function(_, ok, problem, traceback)
+    if not ok then conclude(self, nil, job_of.raised(problem, traceback)) end
   end)
+  job.task:start()
 end
 
 local function in_light_thread(self, method, params)
