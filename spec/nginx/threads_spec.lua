@@ -101,7 +101,9 @@ describe("a function of map in nginx", function()
       for _, own in ipairs { client, other } do
         local count = 0
         local _, errors = client:map({ 1, 2, 3 }, function()
-          local results = own:map({ 1, 2, 3 }, function(item) return upload(own, item .. ".txt") end)
+          local results = own:map({ 1, 2, 3 }, function(item)
+            return upload(own, item .. ".txt")
+          end)
           count = count + #results
           return true
         end)
@@ -170,9 +172,10 @@ describe("a function of map in nginx", function()
       list[index] = assert(socket.connect("127.0.0.1", server.port))
       list[index]:send(("GET /map?token=%s HTTP/1.1\r\nHost: x\r\n\r\n"):format(token))
     end
-    local due, jobs, now = socket.gettime() + 20, nil, nil
+    local due = socket.gettime() + 20
     repeat until state(server) == 30 or socket.gettime() > due
     for index = 1, 10 do list[index]:close() end
+    local jobs, now
     due = socket.gettime() + 6
     repeat jobs, now = state(server) until jobs == 0 or socket.gettime() > due
     assert.same({ 0, pid }, { jobs, now })
