@@ -1,5 +1,6 @@
 /* Finding secrets and fragments of them; see pieces.h. */
 #include "base/pieces.h"
+#include "base/ascii.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,10 +33,25 @@ struct index {
   uint16_t following[WORDS]; /* next word with the same hash */
 };
 
+/* A character as it is compared: without case, and as base64 has it, not base64url. */
+static char fold(char c) {
+  if (c == '-') return '+';
+  return c == '_' ? '/' : ascii_lower(c);
+}
+
+static bool are_alike(const char *a, const char *b, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (fold(a[i]) != fold(b[i])) return false;
+  }
+  return true;
+}
+
+/* The bit tells ASCII's upper case from its lower. Words in which base64url differs are not found,
+ * but belong to runs that others begin. */
 static uint64_t load(const char *bytes) {
   uint64_t word;
   memcpy(&word, bytes, sizeof word);
-  return word;
+  return word | 0x2020202020202020U;
 }
 
 /* Fibonacci hashing: the upper bits are the well-mixed ones. */
@@ -73,11 +89,11 @@ static size_t hide_run(const struct haystack *h, const struct index *index, size
                        size_t place) {
   size_t before = 0, after = WORD;
   while (before < at && before < place &&
-         h->text[at - before - 1] == index->secret[place - before - 1]) {
+         fold(h->text[at - before - 1]) == fold(index->secret[place - before - 1])) {
     before++;
   }
   while (at + after < h->size && place + after < index->size &&
-         h->text[at + after] == index->secret[place + after]) {
+         fold(h->text[at + after]) == fold(index->secret[place + after])) {
     after++;
   }
   bool outer = before == place || place + after == index->size;
@@ -117,8 +133,8 @@ static void hide_edges(const struct haystack *h, const char *secret, size_t size
                        size_t most) {
   for (size_t i = most; i >= least; i--) {
     if (i > h->size || i > size) continue;
-    if (memcmp(h->text, secret + size - i, i) == 0) pieces_hide_span(h, 0, i);
-    if (memcmp(h->text + h->size - i, secret, i) == 0) pieces_hide_span(h, h->size - i, h->size);
+    if (are_alike(h->text, secret + size - i, i)) pieces_hide_span(h, 0, i);
+    if (are_alike(h->text + h->size - i, secret, i)) pieces_hide_span(h, h->size - i, h->size);
   }
 }
 

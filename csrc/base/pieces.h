@@ -1,5 +1,6 @@
-/* Finds a secret in a text, and fragments of it if either was truncated or wrapped. Compares bytes;
- * see escapes.h for undoing escapes first. */
+/* Finds a secret in a text, and fragments of it if either was truncated or wrapped; whatever the
+ * case of its letters, and in either alphabet of base64. See escapes.h for undoing escapes
+ * first. */
 #ifndef CONNECTPARTICIPANT_PIECES_H
 #define CONNECTPARTICIPANT_PIECES_H
 

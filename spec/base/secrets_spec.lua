@@ -64,6 +64,19 @@ describe("a token", function()
     end)
   end
 
+  it("is found in another case, and in the other alphabet of base64", function()
+    local other = { ["-"] = "+", ["_"] = "/", ["+"] = "-", ["/"] = "_" }
+    for _, told in ipairs { TOKEN:lower(), TOKEN:upper(), (TOKEN:gsub(".", other)),
+      (TOKEN:lower():gsub(".", other)), (TOKEN:gsub("[%a/+]", function(c)
+        return ("%%%02X"):format((other[c] or c:upper()):byte())
+      end)) } do
+      assert.equal("bad [redacted] here", cleaned("bad " .. told .. " here"))
+    end
+    for _, told in ipairs { TOKEN:lower(), (TOKEN:gsub(".", other)) } do
+      assert.equal("[redacted]", cleaned(told:sub(-7)))
+    end
+  end)
+
   it("is found with named entities and escaped slashes", function()
     assert.equal("bad [redacted]", cleaned("bad " .. TOKEN:gsub("%W", NAMED)))
   end)
@@ -205,7 +218,8 @@ describe("a presigned URL", function()
   it("loses each secret value, bare, decoded, or in pieces", function()
     for _, told in ipairs { signature, session, escaped(session), "AKIAIOSFODNN7EXAMPLE",
       "AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/s3/aws4_request", session:sub(200, 260),
-      signature:sub(1, 20), session:sub(1, 9), escaped(escaped(session)) } do
+      signature:sub(1, 20), session:sub(1, 9), escaped(escaped(session)), signature:upper(),
+      session:lower() } do
       assert.equal("got [redacted].", cleaned("got " .. told .. ".", secrets))
     end
   end)
