@@ -11,7 +11,7 @@ local admin = {}
 
 local KEPT = 1000
 
--- Told from the URI: ngx.ctx is empty after an internal redirect to another location.
+-- Derived from the URI, since an internal redirect to another location has emptied ngx.ctx.
 local function operation_of(path, method)
   if not path:find "^/object/" then return api.operation_name(path, method) end
   return method:sub(1, 1) .. method:sub(2):lower() .. "Object"

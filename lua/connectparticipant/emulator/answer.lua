@@ -11,7 +11,7 @@ local STATUS = {
   ServiceQuotaExceededException = 402, ThrottlingException = 429,
 }
 
---- Sends a whole answer, or hands it to the fault that is to spoil it.
+--- Sends a whole answer, or passes it to the fault that will spoil it.
 ---@param status integer
 ---@param kind string|nil Content-Type
 ---@param body string|string[] or its pieces
@@ -59,19 +59,19 @@ function answer.exception(code, message, members)
   refuse(STATUS[code] or 400, code, body)
 end
 
---- Sends an error of API Gateway, which stands before the service.
+--- Sends an error of API Gateway, which is in front of the service.
 function answer.gateway(status, code, message)
   refuse(status, code, { message = message })
 end
 
---- Sends an error of any status and code.
+--- Sends an error with any status and code.
 function answer.fault(status, code, message)
   refuse(status, code, { Message = message })
 end
 
 local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
 
--- XML has no way to write most control characters.
+-- XML 1.0 cannot express most control characters.
 local function escape(text)
   return (tostring(text):gsub('[&<>"]', ENTITIES):gsub("[%z\1-\8\11\12\14-\31]", "?"))
 end

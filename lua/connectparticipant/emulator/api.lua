@@ -31,7 +31,8 @@ function api.operation_name(uri, method)
   return operation and operation.name or "UnknownOperation"
 end
 
--- The caller whose token it is; nil and a message when it is unknown, expired or of the wrong kind.
+-- The participant whose token it is; nil and a message if it is unknown, expired or of the wrong
+-- kind.
 local function find_caller(emulator, operation, token)
   local record, caller = emulator.state:find_token(token)
   if not record or (record.expiry and emulator.now() > record.expiry) then
@@ -42,7 +43,7 @@ local function find_caller(emulator, operation, token)
   return caller
 end
 
--- An empty body counts as {}. A body with another Content-Type than JSON is refused unread.
+-- An empty body counts as {}. A body whose Content-Type is not JSON is refused without parsing it.
 local function read_input(operation, view_token)
   if operation.method == "GET" then return { ViewToken = view_token } end
   ngx.req.read_body()

@@ -1,5 +1,5 @@
---- Attachments, from their start over the PUT and the scan to their end: the three operations that
--- deal with them. The bytes are the store's.
+--- The three operations on attachments, and their state from the start through the PUT and the scan
+-- to the end. The store keeps the bytes.
 
 local once = require "connectparticipant.emulator.once"
 local sigv4 = require "connectparticipant.emulator.sigv4"
@@ -36,8 +36,8 @@ local function presign(emulator, method, attachment, headers, lifetime)
   return url, state.iso(now + lifetime), now + lifetime
 end
 
---- The name as a header may carry it: ASCII without quotes or control characters, of a length that
--- leaves the value under the 256 characters of AWS's model.
+--- The name in a form that fits a header: ASCII without quotes or control characters, and short
+-- enough to keep the value within the 256 characters of AWS's model.
 function attachments.disposition(name)
   local escaped = name:gsub('[^%w !#$&\'()+,%-.;=@%[%]^_`{}~]', function(c)
     return ("%%%02X"):format(c:byte())
@@ -45,7 +45,7 @@ function attachments.disposition(name)
   return ('attachment; filename="%s"'):format((escaped:sub(1, 230):gsub("%%%x?$", "")))
 end
 
--- The headers that a real instance asks for; all of them are signed.
+-- The headers that a real instance requires; all of them are signed.
 local function headers_of(emulator, attachment)
   return {
     ["Content-Length"] = ("%d"):format(attachment.size), ["Content-Type"] = attachment.type,
@@ -74,7 +74,7 @@ local function problem_of(emulator, input)
   if input.AttachmentSizeInBytes > emulator.options.max_size then
     return ("The attachment is larger than the %d bytes allowed"):format(emulator.options.max_size)
   end
-  -- It becomes a header of the PUT, so it must consist of what a header may contain.
+  -- It becomes a header of the PUT, so it may only contain what a header may contain.
   if input.ContentType:find "[%z\1-\31\127-\255]" then
     return "ContentType is no media type"
   end
@@ -134,7 +134,7 @@ function attachments.complete(emulator, caller, input)
   local refusal, message, again = check_completion(emulator, caller, attachment, input)
   if again then return {} end
   if refusal then return nil, refusal, message end
-  -- Asking an external store yields; a second request meanwhile must get a conflict.
+  -- Asking an external store yields; a second request in the meantime must get a conflict.
   emulator.completing[attachment.id] = true
   local kept, problem, code = emulator.store.keep(emulator, attachment)
   emulator.completing[attachment.id] = nil
@@ -152,13 +152,13 @@ end
 ---@param status "IN_PROGRESS"|"APPROVED"|"REJECTED"
 function attachments.judge(emulator, attachment, status)
   attachment.status, attachment.verdict = status, status
-  -- Set by hand, IN_PROGRESS stays until another status is set.
+  -- An IN_PROGRESS that was set explicitly stays until another status is set.
   attachment.held = status == "IN_PROGRESS"
   if status == "REJECTED" then emulator.store.drop(emulator, attachment) end
   emulator.state:touch("attachments", attachment.id)
 end
 
--- The status at this time; the scan ends when scan_seconds have passed.
+-- The current status; the scan ends when scan_seconds have passed.
 local function status_of(emulator, attachment)
   if attachment.status == "IN_PROGRESS" and not attachment.held
     and emulator.now() >= attachment.completed_at + emulator.options.scan_seconds then

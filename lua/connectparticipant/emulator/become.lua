@@ -4,7 +4,7 @@ local conf = require "connectparticipant.emulator.conf"
 local directory = require "connectparticipant.emulator.directory"
 local host = require "connectparticipant.emulator.host"
 
-local RESERVED = 256 -- descriptors for files, and so for no connection
+local RESERVED = 256 -- descriptors that are not available for connections, since files use them
 
 local function write(path, text)
   local file, problem = io.open(path, "wb")
@@ -16,8 +16,8 @@ local function write(path, text)
   return true
 end
 
--- Binds the sockets, which nginx inherits (its variable NGINX): so a free port can be asked for,
--- and is known.
+-- Binds the sockets, and passes them to nginx in its variable NGINX: this way the kernel can choose
+-- a free port, and the port is known.
 local function bind(core, given)
   local fd, port = core.listen("127.0.0.1", given.port)
   if not fd then return nil, ("port %d: %s"):format(given.port, port) end
@@ -48,13 +48,13 @@ local function write_files(given, modules, place, sockets, pid)
     modules = modules, environment = environment, outward = outward, files = place.files,
     connections = math.max(64, place.files - RESERVED), port = sockets.port,
     tls_port = sockets.tls_port,
-    -- As root, nginx would run its worker as nobody, who cannot write to the directory.
+    -- Started by root, nginx would run its worker as nobody, who cannot write to the directory.
     user = place.root and "user root root;" or "",
   })
 end
 
 -- The paths in nginx.conf are relative; see connectparticipant.emulator.conf. nginx before 1.19.5
--- knows no -e, and then complains of the system's log before it reads which one is meant.
+-- has no -e, and complains about the system's log before it reads which one to use.
 local NGINX = [[
 cd "$1" || exit
 case $("$2" -h 2>&1) in

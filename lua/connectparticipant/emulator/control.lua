@@ -1,4 +1,4 @@
---- What a spec asks of its emulator: the admin endpoint as methods. It is spoken to with this
+--- The admin endpoint as methods of a running emulator, for specs. Requests go through this
 -- project's own engine, so that nothing else has to be installed.
 
 local cjson = require "cjson.safe"
@@ -32,7 +32,7 @@ local function get(endpoint, url)
   return result, err
 end
 
--- Raises what is wrong, for a spec can do nothing about it.
+-- Raises on failure, since a spec could not continue.
 local function ask(self, call, input)
   if not self.pipe then error("the emulator has been stopped", 3) end
   local text = input and next(input) and cjson.encode(input) or "{}"
@@ -57,13 +57,13 @@ function control.extend(Running)
   --- All chats, with their participants.
   function Running:chats() return ask(self, "GET /admin/chats").chats end
 
-  --- Lets the next calls of an operation go wrong; without a fault, none does any more.
+  --- Makes the next calls of an operation go wrong; without an argument, removes all faults.
   ---@param given? connectparticipant.emulator.Fault
   function Running:fault(given)
     ask(self, given and "POST /admin/faults" or "DELETE /admin/faults", given)
   end
 
-  --- What has arrived, oldest first: all, or what belongs to one operation.
+  --- The requests that arrived, oldest first: all, or those of one operation.
   ---@param operation? string AWS's name, or "PutObject" or "GetObject"
   ---@return table[] requests with `operation`, `method`, `path`, `headers`, `body`, `status`
   function Running:requests(operation)
@@ -74,7 +74,7 @@ function control.extend(Running)
     return found
   end
 
-  --- The attachments; or, given `{ AttachmentId, Status }`, has the scan of one end so.
+  --- Returns the attachments; given `{ AttachmentId, Status }`, first sets the outcome of a scan.
   ---@param given? { AttachmentId: string, Status: "IN_PROGRESS"|"APPROVED"|"REJECTED" }
   ---@return table[] attachments
   function Running:attachments(given)

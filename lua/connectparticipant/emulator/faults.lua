@@ -1,5 +1,5 @@
---- Faults on demand: the next calls of an operation, or some of them by chance, go wrong. A chance
--- has a seed, so that a run can be repeated.
+--- Faults on demand: the next calls of an operation go wrong, or a share of them at random. The
+-- random numbers have a seed, so that a run can be repeated.
 
 local answer = require "connectparticipant.emulator.answer"
 local model = require "connectparticipant.emulator.model"
@@ -11,22 +11,22 @@ local OBJECTS = { PutObject = true, GetObject = true }
 
 ---@class connectparticipant.emulator.Fault
 ---@field operation string AWS's name, or "PutObject" or "GetObject"
----@field count? integer how many calls; all when a probability is given
+---@field count? integer how many calls: 1, or all if a probability is given
 ---@field probability? number
 ---@field seed? integer
 ---@field action? "error"|"reset"|"reset_after_headers"|"truncate"|"drip"|"hang"
 ---@field after? boolean the request is carried out first, and its own answer is what goes wrong
----@field interval? number seconds between the bytes of a drip, 0.05 otherwise
----@field bytes? integer of the answer's body that a truncation lets through; half of it otherwise
+---@field interval? number seconds between the bytes of a drip; 0.05
+---@field bytes? integer how much of the answer's body a truncation lets through; half of it
 ---@field status? integer of an error
 ---@field code? string of an error
 ---@field message? string
----@field after_body? boolean of a PUT: it is read to its end first, and then not stored
----@field delay? number seconds before anything else; of a hang, how long it lasts
+---@field after_body? boolean for a PUT: its body is read to the end first, and then not stored
+---@field delay? number seconds before anything else; for a hang, how long it lasts
 ---@field retry_after? integer milliseconds, for x-amz-retry-after
 
 local MOST = 1000
-local LONGEST = 600 -- seconds for which a fault hangs that does not say how long
+local LONGEST = 600 -- seconds that a hang without `delay` lasts
 
 local ACTIONS = {
   error = true, reset = true, reset_after_headers = true, truncate = true, drip = true, hang = true,
@@ -57,7 +57,7 @@ end
 
 local actions = {}
 
--- Each takes the fault and, for one with `after`, the body of the answer that it replaces.
+-- Each takes the fault and, if the fault has `after`, the body of the answer that it replaces.
 function actions.error(fault)
   if fault.retry_after then ngx.header["x-amz-retry-after"] = fault.retry_after end
   local object = OBJECTS[fault.operation]
@@ -76,7 +76,7 @@ function actions.reset()
   ngx.exit(444)
 end
 
--- Sets the headers of an answer, where there is none to spoil, and gives its body.
+-- Sets the headers of a made-up answer if there is none to spoil, and returns the body.
 local function begin_answer(body)
   if body then return body end
   ngx.status = 200
@@ -122,7 +122,7 @@ local function finish()
   if ngx.get_phase() == "rewrite" then ngx.exit(ngx.HTTP_OK) end
 end
 
---- Applies a fault before a request's body is read; true when the request has been answered.
+--- Applies a fault before a request's body is read; true if the request was answered.
 function Faults:before(operation)
   local fault = take(self, operation)
   if not fault then return false end
@@ -140,7 +140,7 @@ function Faults:before(operation)
   return true
 end
 
---- Applies the fault that waited until the body was read; true when the request has been answered.
+--- Applies the fault that waited until the body had been read; true if the request was answered.
 function Faults.after()
   local fault = ngx.ctx.fault
   if not fault then return false end
@@ -148,7 +148,7 @@ function Faults.after()
   return true
 end
 
---- Adds a fault; nil and what is wrong with it when it is refused.
+--- Adds a fault; nil and what is wrong with it if it is refused.
 ---@param fault connectparticipant.emulator.Fault
 function Faults:add(fault)
   local operation = fault.operation

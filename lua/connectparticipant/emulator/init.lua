@@ -16,7 +16,7 @@ local function refusal(given)
   return name and ("the emulator's option %s %s"):format(name, complaint)
 end
 
--- What the two ways need is loaded by the one that is gone, since a process goes one of them only.
+-- Each of the two functions loads what it needs when it is called, since a process only calls one.
 
 --- Becomes the emulator; returns only when it cannot.
 ---@param given? table<string, any> the options of the command, with underscores

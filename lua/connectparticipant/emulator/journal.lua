@@ -11,7 +11,7 @@ if not found then semaphore = nil end
 
 local journal = {}
 
-local PATIENCE = 60 -- seconds to wait for the fsync of others
+local PATIENCE = 60 -- seconds to wait for other requests' fsync
 
 ---@class connectparticipant.emulator.Journal
 ---@field data table what is kept
@@ -36,9 +36,9 @@ local function replay_line(self, line)
   end))
 end
 
--- Applies every complete line, and gives the size of all of them. An incomplete last line was being
--- written at a crash, so its requests were never answered, and it is ignored. That cannot be the
--- first line, since the file is renamed into place with it.
+-- Applies every complete line, and returns the size of all of them. An incomplete last line was
+-- being written at a crash: its requests were never answered, so it is ignored. The first line is
+-- always complete, since the file is renamed into place together with it.
 local function replay(self, text)
   local at, number = 1, 0
   while true do
@@ -188,7 +188,7 @@ local function run(self, turn)
   turn.done:post(turn.count)
 end
 
--- Without lua-resty-core there are no semaphores, and so no turn that several requests share.
+-- Without lua-resty-core there are no semaphores, so requests cannot share one fsync.
 local function commit_alone(self, prepare)
   local turn = { count = 1, prepared = { prepare }, done = { post = function() end } }
   run(self, turn)
@@ -208,7 +208,7 @@ function Journal:commit(prepare)
   if not turn then
     turn = { count = 0, prepared = {}, done = semaphore.new(0) }
     self.turn = turn
-    -- The timer runs after all requests that are ready now, so that they share its fsync.
+    -- The timer runs after all requests that are ready now, so they share its fsync.
     if not ngx.timer.at(0, function() run(self, turn) end) then self.turn = nil end
   end
   turn.count = turn.count + 1

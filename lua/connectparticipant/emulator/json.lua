@@ -28,7 +28,7 @@ local function skip(source, at)
   return find(source, "[^ \t\r\n]", at) or #source + 1
 end
 
--- Decodes \uXXXX, or a surrogate pair of them; gives the text and the place behind it.
+-- Decodes \uXXXX, or a surrogate pair of them; returns the text and the position after it.
 local function read_unicode(source, at)
   local code = tonumber(source:match("^%x%x%x%x", at) or fail(at, "a broken \\u escape"), 16)
   if code < 0xD800 or code > 0xDFFF then return text.encode(code), at + 4 end
@@ -38,7 +38,7 @@ local function read_unicode(source, at)
   return text.encode(0x10000 + (code - 0xD800) * 0x400 + low - 0xDC00), at + 10
 end
 
--- `at` is the place after the opening quote.
+-- `at` is the position after the opening quote.
 local function read_string(source, at)
   local stop = find(source, '["\\%z\1-\31]', at) or fail(at, "a string without end")
   if byte(source, stop) == 34 then return sub(source, at, stop - 1), stop + 1 end
@@ -123,7 +123,7 @@ end
 --- Reads a JSON object.
 ---@param source string
 ---@return table|nil object
----@return string|nil problem where and what it is not
+---@return string|nil problem what is wrong
 function json.object(source)
   if not text.characters(source) then return nil, "invalid UTF-8" end
   local at = skip(source, 1)

@@ -1,5 +1,5 @@
 --- The service's constraints on its input, as data, and the check against them. They are written
--- independently of the client's model, so that a mistake in one shows against the other.
+-- independently of the client's model, so that a mistake in either one shows.
 
 local json = require "connectparticipant.emulator.json"
 local unicode = require "connectparticipant.emulator.text"

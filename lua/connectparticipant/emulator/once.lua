@@ -1,5 +1,5 @@
---- Idempotency: what was done for a ClientToken is not done again, and a ClientToken that comes
--- back with other parameters is refused.
+--- Idempotency: what was done for a ClientToken is not done again, and a ClientToken that is used
+-- again with other parameters is refused.
 
 local cjson = require "cjson.safe"
 local crypto = require "connectparticipant.emulator.crypto"
@@ -23,7 +23,7 @@ function once.key(caller, operation, input)
   return caller.participant.id .. "/" .. operation .. "/" .. input.ClientToken
 end
 
---- Calls `action`, or gives the result that it gave for the same ClientToken before.
+--- Calls `action`, or returns what it returned for the same ClientToken before.
 ---@param action fun(key: string|nil): table|nil, string|nil, string|nil
 ---@return table|nil result
 ---@return string|nil code

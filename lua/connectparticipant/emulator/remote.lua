@@ -4,7 +4,7 @@ local sigv4 = require "connectparticipant.emulator.sigv4"
 
 local remote = {}
 
-local TIMEOUT, HEAD = 10000, 4096 -- milliseconds; bytes that are looked at
+local TIMEOUT, HEAD = 10000, 4096 -- milliseconds; bytes that are read for the scan
 
 local function connect(external)
   local socket = ngx.socket.tcp()
@@ -15,7 +15,7 @@ local function connect(external)
   return socket
 end
 
--- Gives status, headers, and the first bytes of the body.
+-- Returns the status, the headers, and the first bytes of the body.
 local function exchange(external, path)
   local socket, problem = connect(external)
   if not socket then return nil, problem end
@@ -41,7 +41,7 @@ local function size_of(answer)
     or tonumber(answer.headers["content-length"])
 end
 
---- Checks that an object has been uploaded whole; gives its first bytes, for the scan.
+--- Checks that an object has been uploaded completely; returns its first bytes, for the scan.
 ---@return string|nil
 ---@return string|nil problem
 ---@return string|nil code of an exception, when it is not the client's fault

@@ -70,8 +70,8 @@ local function find_lua()
   return FIND_LUA:format(shell.quote(named_interpreter()))
 end
 
--- What the child runs. The options are literals in the code, since Lua 5.1 and 5.2 have no `arg`
--- yet when they run -e.
+-- The program of the child. The options are literals in it, since Lua 5.1 and 5.2 set `arg` only
+-- after they have run -e.
 local CHILD = [[
 package.path, package.cpath = %s, %s
 local complete = require("connectparticipant.emulator.options").complete
@@ -99,7 +99,7 @@ function running.start(options)
     return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
   end
   told.pipe = pipe
-  local whole = rawget(math, "tointeger") -- cjson gives a float
+  local whole = rawget(math, "tointeger") -- cjson returns a float
   told.pid = whole and whole(told.pid) or told.pid
   setmetatable(told, Running)
   told.guard = end_with(told)

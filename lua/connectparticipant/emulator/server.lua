@@ -55,7 +55,7 @@ local function external(options)
   }
 end
 
--- Random ones, of the form that a role has; those of an external store come from the environment.
+-- Random credentials in the form of a role's; those of an external store come from the environment.
 local function credentials_of(options)
   local region = options.region or "us-east-1"
   if options.s3_endpoint then
@@ -94,7 +94,8 @@ local function tell(emulator, chat)
   end
   local written = io.stdout:write(line, "\n") and io.stdout:flush()
   if written then return end
-  -- Whoever waits for this line would wait forever. SIGKILL, for nginx would end with status 0.
+  -- The process that waits for this line would wait forever, so stop. By SIGKILL: after SIGTERM
+  -- nginx would exit with status 0.
   if not options.keep then directory.remove(options.directory) end
   ffi.C.kill(ffi.C.getppid(), SIGKILL)
 end
@@ -137,8 +138,8 @@ local function first_chat(emulator)
   return chat
 end
 
--- Locks the directory. After a crash of the master its worker may still be writing for a moment, so
--- the lock is waited for.
+-- Locks the directory. After a crash of the master its worker may go on writing for a moment, so
+-- this waits for the lock.
 local function take(place)
   local path, due = place .. "/lock", ngx.now() + LOCK_PATIENCE
   repeat
@@ -150,14 +151,14 @@ local function take(place)
   error("another emulator keeps its state there: " .. place, 0)
 end
 
---- Called in init_worker: opens the state, and says on standard output that all is ready.
----@param options table as `connectparticipant.emulator` has completed them
+--- Called in init_worker: opens the state, and prints that it is ready to standard output.
+---@param options table completed by emulator/options.lua
 function server.start(options)
   -- Without this, the worker would outlive a master that is killed with SIGKILL.
   ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM)
   -- The master may have been killed before. A worker that exits with 2 is not replaced.
   if ffi.C.getppid() ~= options.pid then os.exit(2) end
-  -- A limit on file sizes (RLIMIT_FSIZE) is to fail a write, as a full disk does, not to kill us.
+  -- Beyond a limit on file sizes (RLIMIT_FSIZE) a write must fail, as on a full disk, not kill us.
   ffi.C.signal(SIGXFSZ, ffi.cast("void *", SIG_IGN))
   -- The state holds tokens and keys: its files are readable by their owner only.
   ffi.C.umask(63)
@@ -170,20 +171,20 @@ function server.start(options)
   tell(emulator, chat)
 end
 
---- Has `stop` called when the worker ends: nginx closes its Lua state then, however it ends, which
--- finalizes what is left. ngx_lua has exit_worker_by_lua for that since 0.10.18 only.
+--- Calls `stop` when the worker ends: nginx then closes its Lua state, which runs all finalizers.
+-- exit_worker_by_lua exists only since ngx_lua 0.10.18.
 function server.stop_at_exit()
   server.at_exit = newproxy(true)
   getmetatable(server.at_exit).__gc = server.stop
 end
 
---- Keeps what is to be kept, and removes the rest.
+--- Writes the state if it is kept, and otherwise removes the directory.
 function server.stop()
   if server.emulator then server.emulator.state:flush() end
   if server.options and not server.options.keep then
     directory.remove(server.options.directory)
   end
-  -- A closing terminal sends SIGHUP, upon which nginx replaces its worker by one without state.
+  -- A terminal that closes sends SIGHUP, and nginx would replace its worker by one without state.
   if ngx.worker.exiting() then ffi.C.kill(ffi.C.getppid(), SIGTERM) end
 end
 
@@ -203,7 +204,7 @@ end
 
 function server.close() store.close() end
 
--- Called for what nginx itself refuses (error_page), to answer as S3 and API Gateway do.
+-- Called by error_page for what nginx itself refuses, to answer as S3 and API Gateway do.
 function server.refuse_range() store.refuse "InvalidRange" end
 function server.refuse_size() api.refuse_size() end
 

@@ -1,6 +1,6 @@
 --- The eleven operations over the emulator's state. Each takes the emulator, the caller of its
--- token (a chat and a participant of it), and checked input; gives a result, or nil, an exception's
--- name, a message and further members.
+-- token (a chat and a participant of it), and checked input; returns a result, or nil, the name of
+-- an exception, a message and further members.
 
 local attachments = require "connectparticipant.emulator.attachments"
 local crypto = require "connectparticipant.emulator.crypto"
@@ -65,7 +65,7 @@ local CONTENT = {
   ["application/vnd.amazonaws.connect.message.interactive.response"] = 12288,
 }
 
--- Calls `action` if the chat has not ended, once for each ClientToken.
+-- Calls `action` once for each ClientToken, if the chat has not ended.
 local function act(emulator, caller, operation, input, action)
   local code, message = ended(caller)
   if code then return nil, code, message end
@@ -105,7 +105,7 @@ local function find_message(chat, content)
   end
 end
 
--- Notes a receipt in the message's metadata, which has one entry a recipient.
+-- Adds a receipt to the message's metadata, which has one entry for each recipient.
 local function acknowledge(message, caller, field, time)
   local metadata = message.MessageMetadata or { MessageId = message.Id, Receipts = {} }
   local receipt
@@ -193,7 +193,7 @@ function service.GetAuthenticationUrl(emulator, caller, input)
   if input.SessionId ~= chat.session_id or chat.session ~= "initiated" then
     return nil, "ValidationException", NO_SESSION
   end
-  -- The URL holds the session instead of the redirect, which, percent-encoded, could exceed the
+  -- The URL contains the session instead of the redirect, which, percent-encoded, could exceed the
   -- 2083 characters of AuthenticationUrl.
   chat.redirect = input.RedirectUri
   emulator.state:touch("chats", chat.id, "redirect")

@@ -1,4 +1,4 @@
---- Presigned URLs as S3 has them: makes them, and verifies them over every header they sign.
+--- S3's presigned URLs: makes them, and verifies them with every header that they sign.
 -- https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 local crypto = require "connectparticipant.emulator.crypto"

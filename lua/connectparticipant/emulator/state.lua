@@ -7,7 +7,7 @@ local journal = require "connectparticipant.emulator.journal"
 
 local state = {}
 
--- Bounds for clients that run for days; the oldest entries are dropped first.
+-- Bounds for emulators that run for days; the oldest entries are dropped first.
 local CONNECTIONS, REPLIES, ITEMS, CHATS = 1000, 1000, 10000, 10000
 local TRIMMED = 1000 -- items dropped at a time, since each time the rest is copied
 
@@ -24,7 +24,8 @@ local EVENT = "application/vnd.amazonaws.connect.event."
 local State = {}
 State.__index = State
 
--- Does not begin with a word: redaction also takes a token's beginning out where it stands alone.
+-- A token does not begin with a word: redaction also removes the beginning of a token, and would
+-- remove that word from messages.
 local function token(kind)
   return kind:sub(1, 1) .. crypto.hex(crypto.random(48))
 end
@@ -169,7 +170,7 @@ function State:attachment(id)
   return self.data.attachments[id]
 end
 
--- Forgets an attachment that was begun and never completed.
+-- Removes an attachment that was begun and never completed.
 local function forget(self, attachment)
   self.data.attachments[attachment.id] = nil
   self:touch("attachments", attachment.id)
@@ -183,7 +184,7 @@ local function forget(self, attachment)
   end
 end
 
---- Forgets uploads whose URL expired some time ago; they no longer count against the quota.
+--- Removes uploads whose URL expired some time ago; they no longer count against the quota.
 ---@param over fun(attachment: table) called for each of them
 function State:expire(over)
   local pending, now = self.pending, self.now()
@@ -210,8 +211,8 @@ function State:touch(...)
   if self.journal then self.journal:touch(...) end
 end
 
---- Waits until all changes are on the disk; without --dir it returns at once.
----@param prepare? fun(): boolean|nil, string|nil is done first
+--- Waits until all changes are on the disk; without --dir it returns immediately.
+---@param prepare? fun(): boolean|nil, string|nil called first
 ---@return boolean|nil
 ---@return string|nil problem
 function State:commit(prepare)
@@ -220,7 +221,7 @@ function State:commit(prepare)
   return true
 end
 
---- Writes all changes at once, for phases of nginx in which nothing can wait.
+--- Writes all changes immediately, for phases of nginx in which nothing can wait.
 function State:flush()
   if self.journal then assert(self.journal:flush()) end
 end
@@ -262,7 +263,7 @@ end
 --- Reads the state of an earlier run from a directory, or begins with an empty one.
 ---@param directory string|nil
 ---@param now fun(): number
----@param bytes fun(): integer from which size on the journal is written anew
+---@param bytes fun(): integer the size from which the journal is rewritten
 function state.open(directory, now, bytes)
   local self = setmetatable({ now = now, chats = 0, connections = {} }, State)
   self.pending = { first = 1, last = 0 }

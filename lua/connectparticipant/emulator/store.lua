@@ -1,5 +1,5 @@
---- The object store behind the presigned URLs: bytes on disk, S3's checks, S3's errors. As Amazon
--- Connect has it, what a PUT has left is staged until the upload is completed. Every PUT has a file
+--- The object store behind the presigned URLs: bytes on disk, S3's checks, S3's errors. As in
+-- Amazon Connect, the bytes of a PUT are staged until the upload is completed. Every PUT has a file
 -- of its own, so that a crash can never leave the bytes of one under the record of another.
 
 local answer = require "connectparticipant.emulator.answer"
@@ -51,7 +51,7 @@ local function turn_away(refusal)
   return ngx.exit(ngx.HTTP_OK)
 end
 
--- The ngx.ctx of requests on their way to @close: an internal redirect empties it.
+-- Keeps the ngx.ctx of requests on their way to @close, since an internal redirect empties it.
 local handed = {}
 
 -- Refuses a PUT whose body has not been read. The connection has to be closed then, and keepalive
@@ -95,7 +95,7 @@ function store.drop_staged(emulator, attachment)
   emulator.state:touch("attachments", attachment.id)
 end
 
---- Makes the staged bytes the attachment's object, which a later PUT to the same URL cannot change.
+--- Makes the staged bytes the attachment's object, which later PUTs to the same URL cannot change.
 ---@return boolean|nil
 ---@return string|nil problem
 ---@return string|nil code of an exception, when it is not the client's fault
@@ -169,7 +169,7 @@ function store.check_put(emulator)
   ngx.ctx.attachment = attachment
 end
 
--- Copies the body to a file; gives its MD5 and whether it contains EICAR's text.
+-- Copies the body to a file; returns its MD5 and whether it contains EICAR's text.
 local function receive(socket, file, left)
   local md5, tail, infected = crypto.md5(), "", false
   while left > 0 do

@@ -1,5 +1,5 @@
 --- GetTranscript: selects items of a chat, orders them, and divides them into pages. Items are
--- numbered from the chat's beginning, so that a NextToken stays right when items are added.
+-- numbered from the beginning of the chat, so that a NextToken stays valid when items are added.
 
 local crypto = require "connectparticipant.emulator.crypto"
 
@@ -7,7 +7,7 @@ local transcript = {}
 
 local DEFAULT_RESULTS = 10
 
--- The items by number; `first` is the oldest that is kept.
+-- The items by number; `first` is the oldest one that is kept.
 local function view(chat)
   local items, first = chat.items, chat.first_item
   return {
@@ -33,7 +33,7 @@ local function find_time(known, time, forward)
   return forward and known.last + 1 or known.last
 end
 
--- The number at which the scan begins: without a position at the newest item, in both directions.
+-- The number at which the scan begins: without a position, the newest item, in both directions.
 local function start_number(known, position, forward)
   if not position or not next(position) then return known.last end
   if position.Id then
@@ -71,7 +71,7 @@ local function reverse(list)
   end
 end
 
---- Gives one page: its items, and the token of the next.
+--- Returns one page: its items, and the token of the next one.
 ---@param chat table
 ---@param input table GetTranscript's
 ---@param secret string makes tokens that only this emulator makes

@@ -1,34 +1,34 @@
--- The body of a request to this nginx: how it is framed, its bytes as they arrive or from where
--- nginx has spooled them, and how a request ends whose body nobody has read. What is left of a body
--- on a kept connection would run as the next request.
+-- The body of a request to this nginx: how it is framed, its bytes as they arrive or as nginx has
+-- spooled them, and how to end a request whose body was not read. On a kept-alive connection the
+-- rest of a body would be parsed as the next request.
 
 local body = {}
 
 local CHUNK = 64 * 1024
 
--- As nginx's own lingering_time and lingering_timeout, in seconds: clients that are still sending
--- read an answer only where what they send is taken.
+-- Seconds, the defaults of nginx's lingering_time and lingering_timeout: a client that is still
+-- sending reads the answer only if what it sends is consumed.
 local LONGEST_DRAIN, LONGEST_SILENCE = 30, 5
 
--- HTTP/2 resets a stream whose body nobody reads, and clients such as curl 7.88 forget the answer
--- when the reset comes along with it.
+-- Seconds. nginx resets an HTTP/2 stream whose body was not read, and clients such as curl 7.88
+-- discard an answer that arrives together with the reset.
 local BEFORE_RESET = 0.5
 
--- After so many bytes of a spooled body others may go on.
+-- Bytes of a spooled body that are read before the worker's other requests get a turn.
 local BREATHER = 1024 * 1024
 
 ---@class connectparticipant.Body
----@field length? integer bytes, where the client has said so
+---@field length? integer bytes, if the client has announced them
 ---@field chunked boolean
 ---@field streams boolean whether it can be read as it arrives
----@field socket? table once it is read as it arrives
+---@field socket? table set once it is read as it arrives
 ---@field left? integer bytes that have not been taken from the socket
 ---@field spooled? boolean whether nginx has read all of it
----@field problem? string why reading has failed
+---@field problem? string why reading failed
 local Body = {}
 Body.__index = Body
 
---- Looks at the framing; reads nothing.
+--- Reads the framing from the headers, and nothing of the body.
 ---@return connectparticipant.Body
 function body.new()
   local version = ngx.req.http_version()
@@ -40,12 +40,12 @@ function body.new()
   }, Body)
 end
 
---- Whether the client says that there is a body, or how long it is.
+--- Whether the headers announce a body. HTTP/2 need not announce one, so there it is assumed.
 function Body:is_announced()
   return self.chunked or self.length ~= nil or self.version >= 2
 end
 
--- Whether bytes may be on the connection that nothing has read.
+-- Whether unread bytes of the body may still arrive on the connection.
 local function is_pending(self)
   if self.spooled then return false end
   if self.version >= 2 then return self.length ~= 0 and ngx.req.get_method() ~= "GET" end
@@ -53,8 +53,8 @@ local function is_pending(self)
   return self.chunked or (self.length or 0) > 0
 end
 
---- Gives a function for the bytes as they arrive.
----@param seconds number that may pass without one
+--- Returns a function that returns the bytes as they arrive.
+---@param seconds number that may pass without a byte
 ---@return fun(): string|nil, string|nil
 function Body:stream(seconds)
   local socket, problem = ngx.req.socket()
@@ -67,7 +67,7 @@ function Body:stream(seconds)
   return function() return self:receive() end
 end
 
--- What has come, up to a chunk.
+-- The bytes that have arrived, up to a chunk.
 function Body:receive()
   if self.left == 0 then return nil end
   local bytes, problem = self.socket:receiveany(math.min(self.left, CHUNK))
@@ -79,14 +79,14 @@ function Body:receive()
   return bytes
 end
 
---- Nothing more of it is asked for. A client that waits for 100 Continue would send it else.
+--- Stops asking for the body: a client that waits for 100 Continue is not told to go on.
 function Body:refuse()
   if self.version < 2 and not self.socket and is_pending(self) then
     ngx.req.clear_header "Expect"
   end
 end
 
---- Has nginx read all of it, into memory or a temporary file.
+--- Lets nginx read all of it, into memory or a temporary file.
 ---@return string|nil bytes
 ---@return string|nil path
 function Body:spool()
@@ -121,8 +121,8 @@ local function from_file(file, size)
   end
 end
 
---- What gives the bytes of a spooled body in ranges: `range([offset, size])` gives a function for
---- the next bytes; `close()` ends it.
+--- Reads a spooled body in ranges: `range([offset, size])` returns a function that returns the next
+--- bytes; `close()` closes the file.
 ---@param bytes? string
 ---@param path? string
 ---@return { range: function, close: function }|nil
@@ -148,7 +148,7 @@ function body.reader(bytes, path)
   }
 end
 
--- Takes what still comes, for a while; whether that was all.
+-- Reads and discards what still arrives, for a limited time; true if that was all of it.
 local function drain(self)
   local over = ngx.now() + LONGEST_DRAIN
   self.socket:settimeout(LONGEST_SILENCE * 1000)
@@ -158,15 +158,15 @@ local function drain(self)
   return true
 end
 
---- Ends a request whose answer has been sent, so that nothing of its body can be a request.
+--- Ends a request whose answer has been sent, so that no byte of its body is parsed as a request.
 function Body:finish()
   if not is_pending(self) then return end
   if self.version >= 2 then return ngx.sleep(BEFORE_RESET) end
   if self.socket then
-    -- What broke while it was read is not read any more.
+    -- After a failed read there is nothing left to drain.
     if not self.problem and drain(self) then return end
   elseif ngx.req.socket(true) then
-    -- With its raw socket taken, nginx does not keep the connection, and lingers before it closes.
+    -- Taking the raw socket keeps nginx from reusing the connection: it lingers, and closes it.
     return
   end
   ngx.exit(444)

@@ -1,6 +1,5 @@
 -- A gateway between browsers and the attachments of a chat, in one line of nginx.conf each way.
--- What a request says is in `request`, how it is answered in `answer`, and what it wants in
--- `upload` and `download`.
+-- `request` reads a request, `answer` makes its answer, and `upload` and `download` do the work.
 
 local answer = require "connectparticipant.nginx.answer"
 local download = require "connectparticipant.nginx.download"
@@ -21,7 +20,7 @@ local function traced(problem)
   return { problem = problem, traceback = debug.traceback(tostring(problem), 2) }
 end
 
--- What has been raised: the caller's functions may, and a client that is closed does.
+-- An answer for what was raised: the caller's functions may raise, and a closed client does.
 local function raised(visit, caught)
   ngx.log(ngx.ERR, "connectparticipant: ", caught.traceback)
   if visit.begun then ngx.exit(444) end
@@ -50,8 +49,8 @@ local function serve(client, what, options, run)
   if visit.left then ngx.exit(499) end
 end
 
---- Answers a request that brings a file, or several in a form, with the attachments that they have
---- become; for content_by_lua. Raises on a wrong option; whatever else goes wrong is an answer.
+--- Uploads the file of a request, or the files of a form, and answers with the attachments; for
+--- content_by_lua. Raises on a wrong option; every other failure is an answer.
 ---@param client connectparticipant.Client
 ---@param options? connectparticipant.UploadGatewayOptions
 function gateway.upload(client, options)
@@ -59,8 +58,8 @@ function gateway.upload(client, options)
 end
 
 --- Answers a request for an attachment, `?id=ATTACHMENT_ID`, with its bytes as they arrive; for
---- content_by_lua. Raises on a wrong option; whatever else goes wrong is an answer, or the end of
---- the connection once the answer has begun.
+--- content_by_lua. Raises on a wrong option; every other failure is an answer or, once the answer
+--- has begun, the end of the connection.
 ---@param client connectparticipant.Client
 ---@param options? connectparticipant.DownloadGatewayOptions
 function gateway.download(client, options)

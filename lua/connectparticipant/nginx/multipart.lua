@@ -1,30 +1,31 @@
--- Finds the parts of a multipart/form-data body (RFC 7578), which it reads once and never holds:
--- where each begins, how long it is, and what its headers say. Pure: a function gives it bytes.
+-- Finds the parts of a multipart/form-data body (RFC 7578): where each begins, how long it is, and
+-- what its headers say. Reads the body once, and never holds all of it. Does no I/O: a function
+-- passes it the bytes.
 
 local core = require "connectparticipant.core"
 local name = require "connectparticipant.nginx.name"
 
 local multipart = {}
 
--- Bounds of what a body may make us remember.
+-- Bounds of the memory that a body can make us use.
 local MOST_PARTS, LONGEST_HEADERS, LONGEST_PADDING = 1000, 8192, 64
 
 ---@class connectparticipant.Part
----@field field? string the form's name of it
----@field filename? string nil where it is no file
+---@field field? string the name of the form field
+---@field filename? string nil if it is not a file
 ---@field type? string its Content-Type
 ---@field offset integer of its first byte in the body
 ---@field size integer
 
 ---@class connectparticipant.MultipartScanner
 ---@field read fun(): string|nil, string|nil the next bytes
----@field buffer string bytes that are still of interest
----@field base integer the body's offset of the first of them
+---@field buffer string bytes that are still needed
+---@field base integer the offset in the body of the first of them
 ---@field delimiter string
 local Scanner = {}
 Scanner.__index = Scanner
 
---- The boundary that a Content-Type names; nil where it is none of a form, or names none.
+--- The boundary that a Content-Type names; nil if it is not a form's, or names none.
 ---@param content_type string
 ---@return string|nil boundary
 function multipart.boundary(content_type)
@@ -34,7 +35,7 @@ function multipart.boundary(content_type)
   return boundary:find "^[A-Za-z0-9'()+_,./:=? -]*[A-Za-z0-9'()+_,./:=?-]$" and boundary or nil
 end
 
--- Has at least so many bytes in the buffer; false where the body ends before.
+-- Fills the buffer to at least so many bytes; false if the body ends before.
 function Scanner:want(count)
   while #self.buffer < count do
     local chunk, problem = self.read()
@@ -47,12 +48,12 @@ function Scanner:want(count)
   return true
 end
 
--- Forgets the first bytes.
+-- Drops the first bytes of the buffer.
 function Scanner:skip(count)
   self.buffer, self.base = self.buffer:sub(count + 1), self.base + count
 end
 
--- Goes behind the next delimiter; gives the offset at which it begins.
+-- Skips to the end of the next delimiter; returns the offset at which it begins.
 function Scanner:seek()
   local delimiter = self.delimiter
   while true do
@@ -68,7 +69,7 @@ function Scanner:seek()
   end
 end
 
--- What comes behind a delimiter: true at the next part's headers, false at the end of all.
+-- What follows a delimiter: true for the headers of another part, false for the end of the form.
 function Scanner:line()
   if not self:want(2) then return nil end
   if self.buffer:sub(1, 2) == "--" then return false end
@@ -76,14 +77,14 @@ function Scanner:line()
     local stop = self.buffer:find("\r\n", 1, true)
     if stop then
       if self.buffer:sub(1, stop - 1):find "[^ \t]" then return nil end
-      self:skip(stop - 1) -- the line's end may begin the blank line that ends the headers
+      self:skip(stop - 1) -- this line end may also begin the blank line that ends the headers
       return true
     end
     if #self.buffer > LONGEST_PADDING or not self:want(#self.buffer + 1) then return nil end
   end
 end
 
--- The header block, from the line's end before it; nil where it has no end.
+-- The header block, from the line end before it; nil if it has no end.
 function Scanner:headers()
   while true do
     local stop = self.buffer:find("\r\n\r\n", 1, true)
@@ -116,13 +117,13 @@ function Scanner:refuse(problem)
   return nil, self.problem or problem
 end
 
---- Reads a body to its last delimiter; what comes behind that counts for nothing.
+--- Reads a body up to its last delimiter, and ignores the rest.
 ---@param boundary string
 ---@param read fun(): string|nil, string|nil the next bytes; nil at the end, or nil and a problem
 ---@return connectparticipant.Part[]|nil parts
 ---@return string|nil problem
 function multipart.scan(boundary, read)
-  -- The first delimiter has no line before it to end.
+  -- The first delimiter has no line end before it.
   local self = setmetatable({
     read = read, buffer = "\r\n", base = -2, delimiter = "\r\n--" .. boundary,
   }, Scanner)

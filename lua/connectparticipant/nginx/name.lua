@@ -1,11 +1,11 @@
--- File names as they travel in headers: RFC 6266 and 5987, percent-encoding, the quoting of
--- browsers' forms. Pure: strings in, strings out.
+-- File names in headers: RFC 6266 and 5987, percent-encoding, the quoting of browsers' forms.
+-- Strings in, strings out.
 
 local core = require "connectparticipant.core"
 
 local name = {}
 
--- What overrides the direction of text, and so can make "gpj.exe" of "exe.jpg".
+-- Characters that override the direction of text, and so can make "exe.jpg" look like "gpj.exe".
 local OVERRIDES = "\226\128[\170-\174]"
 local ISOLATES = "\226\129[\166-\169]"
 
@@ -13,7 +13,7 @@ local ISOLATES = "\226\129[\166-\169]"
 local C1 = "\194[\128-\159]"
 local SEPARATORS = "\226\128[\168-\169]"
 
--- By its first byte: how long a UTF-8 sequence is, and what its second byte may be.
+-- By the first byte of a UTF-8 sequence: its length, and the range of its second byte.
 local function sequence(first)
   if first < 0x80 then return 1 end
   if first < 0xC2 or first > 0xF4 then return nil end
@@ -40,7 +40,7 @@ function name.is_utf8(text)
   return true
 end
 
--- ISO-8859-1, which is what a header without another word is in, as UTF-8.
+-- Converts ISO-8859-1, the default encoding of headers, to UTF-8.
 local function from_latin1(text)
   return (text:gsub("[\128-\255]", function(char)
     local byte = char:byte()
@@ -56,7 +56,7 @@ local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
---- Decodes a percent-encoded name; one that is not, as "100%.pdf", stays as it is.
+--- Decodes a percent-encoded name; one that is not encoded, such as "100%.pdf", stays as it is.
 ---@param text string
 ---@return string of UTF-8
 function name.decode(text)
@@ -77,7 +77,7 @@ local function extended(value)
   return charset == "iso-8859-1" and from_latin1(decoded) or nil
 end
 
--- The value at a position, and where it ends: a quoted string, or what comes before the next `;`.
+-- The value at a position, and where it ends: a quoted string, or everything before the next `;`.
 local function value_at(text, at)
   if text:sub(at, at) ~= '"' then
     local value, stop = text:match("^([^;]*)()", at)
@@ -89,15 +89,16 @@ local function value_at(text, at)
     if not stop then return nil end
     pieces[#pieces + 1] = text:sub(from, stop - 1)
     if text:sub(stop, stop) == '"' then return table.concat(pieces), stop + 1 end
-    -- Browsers do not escape a backslash, and before anything but these two it is a letter.
+    -- Browsers do not escape backslashes, so one is an escape only before these two characters.
     local escaped = text:sub(stop + 1, stop + 1)
     pieces[#pieces + 1] = (escaped == '"' or escaped == "\\") and escaped or "\\" .. escaped
     from = stop + 2
   end
 end
 
---- The parameters behind the first word of a header such as Content-Disposition or Content-Type,
---- with names in lower case; the first of each name counts. Nil where they cannot be read.
+--- The parameters after the first word of a header such as Content-Disposition or Content-Type,
+--- with names in lower case; of two with the same name the first one counts. Nil if they are
+--- malformed.
 ---@param header string
 ---@return table<string, string>|nil parameters
 ---@return string|nil word the first one, in lower case
@@ -120,8 +121,8 @@ function name.parameters(header)
   return found, core.lower(word)
 end
 
---- The file name in a Content-Disposition of HTTP: `filename*` before `filename`, which stores
---- write percent-encoded.
+--- The file name in an HTTP Content-Disposition: `filename*` is preferred to `filename`, which
+--- object stores percent-encode.
 ---@param header string
 ---@return string|nil
 function name.of_disposition(header)
@@ -142,8 +143,8 @@ function name.of_part(parameters)
   return given and to_utf8((given:gsub("%%22", '"'):gsub("%%0[Dd]", "\r"):gsub("%%0[Aa]", "\n")))
 end
 
---- What a name is taken as: without the folders before it, which old browsers send along. Nil and
---- what is wrong where it is none.
+--- The name to use: without the folders before it, which old browsers send. Nil and what is wrong
+--- if it is not a valid name.
 ---@param text string of UTF-8
 ---@return string|nil
 ---@return string|nil problem
@@ -158,8 +159,8 @@ function name.clean(text)
   return (last:gsub(OVERRIDES, "_"):gsub(ISOLATES, "_"))
 end
 
---- A Content-Disposition of an answer: what every browser reads, and the whole name for those that
---- know RFC 6266.
+--- A Content-Disposition for an answer: an ASCII name for every browser, and the exact name for
+--- those that support RFC 6266.
 ---@param file_name? string of UTF-8
 ---@param word string "attachment" or "inline"
 ---@return string

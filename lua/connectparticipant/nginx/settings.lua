@@ -1,5 +1,5 @@
--- The options of the gateway: their names, types and defaults. A wrong one is a mistake in the
--- configuration, and so it raises.
+-- The options of the gateway: their names, types and defaults. A wrong one raises, since it is a
+-- mistake in the configuration.
 
 local core = require "connectparticipant.core"
 local failure = require "connectparticipant.error"
@@ -37,7 +37,7 @@ local MEANINGS = {
   callable = { "a function", is_callable },
   seconds = { "a number of seconds above 0", is_positive },
   bytes = { "a number of bytes above 0", is_positive },
-  count = { "a whole number from 1 on", function(value)
+  count = { "a whole number, at least 1", function(value)
     return is_positive(value) and value % 1 == 0
   end },
   types = { 'a list of types such as "image/*" and "application/pdf"', is_list_of_strings },
@@ -45,7 +45,8 @@ local MEANINGS = {
   boolean = { "true or false", function(value) return type(value) == "boolean" end },
 }
 
--- What each is: see connectparticipant.UploadGatewayOptions and DownloadGatewayOptions.
+-- What each means: see connectparticipant.UploadGatewayOptions,
+-- connectparticipant.DownloadGatewayOptions.
 local UPLOAD = {
   token = "callable", name = "callable", max_size = "bytes", max_files = "count", types = "types",
   authorize = "callable", on_result = "callable", cors = "cors", wait = "seconds",
@@ -59,7 +60,7 @@ local DOWNLOAD = {
 
 local KNOWN = { upload = UPLOAD, download = DOWNLOAD }
 
--- Files of one form, and seconds without a byte of a body.
+-- The most files of one form, and seconds without a byte of a body.
 local MOST_FILES, BODY_TIMEOUT = 10, 20
 
 local function check(name, value, known, who)
@@ -77,7 +78,7 @@ local function check(name, value, known, who)
   end
 end
 
---- Copies the options; raises unless they are right.
+--- Copies the options; raises if one is wrong.
 ---@param what "upload"|"download"
 ---@param given? table
 ---@return table
@@ -94,7 +95,7 @@ function settings.read(what, given)
   return read
 end
 
---- Whether a list of types has this one; `image/*` has all of a kind.
+--- Whether a list of types contains this one; `image/*` stands for all images.
 ---@param types string[]
 ---@param wanted string in lower case, without parameters
 ---@return boolean
@@ -107,7 +108,7 @@ function settings.has_type(types, wanted)
   return false
 end
 
---- What a client was refused with, in the shape of every other error.
+--- A refusal, with an error in the same form as every other one.
 ---@param status integer
 ---@param code string
 ---@param message string

@@ -1,5 +1,5 @@
--- A browser's file, or several, into the chat: from the socket as it arrives, where nginx lets its
--- body be read so, and from where nginx has spooled it else.
+-- Uploads a browser's file, or several, to the chat: from the socket as the body arrives, where
+-- nginx allows that, and otherwise from the body that nginx has spooled.
 
 local answer = require "connectparticipant.nginx.answer"
 local body_of = require "connectparticipant.nginx.body"
@@ -12,10 +12,10 @@ local upload = {}
 
 local refuse = settings_of.refuse
 
--- What a form may have around its files, in bytes.
+-- Bytes that a form may have besides its files.
 local ENVELOPE = 64 * 1024
 
--- Types that say how a body is framed, or nothing at all.
+-- Types that describe how a body is framed, or nothing at all, rather than the file.
 local NO_TYPES = {
   ["application/octet-stream"] = true, ["application/x-www-form-urlencoded"] = true,
 }
@@ -25,7 +25,7 @@ local function type_of(text, name)
   return essence and not NO_TYPES[essence] and essence or content_type.of(name)
 end
 
--- What is wrong with a file, by its size and its type; nil where nothing is.
+-- What is wrong with the size or the type of a file; nil if nothing is.
 local function refusal_of(settings, file)
   if file.size and settings.max_size and file.size > settings.max_size then
     return refuse(413, "TooLarge", ("the file is larger than the %.0f bytes allowed")
@@ -38,7 +38,8 @@ local function refusal_of(settings, file)
   if file.size == 0 then return refuse(400, "EmptyFile", "the file is empty") end
 end
 
--- Waits for the scan, but not longer than was asked for: the file is there already.
+-- Waits for the scan, at most as long as was asked for. Its failure is only logged, since the
+-- upload itself has succeeded.
 local function await_scan(visit, attachment)
   local found, err = visit.client:wait_for_attachment {
     ConnectionToken = visit.seen.token, AttachmentId = attachment.AttachmentId,
@@ -67,7 +68,7 @@ local function send(visit, file, source)
   return attachment, err
 end
 
--- What is to be told of an upload whose body broke off.
+-- The error of an upload whose body broke off.
 local function broken(visit)
   local problem = visit.body.problem
   if problem == "timeout" then
@@ -77,7 +78,7 @@ local function broken(visit)
   visit:leave()
 end
 
--- What becomes of a refusal, an error or an attachment.
+-- The answer to a refusal, an error or an attachment.
 local function conclude(visit, attachment, err)
   if visit.body.problem then attachment, err = nil, broken(visit) end
   if visit.left then return nil end
@@ -113,13 +114,13 @@ local function plain(visit)
   return conclude(visit, send(visit, file, { body = not path and bytes or nil, path = path }))
 end
 
--- The files of a form; nil and a refusal where there are none, or too many.
+-- The files of a form; nil and a refusal if there are none, or too many.
 local function files_of(visit, boundary, spooled)
   local parts, problem = multipart.scan(boundary, spooled.range())
   if not parts then return nil, refuse(400, "InvalidForm", problem) end
   local files = {}
   for _, part in ipairs(parts) do
-    -- A file field that nothing was chosen for comes without a name and without bytes.
+    -- For a file field in which no file was chosen, browsers send an empty name and no bytes.
     if part.filename and not (part.filename == "" and part.size == 0) then
       files[#files + 1] = part
     end
@@ -132,7 +133,7 @@ local function files_of(visit, boundary, spooled)
   return files
 end
 
--- Makes ready what can be wrong with a file before any is sent.
+-- Checks all files before any is sent.
 local function check(visit, part)
   local name, refusal = visit:name(part.filename)
   if not name then return refusal end
@@ -142,7 +143,7 @@ local function check(visit, part)
   return refusal_of(visit.settings, part) or visit:refusal()
 end
 
--- Sends them one after another; one that fails holds up no other.
+-- Sends them one after another; one that fails does not stop the others.
 local function send_all(visit, files, spooled)
   local list, first = {}, nil
   for index, part in ipairs(files) do
@@ -163,14 +164,14 @@ local function with_parts(visit, boundary, spooled)
   if refusal then return conclude(visit, nil, refusal) end
   local list, err = send_all(visit, files, spooled)
   local told = err and answer.failure(err) or { status = 201 }
-  -- One file is answered as one that came without a form.
+  -- A single file is answered like one that came without a form.
   if #list > 1 then told.body = { attachments = list } end
   if not told.body then told.body = list[1] end
   return told
 end
 
--- A body that is a form. The size of a file must be known before its first byte is sent, and that
--- of a part is known at its end: nginx spools the form.
+-- A body that is a form. The size of a file must be known before its first byte is sent, and the
+-- size of a part is known only at its end, so nginx spools the form.
 local function form(visit, boundary)
   local settings, body = visit.settings, visit.body
   if settings.max_size and body.length
@@ -187,9 +188,9 @@ local function form(visit, boundary)
   return told
 end
 
---- Takes what a request brings.
+--- Uploads what a request contains.
 ---@param visit connectparticipant.Visit
----@return connectparticipant.GatewayAnswer|nil nil where nobody is there to be answered
+---@return connectparticipant.GatewayAnswer|nil nil if the client has left
 function upload.run(visit)
   local token, refusal = visit:token()
   if not token then return conclude(visit, nil, refusal) end
@@ -201,7 +202,7 @@ function upload.run(visit)
   local boundary = multipart.boundary(header)
   if boundary then return form(visit, boundary) end
   return conclude(visit, nil, refuse(415, "UnsupportedType",
-    "of multipart bodies only multipart/form-data with a boundary can be read"))
+    "the only multipart type supported is multipart/form-data with a boundary"))
 end
 
 return upload
