@@ -2,6 +2,10 @@
 -- at the latest.
 local core = require "connectparticipant.core"
 local process = require "spec.support.process"
+local redis_blocking = require "connectparticipant.pace.redis_blocking"
+local script = require "connectparticipant.pace.script"
+
+local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 
 local redis = {}
 redis.__index = redis
@@ -56,6 +60,20 @@ function redis:commands()
     if SENT[name] then count = count + tonumber(calls) end
   end
   return count
+end
+
+--- A function that has it run the script of a fleet's pace, and one for any other command.
+function redis:runner()
+  local address = { path = self.socket, database = 0 }
+  local connection = assert(assert(redis_blocking.open(address))(address, 5))
+  local function command(...) return assert(connection:command(5, ...)) end
+  local digest = command("script", "LOAD", script)
+  return function(keys, args)
+    local words = { digest, tostring(#keys) }
+    for _, key in ipairs(keys) do words[#words + 1] = key end
+    for _, arg in ipairs(args) do words[#words + 1] = arg end
+    return command("evalsha", unpack(words))
+  end, command
 end
 
 function redis:signal(name)
