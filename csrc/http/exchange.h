@@ -103,7 +103,7 @@ void exchange_finish(struct exchange *x, CURLcode code);
 
 enum exchange_state exchange_state(const struct exchange *x);
 /* Adds bytes to the upload. If the exchange is done they are dropped; its result says why. False:
- * see its fault, or out of memory if there is none. */
+ * x->fault says why, or memory ran out if it has none. */
 bool exchange_feed(struct exchange *x, const char *data, size_t size);
 void exchange_feed_end(struct exchange *x);
 /* The bytes that arrived. The caller takes all of them, then calls exchange_drained. */

@@ -51,7 +51,7 @@
 ---@field bytes_received integer of the answer's body
 ---@field reused boolean whether the connection had been used before
 ---@field request_id? string
----@field waited? number seconds that the attempt waited for its turn: see the pace
+---@field waited? number seconds that the attempt waited for its turn: see doc/retries.md
 ---@field delay? number seconds until the next attempt; nil if there is none
 
 ---@class connectparticipant.PaceEvent what `logger` gets when a fleet's pace is no longer shared, and

@@ -33,6 +33,7 @@ for compiler in gcc clang; do
   done
 done
 check structure lua5.4 spec/support/structure.lua
+check "references in comments and pages" lua5.4 spec/support/references.lua
 check "types, as the model has them" lua5.4 spec/support/types.lua check
 check annotations lua5.4 spec/support/annotations.lua
 check "the reference, as the annotations have it" lua5.4 spec/support/reference.lua check

@@ -59,9 +59,10 @@ command's options; [examples](examples/README.md) has programs to begin with.
   one attempt each, blocking, without environment, retries or pace.
 ]]
 
+-- Links a type to its section.
 local function cell(text)
   return (text:gsub("connectparticipant%.(%u%w*)", function(name)
-    return ("[%s](#%s)"):format(name, name:lower())
+    return ("[%s](#%s)"):format(name, name == "Client" and "the-client" or name:lower())
   end))
 end
 
@@ -99,8 +100,17 @@ local function joined(text)
   return (text:gsub("([^\n])\n%-%-%- ", "%1 "))
 end
 
+local function add_kinds()
+  add "### Kind\n\n| kind | is |\n|---|---|"
+  for kind, words in read(ROOT .. "types.lua"):gmatch '%-%-%-| "(%l+)" ([^\n]*)' do
+    add("| `%s` | %s |", kind, words)
+  end
+  add ""
+end
+
 local function add_types()
   add "## Types\n\nA `?` marks what may be left out, or absent.\n"
+  add_kinds()
   local text = joined(read(ROOT .. "types.lua") .. "\n")
   text = text:gsub("%-%-%- (https://%S+)\n(%-%-%-@class [%w.]+)", "%2 [AWS's page](%1)")
   for block in text:gmatch "(%-%-%-@class.-)\n\n" do
