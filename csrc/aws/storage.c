@@ -72,8 +72,8 @@ static void read_document(struct document *d, const struct answer *answer) {
 }
 
 /* Copies a field, trimmed, redacted and truncated to the room there is. */
-static bool take(struct document *d, enum field field, const struct secrets *secrets, char *room,
-                 size_t size) {
+static bool copy_field(struct document *d, enum field field, const struct secrets *secrets,
+                       char *room, size_t size) {
   const char *text = buffer_text(&d->texts[field]), *end = text + d->texts[field].size;
   while (text < end && ascii_is_space(*text)) text++;
   while (end > text && ascii_is_space(end[-1])) end--;
@@ -112,13 +112,13 @@ void storage_read_error(struct response_error *e, const struct answer *answer,
   for (int i = 0; i < FIELDS; i++) d.texts[i].secret = true;
   response_begin_error(e, "storage", answer, now);
   read_document(&d, answer);
-  if (!take(&d, CODE, secrets, e->code, sizeof e->code))
+  if (!copy_field(&d, CODE, secrets, e->code, sizeof e->code))
     snprintf(e->code, sizeof e->code, "%ld", answer->status);
-  if (!take(&d, MESSAGE, secrets, e->message, sizeof e->message)) {
+  if (!copy_field(&d, MESSAGE, secrets, e->message, sizeof e->message)) {
     snprintf(e->message, sizeof e->message, "the object store answered %ld%s", answer->status,
              response_is_page(answer) ? " with an HTML page" : " without a message");
   }
-  bool told = take(&d, REQUEST_ID, secrets, e->request_id, sizeof e->request_id);
+  bool told = copy_field(&d, REQUEST_ID, secrets, e->request_id, sizeof e->request_id);
   if (f->request_id == NULL && told) f->request_id = e->request_id;
   for (int i = 0; i < FIELDS; i++) buffer_free(&d.texts[i]);
   response_classify(f);

@@ -19,8 +19,8 @@ static const char *find(const struct xml *xml, const char *from, const char *mar
   return found == NULL ? xml->end : found;
 }
 
-/* Takes the text up to the mark and continues after it. */
-static void take(struct xml *xml, enum xml_kind kind, const char *from, const char *mark) {
+/* Sets the current item to the text up to the mark, and continues after it. */
+static void set_item(struct xml *xml, enum xml_kind kind, const char *from, const char *mark) {
   const char *found = find(xml, from, mark);
   xml->kind = kind;
   xml->text = from;
@@ -80,7 +80,7 @@ bool xml_next(struct xml *xml) {
     return true;
   }
   if (starts(xml, "<![CDATA[")) {
-    take(xml, XML_CDATA, xml->at + 9, "]]>");
+    set_item(xml, XML_CDATA, xml->at + 9, "]]>");
     return true;
   }
   const char *end = end_of_tag(xml, read_name(xml, name));

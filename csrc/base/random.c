@@ -18,11 +18,12 @@
 
 enum { BYTES = 16 }; /* in a UUID */
 
-/* So many bytes the kernel gives in one piece, whatever interrupts it (getrandom(2)). */
+/* getrandom(2) returns up to this many bytes completely, even if a signal arrives. */
 enum { BLOCK = 256 };
 
-/* Bytes that nobody has had yet. A call needs 32, and a system call for each would cost 1 % of it.
- * Each thread has its own, and a forked child must not hand out what its parent will. */
+/* Bytes that were not handed out yet. A call needs 32; a system call for each would cost 1 % of the
+ * call. Each thread has its own block, and a forked child must not hand out the same as its parent.
+ */
 struct block {
   unsigned char bytes[BLOCK];
   size_t left;
@@ -51,7 +52,7 @@ static void refill(void) {
   block.owner = forks_count();
 }
 
-static void fill(unsigned char *bytes, size_t size) {
+static void random_bytes(unsigned char *bytes, size_t size) {
   if (block.left < size || block.owner != forks_count()) refill();
   block.left -= size;
   memcpy(bytes, block.bytes + block.left, size);
@@ -73,12 +74,12 @@ static void write_uuid(char uuid[UUID_SIZE], unsigned char *b) {
 
 void random_uuid(char uuid[UUID_SIZE]) {
   unsigned char bytes[BYTES];
-  fill(bytes, sizeof bytes);
+  random_bytes(bytes, sizeof bytes);
   write_uuid(uuid, bytes);
 }
 
 double random_fraction(void) {
   uint64_t bits;
-  fill((unsigned char *)&bits, sizeof bits);
+  random_bytes((unsigned char *)&bits, sizeof bits);
   return (double)(bits >> 11) / 9007199254740992.0;
 }

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static bool take(struct source *source, const char *name, struct fault *fault) {
+static bool examine(struct source *source, const char *name, struct fault *fault) {
   struct stat status;
   if (fstat(source->fd, &status) != 0) {
     fault_set_errno(fault, "source", "cannot look at", name, errno);
@@ -35,7 +35,7 @@ bool source_open(struct source *source, const char *path, struct fault *fault) {
     fault_set_errno(fault, "source", "cannot open", path, errno);
     return false;
   }
-  return take(source, path, fault);
+  return examine(source, path, fault);
 }
 
 bool source_open_handle(struct source *source, FILE *handle, struct fault *fault) {
@@ -47,7 +47,7 @@ bool source_open_handle(struct source *source, FILE *handle, struct fault *fault
     return false;
   }
   source->base = position < 0 ? 0 : position;
-  return take(source, "the file handle", fault);
+  return examine(source, "the file handle", fault);
 }
 
 static bool is_same(const struct timespec *one, const struct timespec *other) {

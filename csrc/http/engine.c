@@ -250,7 +250,7 @@ static void look_for_stalls(struct engine *engine, double now) {
     bool paused = x->upload.paused || x->download.paused;
     next = at->next;
     if (paused) x->moved += late;
-    if (exchange_is_stalled(x, now)) {
+    if (!exchange_note_progress(x, now)) {
       char shown[TEXT_SECONDS];
       fault_set(&x->fault, "timeout", "OPERATION_TIMEDOUT", "%s for %s s (stall_timeout)",
                 !paused                    ? "nothing moved"

@@ -253,7 +253,7 @@ off_t exchange_sent(const struct exchange *x) {
   return sent;
 }
 
-static double seconds_of(CURL *easy, CURLINFO what) {
+static double timing_of(CURL *easy, CURLINFO what) {
   curl_off_t microseconds = 0;
   curl_easy_getinfo(easy, what, &microseconds);
   return (double)microseconds / 1e6;
@@ -263,7 +263,7 @@ static double seconds_of(CURL *easy, CURLINFO what) {
  * second connection that replaced a dead one. */
 static void explain_timeout(struct exchange *x) {
   char shown[TEXT_SECONDS];
-  bool connected = seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+  bool connected = timing_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
   bool connecting = !connected && x->seconds + 0.001 >= x->transport.connect_timeout;
   if (x->timeout <= 0 || (connecting && x->transport.connect_timeout <= x->timeout)) {
     snprintf(x->error, sizeof x->error, "no connection within %s s (connect_timeout)",
@@ -332,9 +332,9 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connections);
   x->reused = connections == 0 && was_sent(x);
   x->sent = exchange_sent(x);
-  x->seconds = seconds_of(x->easy, CURLINFO_TOTAL_TIME_T);
-  x->connect_seconds = seconds_of(x->easy, CURLINFO_APPCONNECT_TIME_T);
-  if (x->connect_seconds == 0) x->connect_seconds = seconds_of(x->easy, CURLINFO_CONNECT_TIME_T);
+  x->seconds = timing_of(x->easy, CURLINFO_TOTAL_TIME_T);
+  x->connect_seconds = timing_of(x->easy, CURLINFO_APPCONNECT_TIME_T);
+  if (x->connect_seconds == 0) x->connect_seconds = timing_of(x->easy, CURLINFO_CONNECT_TIME_T);
   if (code == CURLE_OK) check_end(x);
   if (code == CURLE_OPERATION_TIMEDOUT) explain_timeout(x);
   explain_refusal(x, code);
@@ -344,7 +344,7 @@ void exchange_finish(struct exchange *x, CURLcode code) {
   }
 }
 
-bool exchange_is_stalled(struct exchange *x, double now) {
+bool exchange_note_progress(struct exchange *x, double now) {
   curl_off_t down = 0;
   curl_easy_getinfo(x->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
   off_t seen = exchange_sent(x) + down + (off_t)x->heard;
@@ -354,8 +354,8 @@ bool exchange_is_stalled(struct exchange *x, double now) {
   double limit = x->transport.stall_timeout;
   /* libcurl limits the time to connect, but 7.88 does not for a connection that replaces a dead
    * one. */
-  if (seconds_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) <= 0) limit += x->transport.connect_timeout;
-  return now - x->moved >= limit;
+  if (timing_of(x->easy, CURLINFO_PRETRANSFER_TIME_T) <= 0) limit += x->transport.connect_timeout;
+  return now - x->moved < limit;
 }
 
 void exchange_give_up(struct exchange *x) {

@@ -115,8 +115,9 @@ off_t exchange_sent(const struct exchange *x);
 /* Called when the sink has room again or has failed. */
 void exchange_hear_sink(struct exchange *x);
 
-/* Whether there was no progress for stall_timeout, in either direction. */
-bool exchange_is_stalled(struct exchange *x, double now);
+/* Notes what has moved since the last call, in either direction. False: nothing has for
+ * stall_timeout. */
+bool exchange_note_progress(struct exchange *x, double now);
 
 /* Fails it as cancelled, unless it is done and all its bytes were drained. */
 void exchange_give_up(struct exchange *x);

@@ -23,19 +23,19 @@
 #include <string.h>
 #include <time.h>
 
-static lua_Number seconds_of(clockid_t clock) {
+static lua_Number read_clock(clockid_t clock) {
   struct timespec now;
   clock_gettime(clock, &now);
   return (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9;
 }
 
 static int core_now(lua_State *L) {
-  lua_pushnumber(L, seconds_of(CLOCK_MONOTONIC));
+  lua_pushnumber(L, read_clock(CLOCK_MONOTONIC));
   return 1;
 }
 
 static int core_time(lua_State *L) {
-  lua_pushnumber(L, seconds_of(CLOCK_REALTIME));
+  lua_pushnumber(L, read_clock(CLOCK_REALTIME));
   return 1;
 }
 

@@ -166,7 +166,7 @@ static int check_peers(const struct settings *s, lua_State *L) {
 }
 
 /* Sets everything from the options. Returns 0, or 2 after pushing nil and an error. */
-static int fill(struct settings *s, const struct fields *given) {
+static int set_all(struct settings *s, const struct fields *given) {
   lua_State *L = given->L;
   struct endpoint_problem problem;
   struct endpoint_rules rules = {
@@ -230,7 +230,7 @@ int settings_push(lua_State *L, int index) {
   }
   struct fields given = fields_read(L, table, "option", options);
   add_key(L, &s->key, table);
-  int problems = fill(s, &given);
+  int problems = set_all(s, &given);
   if (problems == 0) {
     lua_settop(L, base);
     return 1;
@@ -241,15 +241,14 @@ int settings_push(lua_State *L, int index) {
   return problems;
 }
 
-/* Takes these bytes off the key, if they are next. */
-static bool take(const char **at, const char *end, const void *bytes, size_t size) {
+/* Advances past these bytes of the key, if they come next. */
+static bool skip(const char **at, const char *end, const void *bytes, size_t size) {
   if ((size_t)(end - *at) < size || memcmp(*at, bytes, size) != 0) return false;
   *at += size;
   return true;
 }
 
-/* Whether settings were made from the same options as there are at `index`. The same in another
- * order are made anew, which is only slower. */
+/* Whether settings were made from the same options as those at `index`, in the same order. */
 static bool is_made_from(lua_State *L, const struct settings *s, int index) {
   const char *at = buffer_text(&s->key), *end = at + s->key.size;
   bool same = true;
@@ -260,8 +259,8 @@ static bool is_made_from(lua_State *L, const struct settings *s, int index) {
     same = lua_type(L, -2) == LUA_TSTRING;
     const char *name = same ? lua_tolstring(L, -2, &name_size) : NULL;
     const char type = (char)lua_type(L, -1), *value = value_bytes(L, &number, &size);
-    same = same && take(&at, end, name, name_size + 1) && take(&at, end, &type, 1) &&
-           take(&at, end, &size, sizeof size) && take(&at, end, value, size);
+    same = same && skip(&at, end, name, name_size + 1) && skip(&at, end, &type, 1) &&
+           skip(&at, end, &size, sizeof size) && skip(&at, end, value, size);
     lua_pop(L, same ? 1 : 2);
   }
   return same && at == end;

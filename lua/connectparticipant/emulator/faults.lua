@@ -42,7 +42,7 @@ local function chance(fault)
   return fault.state / 2147483647 < fault.probability
 end
 
-local function take(self, operation)
+local function next_fault(self, operation)
   for index, fault in ipairs(self.list) do
     if fault.operation == operation then
       local hit = not fault.probability or chance(fault)
@@ -124,7 +124,7 @@ end
 
 --- Applies a fault before a request's body is read; true if the request was answered.
 function Faults:before(operation)
-  local fault = take(self, operation)
+  local fault = next_fault(self, operation)
   if not fault then return false end
   if fault.delay and fault.action ~= "hang" then ngx.sleep(fault.delay) end
   if fault.action == "delay" then return false end

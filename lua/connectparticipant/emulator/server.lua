@@ -140,7 +140,7 @@ end
 
 -- Locks the directory. After a crash of the master its worker may go on writing for a moment, so
 -- this waits for the lock.
-local function take(place)
+local function lock(place)
   local path, due = place .. "/lock", ngx.now() + LOCK_PATIENCE
   repeat
     server.lock = disk.lock(path)
@@ -163,7 +163,7 @@ function server.start(options)
   -- The state holds tokens and keys: its files are readable by their owner only.
   ffi.C.umask(63)
   server.options = options
-  if options.keep then take(options.directory) end
+  if options.keep then lock(options.directory) end
   local emulator = new_emulator(options)
   local chat = first_chat(emulator)
   server.emulator = emulator

@@ -171,7 +171,7 @@ function State:attachment(id)
 end
 
 -- Removes an attachment that was begun and never completed.
-local function forget(self, attachment)
+local function remove(self, attachment)
   self.data.attachments[attachment.id] = nil
   self:touch("attachments", attachment.id)
   local chat = self.data.chats[attachment.chat]
@@ -198,7 +198,7 @@ function State:expire(over)
       pending[pending.last] = attachment
     else
       over(attachment)
-      if attachment.status == "STARTED" then forget(self, attachment) end
+      if attachment.status == "STARTED" then remove(self, attachment) end
     end
   end
 end
