@@ -3,6 +3,7 @@
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local participant = require "connectparticipant"
+local process = require "spec.support.process"
 local services = require "spec.support.service"
 
 local TOKEN = "token-of-the-connection"
@@ -25,6 +26,19 @@ describe("a client", function()
     for name, value in pairs(options or {}) do all[name] = value end
     return Client.new(all, clock)
   end
+
+  it("is loaded with what an upload needs, and no more", function()
+    local loaded = process.run { process.lua, "-e", [[
+      require "connectparticipant"
+      for name in pairs(package.loaded) do print(name) end]] }
+    assert.equal(0, loaded.status, loaded.stderr)
+    assert.truthy(loaded.stdout:find("connectparticipant.attachment.upload\n", 1, true))
+    for _, other in ipairs { "attachment.download", "attachment.wait", "service.transcript",
+      "run.map", "run.started", "driver.ngx", "config.ini", "pace.rate", "worker", "nginx.gateway",
+      "emulator", "cli" } do
+      assert.is_nil(loaded.stdout:find("connectparticipant." .. other .. "\n", 1, true), other)
+    end
+  end)
 
   local function message(client)
     return client:send_message {

@@ -31,6 +31,10 @@ void easy_global_init(void) {
   pthread_once(&once, initialise);
 }
 
+bool easy_checks_idle(void) {
+  return about->version_num >= 0x080100;
+}
+
 /* libcurl's built-in CA bundle; NULL if this version does not tell. */
 static const char *default_bundle(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600
@@ -107,11 +111,24 @@ static bool apply_tls(const struct exchange *x) {
          curl_easy_setopt(x->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
+/* Path and query of a URL that url_parse has accepted, as libcurl would send them; NULL: there is
+ * no path. */
+static const char *target_of(const char *text) {
+  const char *host = strstr(text, "://") + 3, *end = host + strcspn(host, "/?");
+  return *end == '/' ? end : NULL;
+}
+
 /* CURLOPT_CURLU saves libcurl parsing the URL, CURLOPT_URL saves it serialising the parsed one
- * again. */
+ * again. libcurl formats a query character by character, at 70 instructions each, and a presigned
+ * URL's has over a thousand; CURLOPT_REQUEST_TARGET is copied at once, which saves an upload of
+ * 64 KiB a third of its instructions. Not for plain http that may go through a proxy, whose requests
+ * name the whole URL. */
 static bool apply_url(const struct exchange *x, const struct url *url) {
+  const char *target = NULL;
+  if (x->is_transfer && (url->https || url->loopback)) target = target_of(x->request.url);
   return curl_easy_setopt(x->easy, CURLOPT_CURLU, url->handle) == CURLE_OK &&
-         curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK;
+         curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;
 }
 
 const char *easy_proxy_of_environment(bool https) {

@@ -4,18 +4,16 @@
 local job = require "connectparticipant.run.job"
 local config = require "connectparticipant.config"
 local core = require "connectparticipant.core"
-local download = require "connectparticipant.attachment.download"
 local driver = require "connectparticipant.driver"
 local failure = require "connectparticipant.error"
 local loop = require "connectparticipant.run.loop"
-local map_of = require "connectparticipant.run.map"
-local started = require "connectparticipant.run.started"
 local operation = require "connectparticipant.service.operation"
 local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
-local wait = require "connectparticipant.attachment.wait"
-local transcript = require "connectparticipant.service.transcript"
 local upload = require "connectparticipant.attachment.upload"
+
+-- A method requires what only it needs: to load everything would be a quarter of the time in which
+-- a short program starts.
 
 -- The eleven operations are methods, too: see connectparticipant.Client in types.lua.
 local Client = {}
@@ -138,6 +136,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:download_attachment(params)
   check(self, "download_attachment", params)
+  local download = require "connectparticipant.attachment.download"
   return job.run(self, params.timeout, download.run, params)
 end
 
@@ -148,6 +147,7 @@ end
 ---@return connectparticipant.Error|nil err
 function Client:wait_for_attachment(params)
   check(self, "wait_for_attachment", params)
+  local wait = require "connectparticipant.attachment.wait"
   return job.run(self, params.timeout, wait.run, params)
 end
 
@@ -158,7 +158,7 @@ end
 ---@return fun(): connectparticipant.TranscriptItem|nil
 function Client:transcript(params)
   check(self, "transcript", params)
-  return transcript.items(self, params)
+  return require("connectparticipant.service.transcript").items(self, params)
 end
 
 -- Refuses a table with names or holes, some of whose items `#` and ipairs would silently skip.
@@ -181,7 +181,8 @@ end
 -- If the call cannot even begin, every item has that error.
 local function map(self, list, fn, options, expects)
   options = options or {}
-  local results, errors = job.run(self, options.timeout, map_of.run, list, fn, {
+  local run = require("connectparticipant.run.map").run
+  local results, errors = job.run(self, options.timeout, run, list, fn, {
     concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
     expects = expects,
   })
@@ -248,7 +249,7 @@ function Client:start(method, params)
       type(method) == "string" and ("'%s'"):format(method) or type(method),
       meant and (" (did you mean '%s'?)"):format(meant) or ""), 2)
   end
-  return started.new(self, method, params)
+  return require("connectparticipant.run.started").new(self, method, params)
 end
 
 return Client

@@ -2,7 +2,6 @@
 -- looks it up in the transcript, which lists completed attachments.
 
 local operation = require "connectparticipant.service.operation"
-local wait = require "connectparticipant.attachment.wait"
 
 local completion = {}
 
@@ -17,6 +16,7 @@ local HINT = "whether the attachment was completed is not known: look for it in 
 
 -- The transcript's entry; false: certainly not there; nil: unknown.
 local function look_up(job, which)
+  local wait = require "connectparticipant.attachment.wait"
   for number = 0, #PAUSES do
     local pause = PAUSES[number]
     local left = job:left()

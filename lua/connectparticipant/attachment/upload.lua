@@ -9,7 +9,6 @@ local operation = require "connectparticipant.service.operation"
 local progress = require "connectparticipant.attachment.progress"
 local source = require "connectparticipant.attachment.source"
 local transfer = require "connectparticipant.attachment.transfer"
-local wait = require "connectparticipant.attachment.wait"
 
 local upload = {}
 
@@ -132,7 +131,7 @@ local function run(job, flow, params)
   }
   if not params.wait then return result end
   local seen
-  seen, err = wait.run(job, which)
+  seen, err = require("connectparticipant.attachment.wait").run(job, which)
   if not seen then return nil, err end
   result.Status = seen.Status
   return result

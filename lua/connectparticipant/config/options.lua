@@ -2,7 +2,6 @@
 -- raises.
 
 local core = require "connectparticipant.core"
-local redis_url = require "connectparticipant.config.redis_url"
 
 local options = {}
 
@@ -83,7 +82,7 @@ end
 -- The URL may hold a password, and so it is not shown.
 local function problem_of_redis(url)
   if type(url) ~= "string" then return "must be a URL, not a " .. type(url) end
-  local address, problem = redis_url.parse(url)
+  local address, problem = require("connectparticipant.config.redis_url").parse(url)
   return not address and problem or nil
 end
 

@@ -1,8 +1,6 @@
 -- The profile: its name, and its keys in AWS's shared config and credentials files, which are read
 -- when a key is first asked for. config/init.lua knows what the keys mean.
 
-local ini = require "connectparticipant.config.ini"
-
 local LARGEST_FILE = 1024 * 1024
 
 -- The only keys that are kept: never a credential.
@@ -66,6 +64,7 @@ local function read(self)
       text, problem = nil, "larger than 1 MiB"
     end
     each.unreadable = problem
+    local ini = require "connectparticipant.config.ini"
     each.content = ini.parse(text or "", each.kind, WANTED)
     each.section = each.content.profiles[self.name]
   end

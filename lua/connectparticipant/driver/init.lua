@@ -1,7 +1,6 @@
 -- Chooses the driver, which decides how a client waits.
 
 local blocking = require "connectparticipant.driver.blocking"
-local nginx = require "connectparticipant.driver.ngx"
 
 local driver = {}
 
@@ -19,9 +18,11 @@ local HOST_LONGEST_SLEEP = 0.1
 ---@return table driver `wait(engine, seconds, idle)`, `sleep(seconds)`, `longest`,
 --- `longest_sleep`; in nginx also `check`, `bell`, `attend`, `revise`, `spawn`, `watch`
 function driver.choose(option)
-  if option == "blocking" then return blocking end
-  if option == "ngx" then return nginx end
-  if option == nil then return nginx.is_here() and nginx or blocking end
+  if option == "ngx" or option == nil and rawget(_G, "ngx") then
+    local nginx = require "connectparticipant.driver.ngx"
+    if option == "ngx" or nginx.is_here() then return nginx end
+  end
+  if option == nil or option == "blocking" then return blocking end
   return {
     wait = option.wait, sleep = option.sleep, longest = HOST_LONGEST,
     longest_sleep = HOST_LONGEST_SLEEP,

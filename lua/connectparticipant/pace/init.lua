@@ -1,10 +1,11 @@
 -- How fast requests may be sent once the service has throttled: one pace per operation. Knows what
 -- AWS documents and what a client's options say; the arithmetic is in `rate`, waiting in `turn`.
 
-local rate = require "connectparticipant.pace.rate"
 local retry = require "connectparticipant.pace.retry"
 
 local pace = {}
+
+local rate -- the arithmetic: loaded with the first state, for most clients keep no pace
 
 local floor = math.floor
 
@@ -86,6 +87,7 @@ Own.__index = Own
 local function state_of(self, key)
   local state = self[key]
   if not state then
+    rate = rate or require "connectparticipant.pace.rate"
     state = rate.new()
     self[key] = state
   end
@@ -109,7 +111,8 @@ function Own:give_back(key, booking)
 end
 
 function Own:report(key, now, refused, limits)
-  rate.report(state_of(self, key), now, refused, limits)
+  local state = state_of(self, key)
+  rate.report(state, now, refused, limits)
 end
 
 --- Numbers of its own, which nobody shares.
