@@ -16,7 +16,8 @@ static void leave_sink(struct download *d) {
 void download_clear(struct download *d) {
   leave_sink(d);
   buffer_recycle(&d->drained);
-  *d = (struct download){.drained = d->drained, .size = SIZE_UNKNOWN, .most = SIZE_UNKNOWN};
+  *d = (struct download){
+      .drained = d->drained, .size = SIZE_UNKNOWN, .stop = SIZE_UNKNOWN, .most = SIZE_UNKNOWN};
 }
 
 void download_free(struct download *d) {
@@ -24,8 +25,17 @@ void download_free(struct download *d) {
   buffer_free(&d->drained);
 }
 
+bool download_has_condition(const struct download *d) {
+  return d->etag != NULL && d->etag[0] == '"';
+}
+
+/* Whether a part of the object is all that is wanted. */
+static bool is_partial(const struct download *d) {
+  return d->first > 0 || d->stop >= 0;
+}
+
 bool download_wants_part(const struct download *d) {
-  return d->offset > 0 && d->etag != NULL && d->etag[0] == '"';
+  return is_partial(d) || (d->offset > 0 && download_has_condition(d));
 }
 
 /* Reads a whole number that ends with `stop` and advances past it; SIZE_UNKNOWN if it is not
@@ -65,21 +75,26 @@ static bool is_envelope(const struct answer *answer) {
   return type != NULL && ascii_starts_nocase(type, "multipart/byteranges");
 }
 
-/* Checks that a 206 is the range asked for, up to the end, and of the same object as the bytes
- * before it. */
+/* Whether it ends where it should. */
+static bool is_whole_rest(const struct download *d, off_t last, off_t total) {
+  return d->stop >= 0 ? last == d->stop - 1 : total < 0 || last == total - 1;
+}
+
+/* Checks that a 206 is the range asked for, and of the object that the ETag stands for. */
 static bool judge_part(struct download *d, const struct answer *answer, struct fault *fault) {
   off_t first = 0, last = 0, total = 0;
   const char *etag = answer_header(answer, "etag");
   if (is_envelope(answer) || answer_repeats(answer, "content-range") ||
       !read_range(answer_header(answer, "content-range"), &first, &last, &total) ||
-      first != d->offset || (total >= 0 && last != total - 1)) {
+      first != d->offset || !is_whole_rest(d, last, total)) {
     fault_set(fault, "protocol", "WrongRange", "the store sent a different range than requested");
     return false;
   }
-  off_t size = total >= 0 ? total : last + 1;
-  if (d->size >= 0 && size != d->size) return wrong_size(fault, size, d->size);
-  if (d->offset > 0 &&
-      (etag == NULL || strcmp(etag, d->etag) != 0 || answer_repeats(answer, "etag"))) {
+  off_t size = total >= 0 || d->stop >= 0 ? total : last + 1;
+  if (d->size >= 0 && size >= 0 && size != d->size) return wrong_size(fault, size, d->size);
+  if ((d->offset > d->first || (is_partial(d) && download_has_condition(d))) &&
+      (etag == NULL || d->etag == NULL || strcmp(etag, d->etag) != 0 ||
+       answer_repeats(answer, "etag"))) {
     fault_set(fault, "protocol", "ObjectChanged",
               "the store's ETag does not show that the rest is of the same object");
     return false;
@@ -96,6 +111,11 @@ void download_refuse_whole(struct fault *fault) {
 
 /* Prepares for a whole object: bytes received before must be discarded. */
 static bool judge_whole(struct download *d, struct fault *fault) {
+  if (is_partial(d)) {
+    fault_set(fault, "protocol", "RangeIgnored",
+              "the store sent the whole object instead of the part asked for");
+    return false;
+  }
   if (d->offset == 0 || d->kind == DOWNLOAD_MEMORY) return true;
   if (d->kind == DOWNLOAD_FILE) return sink_restart(d->sink, fault);
   download_refuse_whole(fault);

@@ -25,8 +25,9 @@ struct download {
   enum download_kind kind;
   struct sink *sink;                 /* DOWNLOAD_FILE; a reference */
   off_t size;                        /* promised size of the whole object, or SIZE_UNKNOWN */
+  off_t first, stop;                 /* of the part wanted; SIZE_UNKNOWN: up to the end */
   off_t offset;                      /* the first byte to request */
-  const char *etag;                  /* of the bytes before the offset, or NULL; borrowed */
+  const char *etag;                  /* of the object meant, or NULL; borrowed */
   size_t success_limit, error_limit; /* caps on bodies kept in memory */
 
   bool judged; /* the headers were checked */
@@ -43,8 +44,11 @@ struct download {
 void download_clear(struct download *d);
 void download_free(struct download *d);
 
-/* Whether to request only the bytes from the offset on. That needs a strong ETag, to prove that
- * they belong to the same object. */
+/* Whether the ETag can be a condition: a strong one proves that bytes belong to the same object. */
+bool download_has_condition(const struct download *d);
+
+/* Whether to request a range: the part that is wanted, or the bytes from the offset on, if there is
+ * a condition. */
 bool download_wants_part(const struct download *d);
 
 /* Sets the fault for an answer that starts over although earlier bytes cannot be taken back. */

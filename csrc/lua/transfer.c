@@ -27,6 +27,8 @@ enum {
   SIZE,
   SINK,
   OFFSET,
+  FIRST,
+  STOP,
   ETAG,
   LIMIT,
   SETTINGS,
@@ -42,7 +44,8 @@ static const struct field known[] = {
     [METHOD] = {"method", LUA_TSTRING},   [URL] = {"url", LUA_TNONE},
     [HEADERS] = {"headers", LUA_TNONE},   [SOURCE] = {"source", LUA_TNONE},
     [SIZE] = {"size", LUA_TNUMBER},       [SINK] = {"sink", LUA_TNONE},
-    [OFFSET] = {"offset", LUA_TNUMBER},   [ETAG] = {"etag", LUA_TSTRING},
+    [OFFSET] = {"offset", LUA_TNUMBER},   [FIRST] = {"first", LUA_TNUMBER},
+    [STOP] = {"stop", LUA_TNUMBER},       [ETAG] = {"etag", LUA_TSTRING},
     [LIMIT] = {"limit", LUA_TNUMBER},     [SETTINGS] = {"settings", LUA_TUSERDATA},
     [TIMEOUT] = {"timeout", LUA_TNUMBER}, [OPERATION] = {"operation", LUA_TSTRING},
     [STEP] = {"step", LUA_TSTRING},       [FIELDS] = {NULL, 0},
@@ -166,6 +169,16 @@ static void add_agent(struct handle *h, const char *agent) {
   buffer_add(&h->headers, "", 1);
 }
 
+static void add_range(struct handle *h) {
+  const struct download *d = &h->x.download;
+  buffer_format(&h->headers, "Range: bytes=%lld-", (long long)d->offset);
+  if (d->stop >= 0) buffer_format(&h->headers, "%lld", (long long)d->stop - 1);
+  buffer_add(&h->headers, "", 1);
+  if (!download_has_condition(d)) return;
+  buffer_format(&h->headers, "If-Match: %s", d->etag);
+  buffer_add(&h->headers, "", 1);
+}
+
 static void read_headers(const struct fields *given, struct handle *h, const char *agent) {
   lua_State *L = given->L;
   int headers = fields_index(given, HEADERS);
@@ -180,10 +193,7 @@ static void read_headers(const struct fields *given, struct handle *h, const cha
   }
   add_agent(h, agent);
   if (download_wants_part(&h->x.download)) {
-    buffer_format(&h->headers, "Range: bytes=%lld-", (long long)h->x.download.offset);
-    buffer_add(&h->headers, "", 1);
-    buffer_format(&h->headers, "If-Match: %s", h->x.download.etag);
-    buffer_add(&h->headers, "", 1);
+    add_range(h);
   }
   buffer_add(&h->headers, "", 1);
 }
@@ -209,8 +219,8 @@ static void read_source(const struct fields *given, struct handle *h) {
   }
 }
 
-/* Sets the ETag of the bytes before the offset, sent as If-Match so that the rest comes from the
- * same object. It came from the store, so an ETag that cannot be sent is a `protocol` error. */
+/* Sets the ETag of the object that the bytes so far are of, or that the caller means, sent as
+ * If-Match. It came from the store, so an ETag that cannot be sent is a `protocol` error. */
 static void read_etag(const struct fields *given, struct handle *h) {
   size_t size;
   const char *etag = fields_text(given, ETAG, &size);
@@ -226,7 +236,9 @@ static void read_sink(const struct fields *given, struct handle *h) {
   const char *name = fields_text(given, SINK, NULL);
   struct download *download = &h->x.download;
   download->kind = DOWNLOAD_MEMORY;
-  download->offset = (off_t)fields_whole(given, OFFSET, 0, 0);
+  download->first = (off_t)fields_whole(given, FIRST, 0, 0);
+  if (fields_has(given, STOP)) download->stop = (off_t)fields_whole(given, STOP, 1, 0);
+  download->offset = (off_t)fields_whole(given, OFFSET, 0, (double)download->first);
   if (fields_has(given, SIZE)) download->size = (off_t)fields_whole(given, SIZE, 0, 0);
   h->x.request.success_limit = (size_t)fields_whole(given, LIMIT, 0, MEMORY_LIMIT);
   keep_alive(given, SINK);
@@ -240,7 +252,8 @@ static void read_sink(const struct fields *given, struct handle *h) {
   }
   /* Bytes already handed to the caller can only be continued with an ETag that proves the rest
    * belongs to the same object. */
-  if (download->kind == DOWNLOAD_DRAINED && download->offset > 0 && !download_wants_part(download))
+  if (download->kind == DOWNLOAD_DRAINED && download->offset > download->first &&
+      !download_has_condition(download))
     download_refuse_whole(&h->x.fault);
 }
 

@@ -149,6 +149,7 @@
 ---@field AttachmentSizeInBytes integer
 ---@field ContentType string
 ---@field ContentDisposition? string the store's, which names the file
+---@field ETag? string
 
 ---@class connectparticipant.DownloadedAttachment
 ---@field AttachmentSizeInBytes integer

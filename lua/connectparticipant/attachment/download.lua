@@ -30,16 +30,25 @@ local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = t
 ---@field request? userdata that of the first GetAttachment
 ---@field sink connectparticipant.Sink
 ---@field size? integer what GetAttachment has promised
----@field offset integer how many bytes the sink had when the transfer began
----@field etag? string a strong one: of the object whose bytes the sink has
+---@field part? connectparticipant.Part what is wanted of it; nil: all
+---@field first integer the first byte that is wanted
+---@field stop? integer the first that is not wanted any more
+---@field offset integer the first byte that was asked for when the transfer began
+---@field conditional boolean whether it was asked for with the ETag
+---@field etag? string a strong one: of the object whose bytes the sink has, or that is meant
 ---@field on_start? function
 ---@field disposition? string the store's Content-Disposition
-local Download = { operation = GET, step = "get", verb = "GET" }
+local Download = { operation = GET, step = "get", verb = "GET", first = 0 }
 Download.__index = Download
+
+---@class connectparticipant.Part
+---@field etag? string a strong one, of the object that it must be a part of
+---@field choose fun(size: integer): integer|nil, integer|connectparticipant.Error|nil by the
+--- attachment's size: its first byte, and the first one after it; nil: all, or nil and an error
 
 -- Reports everything wrong with the parameters in one error, and opens the sink before anything is
 -- sent.
-local function plan(job, params)
+local function plan(job, params, part)
   local problems = members.problems(params, KINDS, NAMES, "download_attachment")
   local given = members.given(params, sink.NAMES)
   if #given > 1 then
@@ -61,7 +70,22 @@ local function plan(job, params)
   return setmetatable({
     get = get, request = request, sink = into, progress = progress.new(job, params.on_progress),
     on_start = params.on_start, attachment_id = params.AttachmentId,
+    part = part, etag = part and part.etag,
   }, Download)
+end
+
+-- Settles how much is to come, by what there is.
+function Download:begin(size)
+  self.size = size
+  local part, first, stop = self.part, nil, nil
+  if part then first, stop = part.choose(size) end
+  if first then
+    self.first, self.stop = first, stop
+  elseif part then
+    self.part, self.etag = nil, nil
+    if stop then return stop end
+  end
+  self.progress:begin(first and stop - first or size)
 end
 
 function Download:ask(job)
@@ -80,40 +104,42 @@ function Download:ask(job)
     return nil, failure.protocol("SizeMismatch", ("the attachment had %.0f bytes, and now has %.0f")
       :format(self.size, size), WHERE)
   end
-  if not self.size then self.progress:begin(size) end
-  self.size = size
+  if not self.size then err = self:begin(size) end
+  if err then return nil, err end
   return { url = got.Url, expiry = got.UrlExpiry }
 end
 
--- A part is asked for only with a strong ETag: `rewind` has seen to that. The engine refuses an
--- answer of another size, another range or another ETag before a byte of it is handed out.
+-- The rest of what broke off is asked for only with a strong ETag: `rewind` has seen to that. The
+-- engine refuses an answer of another size, range or ETag before a byte of it is handed out.
 function Download:fields()
   local into = self.sink
-  self.offset = into:size()
+  self.offset = self.first + into:size()
+  self.conditional = self.etag ~= nil and (self.part ~= nil or self.offset > 0)
   return {
-    sink = into:target(), offset = self.offset, size = self.size,
-    etag = self.offset > 0 and self.etag or nil,
+    sink = into:target(), first = self.first, stop = self.stop, offset = self.offset,
+    size = self.size, etag = self.conditional and self.etag or nil,
   }
 end
 
 -- Calls on_start, once.
-local function start(self, job, content_type, disposition)
+local function start(self, job, content_type, disposition, etag)
   local on_start = self.on_start
   self.on_start = nil
   local go_on = job:callback(on_start, {
     AttachmentSizeInBytes = self.size, ContentType = content_type,
-    ContentDisposition = disposition,
+    ContentDisposition = disposition, ETag = etag,
   })
   if go_on == false then return failure.cancelled("on_start returned false", WHERE) end
 end
 
 local function start_with(self, job, exchange)
-  return start(self, job, exchange:header("content-type"), exchange:header("content-disposition"))
+  return start(self, job, exchange:header("content-type"), exchange:header("content-disposition"),
+    exchange:header("etag"))
 end
 
 -- What the engine writes by itself has begun to come when the sink grows.
 function Download:announce(job, exchange)
-  if self.sink:size() <= self.offset then return nil end
+  if self.first + self.sink:size() <= self.offset then return nil end
   return start_with(self, job, exchange)
 end
 
@@ -133,7 +159,7 @@ end
 
 function Download:ended(exchange)
   self.disposition = exchange:header("content-disposition")
-  if self.offset == 0 then
+  if not self.conditional then
     self.etag = strong(exchange:header("etag"))
     return nil
   end
@@ -146,8 +172,11 @@ function Download:ended(exchange)
 end
 
 -- A 412 to what was asked for without a condition is somebody else's between us and the store.
+-- Of a part that was meant to be another object's nothing has come, and nothing will.
 function Download:is_curable(err)
-  return err.status == 412 or self.offset > 0 and (OTHER_OBJECT[err.code] or err.status == 416)
+  if self.part and self.sink:size() == 0 then return false end
+  if err.status == 412 then return true end
+  return self.offset > self.first and (OTHER_OBJECT[err.code] or err.status == 416)
 end
 
 function Download:rewind(err)
@@ -164,10 +193,11 @@ end
 --- Downloads one attachment.
 ---@param job connectparticipant.Job
 ---@param params table
+---@param part? connectparticipant.Part of which a `write` gets its bytes; nil: of the whole
 ---@return table|nil attachment
 ---@return connectparticipant.Error|nil err
-function download.run(job, params)
-  local flow, err = plan(job, params)
+function download.run(job, params, part)
+  local flow, err = plan(job, params, part)
   if not flow then return nil, err end
   local result, committed
   result, err = transfer.run(job, flow)

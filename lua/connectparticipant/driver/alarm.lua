@@ -71,11 +71,6 @@ function Alarm:arm(loop)
   self.watcher:arm(loop.engine:pollfd())
 end
 
---- Has it ring as soon as nginx has looked after everything else.
-function Alarm:ring()
-  self.watcher:ring()
-end
-
 --- Ends it.
 function Alarm:close()
   self.watcher:close()

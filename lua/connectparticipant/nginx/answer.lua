@@ -19,7 +19,7 @@ local BY_STATUS = {
 
 local BY_CODE = {
   AttachmentRejected = 422, EntityTooLarge = 413, NoSuchKey = 404, ClientTimeout = 408,
-  TooLarge = 413, UnsupportedType = 415,
+  TooLarge = 413, UnsupportedType = 415, InvalidRange = 416,
 }
 
 -- These speak of this server, not of the request.

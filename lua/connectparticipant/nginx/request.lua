@@ -11,9 +11,10 @@ local settings_of = require "connectparticipant.nginx.settings"
 local request = {}
 
 -- What browsers may send along, and show to a page, across origins.
-local ALLOWED = "Authorization, Content-Type, Content-Disposition, Range, X-Connection-Token, "
-  .. "X-File-Name"
-local EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, Retry-After"
+local ALLOWED = "Authorization, Content-Type, Content-Disposition, If-Range, Range, "
+  .. "X-Connection-Token, X-File-Name"
+local EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, "
+  .. "Retry-After"
 
 ---@class connectparticipant.Visit
 ---@field client connectparticipant.Client
