@@ -132,6 +132,10 @@ mutants: ## break one promise after the other (those with ONLY; for SECONDS, the
 	@sh spec/support/packages.sh test
 	@lua5.4 spec/mutants/run.lua $(ONLY)
 
+coverage: ## tell what of csrc and lua no spec (or SPEC) runs
+	@sh spec/support/packages.sh test
+	@LUA_PATH=";;" LUA_CPATH=";;" lua5.4 spec/support/coverage.lua
+
 soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
 	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s build

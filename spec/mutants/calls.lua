@@ -98,7 +98,7 @@ return {
     "a server of the pace that hangs holds up nobody", "pace/fleet" },
   { LIB .. "pace/link.lua", 'if reply == false and problem:find "NOSCRIPT" then', "if false then",
     "a server that has forgotten the script is told it again", "pace/fleet" },
-  { LIB .. "pace/link.lua", "    token = self.address.password }.message", "    }.message",
+  { LIB .. "pace/link.lua", "{ token = self.address.password }", "{}",
     "a password of Redis is in no event", "secrets" },
   { LIB .. "pace/redis_blocking.lua", "if kept and self.pid == (core.pid()) then",
     "if kept then", "a forked process leaves its parent's connection to Redis alone",

@@ -3,6 +3,7 @@
 -- within the bound.
 
 local core = require "connectparticipant.core"
+local failure = require "connectparticipant.error"
 local guard = require "connectparticipant.run.guard"
 local redis_url = require "connectparticipant.config.redis_url"
 local text = require "connectparticipant.pace.script"
@@ -65,8 +66,7 @@ end
 
 -- A server that does not know AUTH repeats the password in its refusal.
 local function without_password(self, problem)
-  return core.new_error { kind = "transport", code = "Redis", message = problem,
-    token = self.address.password }.message
+  return failure.protocol("InvalidResponse", problem, { token = self.address.password }).message
 end
 
 -- Runs the script over a connection of the host's.
