@@ -62,7 +62,7 @@ describe("a client", function()
       assert.is_true(ok, client)
     end)
 
-    it("says at the first call what its configuration lacks", function()
+    it("reports at the first call what its configuration lacks", function()
       local client = participant.new { endpoint = "http://not-loopback.example" }
       local result, err = message(client)
       assert.is_nil(result)
@@ -107,14 +107,14 @@ describe("a client", function()
   end)
 
   describe("that succeeds", function()
-    it("gives AWS's members and its metadata", function()
+    it("returns AWS's members and the metadata", function()
       local result = assert(message(new()))
       assert.equal("message-1", result.Id)
       assert.same({ RequestId = "request-1", HTTPStatusCode = 200, RetryAttempts = 0 },
         result.ResponseMetadata)
     end)
 
-    it("tells the logger of the attempt, and no secret", function()
+    it("logs the attempt, without secrets", function()
       assert(message(new()))
       local event = events[1]
       assert.equal(1, #events)
@@ -185,7 +185,7 @@ describe("a client", function()
       assert.equal("GOT_NOTHING", events[1].code)
     end)
 
-    it("does not repeat what cannot become right", function()
+    it("does not repeat what cannot succeed", function()
       for _, code in ipairs { "ValidationException", "AccessDeniedException",
         "ResourceNotFoundException", "ConflictException", "ServiceQuotaExceededException" } do
         service:script { message = { { status = 400, error = code } } }
@@ -197,7 +197,7 @@ describe("a client", function()
       end
     end)
 
-    it("makes as many attempts as it may", function()
+    it("makes max_attempts attempts", function()
       service:script { message = { { status = 500, always = true } } }
       local _, err = message(new { max_attempts = 1 })
       assert.equal(1, err.attempts)
@@ -261,7 +261,7 @@ describe("a client", function()
   end)
 
   describe("and its driver", function()
-    it("is the host's, where it is given", function()
+    it("is the host's, if given", function()
       service:script { message = { { hang = true } } }
       local waits = 0
       local client = Client.new({ endpoint = service.endpoint, timeout = 0.1, driver = {
@@ -296,7 +296,7 @@ describe("a client", function()
       assert.equal(3, #service:requests "message")
     end)
 
-    it("is refused where it cannot wait", function()
+    it("is refused if it cannot wait", function()
       local _, err = message(new { driver = "ngx" })
       assert.equal("configuration", err.kind)
       assert.truthy(err.message:find("inside an nginx worker", 1, true))

@@ -9,7 +9,7 @@ local function new(changes)
 end
 
 describe("an error", function()
-  it("prints as one line that says where, what and who to ask", function()
+  it("prints as one line that says where, what, and the request id", function()
     local err = new { operation = "StartAttachmentUpload", step = "put", status = 403,
       request_id = "4242" }
     assert.equal("StartAttachmentUpload: put: AccessDenied: Request has expired"
@@ -35,7 +35,7 @@ describe("an error", function()
     assert.equal(cause, err.cause)
   end)
 
-  it("leaves out what is not what it should be", function()
+  it("leaves out fields of the wrong type", function()
     local err = new { status = 1e300, attempts = -1, retry_after = "soon", request_id = {},
       attachment_id = 5, token = 7, url = print, hint = true }
     local fields = {}

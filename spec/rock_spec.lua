@@ -26,7 +26,7 @@ local function sources()
 end
 
 describe("make install", function()
-  it("gives a command that finds its modules wherever that is; uninstall removes all", function()
+  it("installs a command that finds its modules under any prefix; uninstall removes all", function()
     local place = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
     finally(function() process.run { "rm", "-rf", place } end)
     local function make(target)

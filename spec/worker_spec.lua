@@ -30,7 +30,7 @@ describe("a worker's client", function()
 end)
 
 describe("a worker's function", function()
-  it("gives an error as a plain table, whatever it is handed", function()
+  it("returns an error as a plain table, whatever it is passed", function()
     local function refused(kind, pattern, params, options)
       local result, err = worker.upload_attachment(params, options)
       assert.is_nil(result)

@@ -25,7 +25,7 @@ local function typed(answer)
 end
 
 describe("on_start", function()
-  it("is told what comes before the first byte, once", function()
+  it("is called once, before the first byte", function()
     local story = {}
     lab.server:script { faults.got(SIZE), typed { size = SIZE, reset = "response", after = 100000 },
       typed { size = SIZE, range = true } }
@@ -37,7 +37,7 @@ describe("on_start", function()
     for index = 2, #story do assert.equal("byte", story[index]) end
   end)
 
-  it("is told before the file is there, and before a string is given", function()
+  it("is called before the file exists, and before a string is returned", function()
     local path = lab.place:path("started")
     for _, sink in ipairs { { path = path }, {} } do
       local told, there = 0, nil
@@ -53,7 +53,7 @@ describe("on_start", function()
     end
   end)
 
-  it("is not told of what is not the attachment", function()
+  it("is not called for an answer that is not the attachment", function()
     for _, answer in ipairs { faults.s3_error(404, "NoSuchKey", "gone"), { size = SIZE + 1 },
       { size = 5 } } do
       lab.server:script { faults.got(SIZE), answer }
@@ -102,7 +102,7 @@ describe("a function of the caller's", function()
   }
 
   for name, call in pairs(CALLS) do
-    it("may raise: the caller gets it, nothing is left, the client goes on: " .. name, function()
+    it("may raise: the caller gets it, nothing is left, the client works on: " .. name, function()
       local ok, raised = pcall(call)
       assert.is_false(ok)
       assert.same({ mine = true }, raised)
@@ -141,7 +141,7 @@ describe("a function of the caller's", function()
 end)
 
 describe("a mistake in the parameters", function()
-  it("is told in words that say what to do", function()
+  it("is reported in words that say what to do", function()
     lab.server:script {}
     local both = "exactly one of path, body, file or read is required"
     for message, changes in pairs {
@@ -164,7 +164,7 @@ describe("a mistake in the parameters", function()
     assert.equal("", lab.paths())
   end)
 
-  it("of a local file says at which step it was", function()
+  it("with a local file names the step", function()
     lab.server:script {}
     local result, err = upload { body = false, path = lab.place:path("none") }
     failed(result, err, { kind = "source", step = "put", operation = "StartAttachmentUpload" })

@@ -48,7 +48,7 @@ describe("a completion", function()
     assert.equal("attempt=2; max=3", requests[4].headers["amz-sdk-request"])
   end)
 
-  it("that meets a conflict at once is an error", function()
+  it("that conflicts in its first attempt is an error", function()
     after_put(CONFLICT)
     local result, err = upload()
     failed(result, err, { kind = "service", code = "ConflictException", step = "complete",
@@ -56,7 +56,7 @@ describe("a completion", function()
     assert.equal(flow(START, PUT, COMPLETE), paths())
   end)
 
-  it("that is refused before it can have been done is not looked up", function()
+  it("that was refused before it can have been done is not looked up", function()
     after_put { status = 403, body = "{}" }
     local result, err = upload()
     failed(result, err, { kind = "service", status = 403, step = "complete" })
@@ -87,7 +87,7 @@ describe("a completion whose outcome is unknown", function()
     lab.server:script(list)
   end
 
-  it("is a success where the transcript has the attachment", function()
+  it("is a success if the transcript has the attachment", function()
     for _, answers in ipairs(unknown()) do
       lab.begin({}, clock)
       script(answers, transcript("another", "attachment-1"))
@@ -98,13 +98,13 @@ describe("a completion whose outcome is unknown", function()
     end
   end)
 
-  it("is a success where the transcript has it a little later", function()
+  it("is a success if the transcript has it a little later", function()
     script({ LOST, CONFLICT }, transcript(), oops, transcript("another"),
       transcript("attachment-1"))
     assert(upload())
   end)
 
-  it("is an error where the transcript does not have it", function()
+  it("is an error if the transcript does not have it", function()
     for _, answers in ipairs(unknown()) do
       lab.begin({}, clock)
       script(answers, transcript(), transcript(), transcript("another"), transcript())
@@ -115,7 +115,7 @@ describe("a completion whose outcome is unknown", function()
     end
   end)
 
-  it("says so where the transcript cannot be read", function()
+  it("says so if the transcript cannot be read", function()
     local denied = { status = 403, body = '{"Message":"no"}' }
     for _, answers in ipairs(unknown()) do
       lab.begin({}, clock)
@@ -130,7 +130,7 @@ describe("a completion whose outcome is unknown", function()
   end)
 
   -- A kept connection that ends without an answer has libcurl send the request again by itself.
-  it("is looked up where only the second sending was refused, or met no server", function()
+  it("is looked up if only the second attempt was refused, or reached no server", function()
     local lost, refused = { reset = "headers", raw = "" }, { status = 403, body = "{}" }
     lab.begin { max_attempts = 1 }
     script({ lost, refused }, transcript "attachment-1")
@@ -141,7 +141,7 @@ describe("a completion whose outcome is unknown", function()
     failed(result, err, { status = 403, step = "complete", outcome = "unknown" })
   end)
 
-  it("says so where no time is left to look", function()
+  it("says so if no time is left to look it up", function()
     lab.begin { timeout = 0.3 }
     after_put { hang = "request" }
     local result, err = upload()

@@ -11,7 +11,7 @@ local function system(text)
 end
 
 describe("the content type", function()
-  it("is what Amazon Connect lists", function()
+  it("is Amazon Connect's for the extensions that it lists", function()
     for name, wanted in pairs { ["a.pdf"] = "application/pdf", ["a.PDF"] = "application/pdf",
       ["a.tar.csv"] = "text/csv", ["a.jfif"] = "image/jpeg", ["x/y.z/a.mov"] = "video/quicktime",
       ["Screenshot 2.42.48\226\128\175PM.png"] = "image/png", ["a.wav"] = "audio/wav",
@@ -21,7 +21,7 @@ describe("the content type", function()
     end
   end)
 
-  it("is the system's beyond", function()
+  it("is the system's for other extensions", function()
     local open = system "# a comment\ntext/x-lua\tlua  LUA2\nimage/webp webp\n"
     assert.equal("text/x-lua", content_type.of("a.lua", open))
     assert.equal("text/x-lua", content_type.of("a.lua2", open))

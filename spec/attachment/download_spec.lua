@@ -22,7 +22,7 @@ local function listed()
 end
 
 describe("a download", function()
-  it("comes into a string", function()
+  it("is returned as a string", function()
     lab.server:script { faults.got(SIZE),
       { size = SIZE, headers = { { "Content-Type", "text/x" } } } }
     local attachment, err = download()
@@ -32,7 +32,7 @@ describe("a download", function()
     assert.equal("text/x", attachment.ContentType)
   end)
 
-  it("comes into a path, and is nothing else there", function()
+  it("is written to a path, and leaves no other file there", function()
     local path = lab.directory .. "/file.bin"
     lab.server:script { faults.got(SIZE), { size = SIZE } }
     local attachment = assert(download { path = path })
@@ -42,7 +42,7 @@ describe("a download", function()
     os.remove(path)
   end)
 
-  it("comes into a function, piece by piece, and into a handle", function()
+  it("is passed to a function piece by piece, and written to a handle", function()
     local pieces = {}
     lab.server:script { faults.got(SIZE), { size = SIZE } }
     assert(download { write = function(piece) pieces[#pieces + 1] = piece end })
@@ -89,7 +89,7 @@ describe("a download that is not what was promised", function()
     end
   end)
 
-  it("keeps a file that was there", function()
+  it("leaves an existing file as it was", function()
     local path = lab.directory .. "/old"
     lab.place:write("old", "precious")
     lab.server:script { faults.got(SIZE), { size = 5 } }
@@ -107,7 +107,7 @@ describe("a download that is not what was promised", function()
     assert.is_true(assert(download()).body == WHOLE)
   end)
 
-  it("is not followed to another place, or to an unsafe one", function()
+  it("follows no redirect, and no unsafe URL", function()
     lab.server:script { faults.got(SIZE),
       { status = 302, headers = { { "Location", "${origin}/x" } } } }
     local result, err = download()
@@ -120,7 +120,7 @@ describe("a download that is not what was promised", function()
 end)
 
 describe("a sink", function()
-  it("that cannot be written is told before anything is sent", function()
+  it("that cannot be written is reported before anything is sent", function()
     lab.server:script {}
     for _, path in ipairs { "/nonexistent/file", lab.directory, "/dev/full" } do
       local result, err = download { path = path }

@@ -42,22 +42,22 @@ describe("a presigned URL", function()
     return { time = function() return CLOSE - seconds end, now = function() return monotonic end }
   end
 
-  it("ends a little before its time, for a transfer takes time", function()
+  it("counts as expired a little early, since a transfer takes time", function()
     assert.equal(1055, expiry.moment(UNTIL, before(60, 1000)))
     assert.equal(1000.5, expiry.moment("2023-08-03T08:15:46.500Z", before(5, 1000)))
   end)
 
-  it("has an unknown end when it seems over as soon as it is handed out", function()
+  it("has an unknown expiry if it seems expired on arrival", function()
     assert.is_nil(expiry.moment(UNTIL, before(5, 1000)))
     assert.is_nil(expiry.moment(UNTIL, before(-3600, 1000)))
   end)
 
-  it("has an unknown end where none can be read", function()
+  it("has an unknown expiry if none can be read", function()
     assert.is_nil(expiry.moment(nil, before(60, 1000)))
     assert.is_nil(expiry.moment("tomorrow", before(60, 1000)))
   end)
 
-  it("has ended by the words of a store", function()
+  it("has expired if the store says so", function()
     for code, message in pairs { ExpiredToken = "", RequestExpired = "", ExpiredRequest = "",
       AccessDenied = "Request has expired" } do
       assert.is_true(expiry.is_error { kind = "storage", code = code, message = message })

@@ -14,7 +14,7 @@ local upload, download, paths = lab.upload, lab.download, lab.paths
 local COMPLETE = flows.COMPLETE
 
 describe("progress", function()
-  it("rises to everything, and ends there", function()
+  it("rises to the total, and ends there", function()
     lab.server:script { faults.started(), faults.stored(), faults.ok() }
     local told = {}
     assert(upload { body = ("x"):rep(2000000), on_progress = function(sent, total)
@@ -99,7 +99,7 @@ describe("progress of what hangs", function()
   }
 
   for name, hang in pairs(HANGS) do
-    it("is told once a second, and cancels: " .. name, function()
+    it("is reported once a second, and cancels: " .. name, function()
       local began = clock.now()
       local result, err = hang[2]()
       failed(result, err, { kind = "cancelled", code = "Cancelled", step = hang[1] })
@@ -109,7 +109,7 @@ describe("progress of what hangs", function()
     end)
   end
 
-  it("is told while GetAttachment hangs, with the total 0 until it is known", function()
+  it("is reported while GetAttachment hangs, with a total of 0 until it is known", function()
     lab.server:script { { hang = "request" } }
     local result, err = download { on_progress = telling(4) }
     failed(result, err, { kind = "cancelled", code = "Cancelled", step = "get",
@@ -118,7 +118,7 @@ describe("progress of what hangs", function()
     for _, now in ipairs(told) do assert.same({ 0, 0 }, { now.moved, now.total }) end
   end)
 
-  it("is told while Complete hangs, and what became of it is not known then", function()
+  it("is reported while Complete hangs, whose outcome is unknown after a cancel", function()
     lab.server:script { faults.started(), faults.stored(), { hang = "request" } }
     local result, err = upload { on_progress = telling(4) }
     failed(result, err, { kind = "cancelled", step = "complete", attachment_id = "attachment-1",
@@ -127,7 +127,7 @@ describe("progress of what hangs", function()
     for _, entry in ipairs(told) do assert.equal(5, entry.moved) end
   end)
 
-  it("is told while the scan is waited for", function()
+  it("is reported while the scan is awaited", function()
     local page = { body = '{"Transcript":[]}' }
     lab.server:script { faults.started(), faults.stored(), faults.ok(), page, page, page, page,
       page, page, page }
@@ -136,7 +136,7 @@ describe("progress of what hangs", function()
       attachment_id = "attachment-1" })
   end)
 
-  it("cancels by an explicit false only", function()
+  it("cancels only by an explicit false", function()
     for _, answer in ipairs { 0, "", "false" } do
       lab.server:script { faults.started(), faults.stored(), faults.ok() }
       assert(upload { on_progress = function() return answer end })

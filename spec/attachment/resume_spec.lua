@@ -50,7 +50,7 @@ local function whole(sink, result, err, bytes)
 end
 
 describe("a download that breaks off", function()
-  it("goes on where it was, by the proof of a strong ETag, into every sink", function()
+  it("resumes where it was, into every sink, if a strong ETag proves it can", function()
     into_each(ALL, function()
       return { faults.got(SIZE), broken '"abc"',
         with_etag('"abc"', { size = SIZE, range = true }) }
@@ -63,7 +63,7 @@ describe("a download that breaks off", function()
     end)
   end)
 
-  it("begins again where there is no such proof", function()
+  it("begins again if there is no such proof", function()
     for _, etag in ipairs { false, 'W/"abc"', "abc" } do
       into_each(RESTARTABLE, function()
         return { faults.got(SIZE), broken(etag), { size = SIZE, range = true } }
@@ -75,7 +75,7 @@ describe("a download that breaks off", function()
     end
   end)
 
-  it("ends where there is no such proof and the bytes are gone", function()
+  it("ends if there is no such proof and the bytes are gone", function()
     for _, etag in ipairs { false, 'W/"abc"', "abc" } do
       into_each({ "write" }, function()
         return { faults.got(SIZE), broken(etag), { size = SIZE } }
@@ -88,7 +88,7 @@ describe("a download that breaks off", function()
     end
   end)
 
-  it("begins again where the store goes on with another object", function()
+  it("begins again if the store continues with another object", function()
     for _, other in ipairs {
       with_etag('"two"', { size = SIZE, range = true }),
       { size = SIZE, range = true },
@@ -108,13 +108,13 @@ describe("a download that breaks off", function()
     end
   end)
 
-  it("begins anew after a 412 before any byte, to whatever sink", function()
+  it("begins again after a 412 before any byte, into whatever sink", function()
     into_each(ALL, function()
       return { faults.got(SIZE), { status = 412 }, with_etag('"one"', { size = SIZE }) }
     end, whole)
   end)
 
-  it("gives a function no byte of another object", function()
+  it("passes a function no byte of another object", function()
     for code, other in pairs {
       ObjectChanged = with_etag('"two"', { size = SIZE, range = true }),
       ["ObjectChanged "] = { size = SIZE, range = true },
@@ -134,14 +134,14 @@ describe("a download that breaks off", function()
     end
   end)
 
-  it("begins again where the store ignores ranges", function()
+  it("begins again if the store ignores ranges", function()
     into_each(RESTARTABLE, function()
       return { faults.got(SIZE), broken '"one"', with_etag('"one"', { size = SIZE }),
         with_etag('"one"', { size = SIZE }) }
     end, whole)
   end)
 
-  it("begins again where the store ignored a range, and broke off once more", function()
+  it("begins again if the store ignored a range, and broke off once more", function()
     into_each(RESTARTABLE, function()
       return { faults.got(SIZE), broken '"one"', broken '"two"',
         with_etag('"one"', { size = SIZE, range = true }) }
@@ -152,7 +152,7 @@ describe("a download that breaks off", function()
     end)
   end)
 
-  it("before its first byte begins anew, without a condition", function()
+  it("before its first byte begins again, without a condition", function()
     into_each(ALL, function()
       return { faults.got(SIZE), with_etag('"one"', { size = SIZE, reset = "headers" }),
         with_etag('"two"', { size = SIZE }) }
@@ -163,7 +163,7 @@ describe("a download that breaks off", function()
     end)
   end)
 
-  it("goes on with another URL where the first one has ended", function()
+  it("resumes with another URL if the first one has expired", function()
     local expired = faults.s3_error(403, "AccessDenied", "Request has expired")
     into_each(ALL, function()
       return { faults.got(SIZE), broken '"one"', expired, faults.got(SIZE),
@@ -174,7 +174,7 @@ describe("a download that breaks off", function()
     end, whole)
   end)
 
-  it("ends where the attachment has another size now", function()
+  it("ends if the attachment has another size now", function()
     local expired = faults.s3_error(403, "AccessDenied", "Request has expired")
     into_each(ALL, function()
       return { faults.got(SIZE), expired, faults.got(SIZE + 1), { size = SIZE + 1 } }
@@ -185,7 +185,7 @@ describe("a download that breaks off", function()
 end)
 
 describe("an answer of another size than promised", function()
-  it("is refused before a byte of it is handed out", function()
+  it("is refused before a byte of it is passed on", function()
     local login = "<html>Sign in to the guest network</html>"
     for _, answer in ipairs {
       { body = login, length = 1000, reset = "response", after = 30 },
@@ -201,7 +201,7 @@ describe("an answer of another size than promised", function()
     end
   end)
 
-  it("is refused where a part is of a larger or smaller object", function()
+  it("is refused if a part belongs to a larger or smaller object", function()
     for _, size in ipairs { SIZE + 5000, SIZE - 5000 } do
       into_each({ "write" }, function()
         return { faults.got(SIZE), broken '"one"',
@@ -213,7 +213,7 @@ describe("an answer of another size than promised", function()
     end
   end)
 
-  it("never gives a function more than was promised, where the answer has no length", function()
+  it("never passes a function more than was promised if the answer has no length", function()
     local raw = "HTTP/1.1 200 X\r\n\r\n" .. WHOLE
     into_each({ "write" }, function()
       return { faults.got(1000), { raw = raw } }

@@ -15,7 +15,7 @@ local upload, paths = lab.upload, lab.paths
 local COMPLETE = flows.COMPLETE
 
 describe("a source", function()
-  it("that is a path gives name, type and size", function()
+  it("that is a path provides name, type and size", function()
     lab.server:script { faults.started(), faults.stored(), faults.ok() }
     local path = lab.place:write("Ünï côde.pdf", "%PDF")
     local attachment = assert(upload { body = false, AttachmentName = false, path = path })
@@ -24,7 +24,7 @@ describe("a source", function()
     assert.equal(4, attachment.AttachmentSizeInBytes)
   end)
 
-  it("that is a handle is read from where it stands, and left open", function()
+  it("that is a handle is read from its current position, and left open", function()
     lab.server:script { faults.started(), faults.stored(), faults.ok() }
     local file = assert(io.open(lab.place:write("handle.txt", "0123456789")))
     file:read(4)
@@ -45,7 +45,7 @@ describe("a source", function()
     assert.equal("hello", lab.server:seen().requests[2].body)
   end)
 
-  it("that is wrong has nothing completed", function()
+  it("that fails is never completed", function()
     local function read_of(...)
       local chunks, index = { ... }, 0
       return function()
@@ -63,7 +63,7 @@ describe("a source", function()
     end
   end)
 
-  it("that never has data is given up", function()
+  it("that never has data is an error", function()
     lab.begin({ stall_timeout = 60 }, clocks.hasty())
     lab.server:script { faults.started(), faults.stored() }
     local result, err = upload { body = false, AttachmentSizeInBytes = 5,
@@ -83,7 +83,7 @@ describe("a source", function()
     assert(upload())
   end)
 
-  it("that is no file is refused before anything is sent", function()
+  it("that is not a file is refused before anything is sent", function()
     lab.server:script {}
     process.run { "mkfifo", lab.directory .. "/fifo" }
     for path, kind in pairs { [lab.directory .. "/none"] = "source", [lab.directory] = "source",
@@ -117,7 +117,7 @@ describe("a source", function()
     assert.is_nil(paths():find(COMPLETE, 1, true))
   end)
 
-  it("must be one, and of the size announced", function()
+  it("must be exactly one, of the announced size", function()
     lab.server:script {}
     failed(lab.client:upload_attachment { ConnectionToken = "t", AttachmentName = "a" }, nil, {})
     for _, params in ipairs { { ConnectionToken = "t" }, { path = "a", body = "b" },

@@ -15,7 +15,7 @@ local EXPIRED = faults.s3_error(403, "AccessDenied", "Request has expired")
 local START, PUT, COMPLETE = flows.START, flows.PUT, flows.COMPLETE
 
 describe("an upload", function()
-  it("logs no secret, even if the store calls the request by it", function()
+  it("logs no secret, even if the store uses it as a request id", function()
     local seen = {}
     lab.begin { logger = function(event)
       seen[#seen + 1] = event.step .. " " .. tostring(event.request_id)
@@ -36,7 +36,7 @@ describe("an upload", function()
     assert.equal("first", requests[3].headers["x-amz-bearer"])
   end)
 
-  it("starts, puts, completes, and says what it made", function()
+  it("starts, puts, completes, and returns the attachment", function()
     lab.server:script { faults.started(), faults.stored(), faults.ok() }
     local attachment, err = upload()
     assert.is_nil(err)
@@ -84,7 +84,7 @@ describe("a PUT that the store refuses", function()
     assert.equal(flow(START, PUT), paths())
   end)
 
-  it("is repeated where S3's table says so, from the first byte", function()
+  it("is repeated from the first byte if S3's table of errors says so", function()
     lab.server:script { faults.started(), faults.s3_error(500, "InternalError", "oops"),
       faults.s3_error(400, "RequestTimeout", "idle"), faults.stored(), faults.ok() }
     assert(upload())
@@ -92,7 +92,7 @@ describe("a PUT that the store refuses", function()
     assert.equal("hello", lab.server:seen().requests[4].body)
   end)
 
-  it("is repeated so often, and no more", function()
+  it("is repeated up to max_attempts, and no more", function()
     lab.server:script { faults.started(), { status = 503 }, { status = 503 }, { status = 503 } }
     local result, err = upload()
     failed(result, err, { kind = "storage", code = "503", step = "put", attempts = 3,
@@ -108,7 +108,7 @@ describe("a PUT that the store refuses", function()
     assert.equal(flow(START, PUT), paths())
   end)
 
-  it("because its URL has expired begins anew, with another ClientToken", function()
+  it("with an expired URL starts over with another ClientToken", function()
     lab.server:script { faults.started(), EXPIRED,
       faults.started(), faults.stored(), faults.ok() }
     assert(upload())
@@ -118,7 +118,7 @@ describe("a PUT that the store refuses", function()
     assert.not_equal(first, requests[3].body:match('"ClientToken":"(.-)"'))
   end)
 
-  it("after its UrlExpiry begins anew, unless the clock was wrong from the beginning", function()
+  it("after its UrlExpiry starts over, unless the clock was wrong from the beginning", function()
     for seconds, story in pairs {
       [60] = flow(START, PUT, PUT, START, PUT, COMPLETE),
       [-60] = flow(START, PUT, PUT, PUT, COMPLETE),
@@ -138,7 +138,7 @@ describe("a PUT that the store refuses", function()
     end
   end)
 
-  it("because its URL has expired begins anew three times at most", function()
+  it("with an expired URL has three starts at most", function()
     local expired = EXPIRED
     lab.server:script { faults.started(), expired, faults.started(), expired, faults.started(),
       expired }
@@ -147,14 +147,14 @@ describe("a PUT that the store refuses", function()
     assert.equal(flow(START, PUT, START, PUT, START, PUT), paths())
   end)
 
-  it("because its URL has expired ends where the caller gave the ClientToken", function()
+  it("with an expired URL is an error if the caller gave the ClientToken", function()
     lab.server:script { faults.started(), EXPIRED }
     local result, err = upload { ClientToken = "mine" }
     failed(result, err, { kind = "storage", code = "AccessDenied" })
     assert.equal(flow(START, PUT), paths())
   end)
 
-  it("early, before it has read the body, is believed", function()
+  it("before it has read the body is believed", function()
     lab.server:script { faults.started(), { status = 403, early = true, close = true,
       body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>" } }
     local result, err = upload { body = ("x"):rep(300000) }
@@ -163,7 +163,7 @@ describe("a PUT that the store refuses", function()
 end)
 
 describe("a connection that breaks", function()
-  it("before, in or after the body has the PUT repeated from the first byte", function()
+  it("before, in or after the body repeats the PUT from the first byte", function()
     local body = ("0123456789"):rep(50000)
     for _, fault in ipairs { { reset = "request" }, { reset = "body", after = 1000 },
       { reset = "headers", size = 9 }, { status = 200, length = 5, close = true } } do
@@ -175,7 +175,7 @@ describe("a connection that breaks", function()
     end
   end)
 
-  it("tells a source that cannot be read again", function()
+  it("is an error if the source cannot be read again", function()
     lab.server:script { faults.started(), { reset = "body", after = 1000 } }
     local left = 100
     local function read()
@@ -226,7 +226,7 @@ describe("an answer of the service", function()
     assert.equal(START, paths())
   end)
 
-  it("that names no URL is a protocol error", function()
+  it("without a URL is a protocol error", function()
     lab.server:script { { status = 200, body = '{"AttachmentId":"a"}' } }
     local result, err = upload()
     failed(result, err, { kind = "protocol", step = "start" })

@@ -36,7 +36,7 @@ local function looks()
 end
 
 describe("a wait for the scan", function()
-  it("looks until the attachment is approved, less and less often", function()
+  it("polls until the attachment is approved, less and less often", function()
     lab.server:script { transcript = { EMPTY, page("APPROVED", "another"), page "IN_PROGRESS",
       page "IN_PROGRESS", page "APPROVED" } }
     local began = clock.now()
@@ -48,7 +48,7 @@ describe("a wait for the scan", function()
     assert.truthy(math.abs(clock.now() - began - pauses) < 1e-6)
   end)
 
-  it("looks into all pages", function()
+  it("reads all pages", function()
     local first = page("APPROVED", "another")
     first.page.NextToken = "more"
     lab.server:script { transcript = { first, page "APPROVED" } }
@@ -62,7 +62,7 @@ describe("a wait for the scan", function()
       attachment_id = "attachment-1", operation = "GetTranscript" })
   end)
 
-  it("looks a last time when its time is over", function()
+  it("polls a last time when its time is over", function()
     lab.server:script { transcript = { page "IN_PROGRESS", page "IN_PROGRESS", page "APPROVED" } }
     local began = clock.now()
     assert(wait(0.5))
@@ -70,7 +70,7 @@ describe("a wait for the scan", function()
     assert.truthy(math.abs(clock.now() - began - 0.5) < 1e-6)
   end)
 
-  it("ends with a timeout after its last look", function()
+  it("ends with a timeout after its last poll", function()
     for timeout, name in pairs { [0.1] = "IN_PROGRESS", [7] = "it is not in the transcript" } do
       lab.server:script { transcript = { forever(timeout == 7 and EMPTY or page(name)) } }
       local began = clock.now()
@@ -82,7 +82,7 @@ describe("a wait for the scan", function()
     end
   end)
 
-  it("ends after 240 s where nobody says when", function()
+  it("ends after 240 s unless told otherwise", function()
     lab.server:script { transcript = { forever(page "IN_PROGRESS") } }
     local began = clock.now()
     local result, err = wait()
@@ -109,7 +109,7 @@ describe("a wait for the scan", function()
     assert.truthy(math.abs(clock.now() - began - 4) < 1e-6)
   end)
 
-  it("takes a throttled look for a later one", function()
+  it("goes on after a throttled poll", function()
     local throttled = { status = 429, error = "ThrottlingException" }
     lab.server:script { transcript = { throttled, throttled, throttled, throttled, throttled,
       page "APPROVED" } }
@@ -120,7 +120,7 @@ describe("a wait for the scan", function()
     assert.truthy(err.message:find("IN_PROGRESS", 1, true))
   end)
 
-  it("ends with the error of a look that cannot be made", function()
+  it("ends with the error of a poll that fails", function()
     lab.server:script { transcript = { { status = 403, error = "AccessDeniedException" } } }
     local result, err = wait()
     failed(result, err, { kind = "service", code = "AccessDeniedException", status = 403,
@@ -140,13 +140,13 @@ describe("a wait for the scan", function()
 end)
 
 describe("an upload that waits", function()
-  it("gives the status of the scan", function()
+  it("returns the status of the scan", function()
     lab.server:script { transcript = { page "IN_PROGRESS", page "APPROVED" } }
     local attachment = assert(lab.upload { wait = true })
     assert.equal("APPROVED", attachment.Status)
   end)
 
-  it("tells the attachment that was rejected", function()
+  it("names the attachment that was rejected", function()
     lab.server:script { transcript = { page "REJECTED" } }
     local result, err = lab.upload { wait = true }
     failed(result, err, { code = "AttachmentRejected", attachment_id = "attachment-1" })

@@ -41,7 +41,7 @@ local function built(operation, params, options)
 end
 
 describe("a request", function()
-  it("is the one of AWS's documentation", function()
+  it("is the one in AWS's documentation", function()
     local request = built("StartAttachmentUpload", upload { ClientToken = "once" })
     assert.equal("POST", request.method)
     assert.equal("https://participant.connect.us-west-2.amazonaws.com"
@@ -58,7 +58,7 @@ describe("a request", function()
     assert.is_nil(request.body:find(TOKEN, 1, true))
   end)
 
-  it("fills in a UUID of version 4 where no ClientToken is given", function()
+  it("fills in a UUID of version 4 if no ClientToken is given", function()
     local first = cjson.decode(built("StartAttachmentUpload", upload()).body).ClientToken
     local second = cjson.decode(built("StartAttachmentUpload", upload()).body).ClientToken
     assert.truthy(first:match("^%x+%-%x+%-4%x+%-[89ab]%x+%-%x+$"))
@@ -72,14 +72,14 @@ describe("a request", function()
     assert.equal(name, cjson.decode(request.body).AttachmentName)
   end)
 
-  it("escapes what JSON must not hold, and nothing else", function()
+  it("escapes what JSON must not contain, and nothing else", function()
     local request = built("SendMessage", { ConnectionToken = TOKEN, ContentType = "text/plain",
       Content = '\t"/\\\r\n\226\128\168é\240\159\152\128"', ClientToken = "" })
     assert.equal([[{"ContentType":"text/plain","Content":"\t\"/\\\r\n]]
       .. '\226\128\168é\240\159\152\128' .. [[\"","ClientToken":""}]], request.body)
   end)
 
-  it("writes sizes exactly, up to what every Lua holds exactly", function()
+  it("writes sizes exactly, up to what every Lua represents exactly", function()
     for _, size in ipairs { "1", "20971520", "99999999999999", "100000000000000",
       "123456789012345", "9007199254740992" } do
       local request = built("StartAttachmentUpload",
@@ -90,7 +90,7 @@ describe("a request", function()
     assert.truthy(request.body:find('"AttachmentSizeInBytes":20971520,', 1, true))
   end)
 
-  it("percent-encodes what belongs in the path", function()
+  it("percent-encodes members that go into the path", function()
     local request = built("DescribeView", { ConnectionToken = TOKEN, ViewToken = "a/b c?d#é%" })
     assert.equal("GET", request.method)
     assert.equal("/participant/views/a%2Fb%20c%3Fd%23%C3%A9%25",
@@ -99,13 +99,13 @@ describe("a request", function()
     assert.is_nil(request.headers["Content-Type"])
   end)
 
-  it("is an empty object where an operation's members are all absent", function()
+  it("is an empty object if all members are absent", function()
     local request = built("CreateParticipantConnection", { ParticipantToken = TOKEN })
     assert.equal("{}", request.body)
     assert.equal("application/json", request.headers["Content-Type"])
   end)
 
-  it("holds lists, booleans and nested members", function()
+  it("may contain lists, booleans and nested members", function()
     local request = built("CreateParticipantConnection", {
       ParticipantToken = TOKEN, Type = { "WEBSOCKET", "CONNECTION_CREDENTIALS" },
       ConnectParticipant = false,
@@ -120,7 +120,7 @@ describe("a request", function()
       .. '"StartPosition":{"MostRecent":5}}', request.body)
   end)
 
-  it("may hold line breaks in a message, and nowhere else", function()
+  it("may contain line breaks in a message, and nowhere else", function()
     local request = built("SendMessage", {
       ConnectionToken = TOKEN, ContentType = "text/plain", Content = "one\r\n\ttwo",
     })
@@ -224,7 +224,7 @@ describe("validation", function()
     end
   end)
 
-  it("tells wrong types", function()
+  it("reports wrong types", function()
     local wrong = { ConnectionToken = 5, AttachmentName = true, AttachmentSizeInBytes = "1",
       ContentType = {}, ClientToken = print }
     refused("StartAttachmentUpload", wrong, "ConnectionToken must be a string, not number",
@@ -246,7 +246,7 @@ describe("validation", function()
       "StartPosition must have names only, not a number as key")
   end)
 
-  it("looks into lists and nested members", function()
+  it("checks lists and nested members", function()
     refused("CompleteAttachmentUpload", { ConnectionToken = TOKEN, AttachmentIds = {} },
       "AttachmentIds must have exactly 1")
     refused("CompleteAttachmentUpload", { ConnectionToken = TOKEN, AttachmentIds = { "a", "b" } },
@@ -265,7 +265,7 @@ describe("validation", function()
       "did you mean DESCENDING?")
   end)
 
-  it("refuses control characters wherever a header could hold them", function()
+  it("refuses control characters in whatever becomes a header", function()
     for _, bad in ipairs { "a\r\nX-Evil: 1", "a\nb", "a\0b", "a\127", "\27[31m" } do
       refused("StartAttachmentUpload", upload { ConnectionToken = bad },
         "ConnectionToken must not contain control characters")
@@ -275,7 +275,7 @@ describe("validation", function()
     refused("StartAttachmentUpload", upload { ConnectionToken = " padded" }, "a space")
   end)
 
-  it("takes each character of ASCII for what it is, wherever it stands", function()
+  it("classifies each ASCII character correctly, wherever it occurs", function()
     for code = 0, 255 do
       for at = 0, 17 do
         local name = ("x"):rep(at) .. string.char(code) .. ("y"):rep(17 - at)
@@ -293,18 +293,18 @@ describe("validation", function()
     end
   end)
 
-  it("allows what macOS puts into names", function()
+  it("allows the decomposed characters that macOS puts into names", function()
     local name = "Screenshot 2025-05-24 at 2.42.48\226\128\175PM.png"
     built("StartAttachmentUpload", upload { AttachmentName = name })
   end)
 
-  it("names a stranger whose name people cannot read", function()
+  it("names unknown members even if their names are unprintable", function()
     local params = upload()
     params["a\0\27[31mb\255" .. ("x"):rep(100)] = 1
     refused("StartAttachmentUpload", params, "a  [31mb?xxx", "... is not a member")
   end)
 
-  it("bounds its message when a table is full of strangers", function()
+  it("bounds its message if a table is full of unknown members", function()
     local params = upload()
     for i = 1, 1000 do params["stranger" .. i] = i end
     local err = refused("StartAttachmentUpload", params, "and 980 more")

@@ -3,7 +3,7 @@
 local process = require "spec.support.process"
 
 describe("the writer of requests", function()
-  it("builds a whole request or refuses it with a reason, whatever it is told", function()
+  it("builds a whole request or refuses it with a reason, whatever it is given", function()
     local program = os.tmpname()
     local made = process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
       "-O1", "-g", "-Icsrc", "-o", program, "-fsanitize=address,undefined",

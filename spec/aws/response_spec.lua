@@ -34,7 +34,7 @@ describe("a result", function()
     assert.equal("2", tostring(result.New.a[2].b))
   end)
 
-  it("has whole numbers that are whole", function()
+  it("has integers for whole numbers", function()
     local result = read("GetAttachment", 200, {}, '{"AttachmentSizeInBytes":104857600}')
     assert.equal("104857600", tostring(result.AttachmentSizeInBytes))
     result = read("GetAttachment", 200, {}, '{"AttachmentSizeInBytes":9007199254740992}')
@@ -51,14 +51,14 @@ describe("a result", function()
     assert.same({ { Status = "SOMETHING_NEW", x = 1 } }, result.Transcript[1].Attachments)
   end)
 
-  it("is empty where the answer is", function()
+  it("is empty if the answer is", function()
     local result = read("CompleteAttachmentUpload", 200)
     assert.equal(200, result.ResponseMetadata.HTTPStatusCode)
     result.ResponseMetadata = nil
     assert.same({}, result)
   end)
 
-  it("is a protocol error where the answer is not one JSON object", function()
+  it("is a protocol error if the answer is not one JSON object", function()
     for _, body in ipairs { "[1]", "null", "nonsense", '{"a":1', "{} {}", '"text"', "<html>",
       ("["):rep(5000), ('{"a":'):rep(5000), "{\"a\":NaN}" } do
       local err = failed(200, { ["x-amzn-requestid"] = "id-2" }, body)
@@ -70,7 +70,7 @@ describe("a result", function()
     end
   end)
 
-  it("is a protocol error where a member has the wrong type", function()
+  it("is a protocol error if a member has the wrong type", function()
     for _, body in ipairs { '{"Url":5}', '{"AttachmentSizeInBytes":"5"}',
       '{"AttachmentSizeInBytes":1.5}', '{"AttachmentSizeInBytes":1e300}', '{"Url":{}}' } do
       assert.equal("protocol", failed(200, {}, body).kind)
@@ -129,7 +129,7 @@ describe("a service error", function()
     end
   end)
 
-  it("keeps the service's own words, and says beside them what helps", function()
+  it("keeps the service's own message, and adds a hint", function()
     local denied = failed(403, { ["x-amzn-errortype"] = "AccessDeniedException" },
       '{"Message":"Access denied"}')
     assert.equal("Access denied", denied.message)
@@ -161,7 +161,7 @@ describe("a service error", function()
     assert.equal("400", failed(400, {}, '[{"code":"Listed"}]').code)
   end)
 
-  it("has a number for a code as text, if it is a whole one", function()
+  it("takes a numeric code as text, if it is a whole number", function()
     for json, code in pairs { ["42"] = "42", ["403"] = "403", ["-1"] = "-1", ["0"] = "0",
       ["-0"] = "0", ["1e3"] = "1000", ["9007199254740992"] = "9007199254740992",
       ["4294967296"] = "4294967296", ["1.5"] = "T", ["1e300"] = "T", ["-1e300"] = "T",
@@ -173,7 +173,7 @@ describe("a service error", function()
     assert.equal("400", failed(400, {}, '{"code":NaN}').code)
   end)
 
-  it("tells of a page only that it is one", function()
+  it("says of an HTML page only that it is one", function()
     for _, body in ipairs { "<html>x", "\n <!DOCTYPE html><p>", "\239\187\191<HTML>", "<head>",
       "<!-- x -->" } do
       assert.equal("the server answered 502 with an HTML page", failed(502, {}, body).message)
@@ -182,7 +182,7 @@ describe("a service error", function()
     assert.equal("the server answered 502 without a message", failed(502, {}, "\0text").message)
   end)
 
-  it("knows what may be repeated and what throttles", function()
+  it("knows what is retryable and what is throttling", function()
     local cases = { -- status, code, retryable, throttled
       { 500, "InternalServerException", true, false }, { 502, nil, true, false },
       { 503, nil, true, false }, { 504, nil, true, false }, { 501, nil, false, false },
@@ -225,7 +225,7 @@ describe("a service error", function()
     assert.equal(9, both.retry_after)
   end)
 
-  it("reads the three dates of HTTP, and no others", function()
+  it("reads HTTP's three date formats, and no others", function()
     local function after(value) return failed(503, { ["Retry-After"] = value }, "").retry_after end
     for _, past in ipairs { "Wed, 21 Oct 2015 07:28:00 GMT", "Wednesday, 21-Oct-15 07:28:00 GMT",
       "Wed Oct 21 07:28:00 2015", "Sun Nov  6 08:49:37 1994" } do

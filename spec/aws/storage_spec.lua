@@ -81,7 +81,7 @@ describe("an object store's error", function()
     end
   end)
 
-  it("survives what is no XML, or only a part", function()
+  it("survives text that is not XML, or only a part of it", function()
     for _, body in ipairs { "", "<", "<>", "< Error>", "<Error", "<Error>", "<Error><Code>",
       "</Code>", "<Error><Code>AccessDen", "<Error a=\"><Code>No</Code></Error>",
       "<!--", "<![CDATA[", "<?", "no XML",
@@ -97,7 +97,7 @@ describe("an object store's error", function()
       failed("<html><Error><Code>x", 502).message)
   end)
 
-  it("is cut only after secrets have been taken out", function()
+  it("is truncated only after redaction", function()
     local url = server.url .. "/store/key?X-Amz-Signature=" .. ("0123456789abcdef"):rep(4)
     for before = 1960, 2060, 9 do
       local err = failed(("<Error><Code>X</Code><Message>%s%s&amp;x</Message></Error>")
@@ -112,14 +112,14 @@ describe("an object store's error", function()
     for _, value in pairs(err) do assert.is_nil(tostring(value):find("01234567", 1, true)) end
   end)
 
-  it("says what helps, beside S3's own words", function()
+  it("has a hint beside S3's own message", function()
     local err = failed("<Error><Code>SignatureDoesNotMatch</Code><Message>m</Message></Error>", 403)
     assert.equal("m", err.message)
     assert.truthy(err.hint:find("HeadersToInclude", 1, true))
     assert.is_nil(failed("<Error><Code>AccessDenied</Code></Error>", 403).hint)
   end)
 
-  it("may be repeated where S3 says so", function()
+  it("is retryable if S3 says so", function()
     for code, status in pairs { SlowDown = 503, InternalError = 500, OperationAborted = 409,
       BadDigest = 400, RequestTimeout = 400 } do
       assert.is_true(failed("<Error><Code>" .. code .. "</Code></Error>", status).retryable)

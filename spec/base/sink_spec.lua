@@ -68,7 +68,7 @@ describe("a pipe that nobody reads", function()
     pipe:close()
   end)
 
-  it("ends a whole download, also when only its end is left to write", function()
+  it("ends the download, even if only its last bytes are left to write", function()
     for _, size in ipairs { SIZE, 200000 } do
       for _, limit in ipairs { "timeout", "stall_timeout" } do
         local pipe = fifo()
@@ -83,7 +83,7 @@ describe("a pipe that nobody reads", function()
     end
   end)
 
-  it("is not flushed where that would never end", function()
+  it("is not flushed if that would never end", function()
     local pipe = fifo()
     pipe:setvbuf("full", 1000000)
     pipe:write(("x"):rep(65536))
@@ -150,7 +150,7 @@ local function at_gate(text)
 end
 
 describe("a disk that stops", function()
-  it("holds up no other transfer, and goes on where it stopped", function()
+  it("holds up no other transfer, and continues where it stopped", function()
     server:script { { size = SIZE }, { size = SIZE } }
     assert.equal("drained true true", at_gate [[
       local sink = assert(core.open_sink(path))
@@ -172,7 +172,7 @@ describe("a disk that stops", function()
     ]])
   end)
 
-  it("is waited for by a commit, which says so", function()
+  it("is awaited by a commit, which reports that it is pending", function()
     server:script { { body = "0123456789" } }
     assert.equal("pending nil nil true 0123456789", at_gate [[
       local sink = assert(core.open_sink(path))
@@ -189,7 +189,7 @@ describe("a disk that stops", function()
     ]])
   end)
 
-  it("keeps nobody from discarding, and never completes what was discarded", function()
+  it("does not prevent discarding, and never completes what was discarded", function()
     server:script { { size = SIZE }, { body = "0123456789" } }
     assert.equal("done nil nil", at_gate [[
       local hanging, committing = assert(core.open_sink(path)), assert(core.open_sink(path .. "2"))
@@ -212,7 +212,7 @@ describe("a disk that stops", function()
     ]])
   end)
 
-  it("keeps no program from its end", function()
+  it("does not prevent the program from ending", function()
     server:script { { size = SIZE } }
     assert.equal("", at_gate [[
       local sink = assert(core.open_sink(path))
@@ -236,7 +236,7 @@ describe("a sink of memory", function()
     return sink
   end
 
-  it("gathers the object, and gives it away once", function()
+  it("collects the object, and returns it once", function()
     server:script { { size = SIZE } }
     local sink = assert(core.memory_sink())
     assert(lab.finish(lab.get { sink = sink }))
@@ -248,7 +248,7 @@ describe("a sink of memory", function()
   end)
 
   -- What the thread has gathered already would be missing from the queue, and the other way round.
-  it("gathers in the thread", function()
+  it("collects in the thread", function()
     server:script { { size = SIZE } }
     local sink = assert(core.memory_sink())
     assert(lab.finish(lab.get { sink = sink }))
@@ -257,7 +257,7 @@ describe("a sink of memory", function()
     sink:discard()
   end)
 
-  it("has no byte of what came before it began again", function()
+  it("after a restart has no byte from before it", function()
     server:script { { size = SIZE }, { size = 10 } }
     local sink = assert(core.memory_sink())
     assert(lab.finish(lab.get { sink = sink }))
@@ -268,7 +268,7 @@ describe("a sink of memory", function()
     sink:discard()
   end)
 
-  it("may have no byte at all", function()
+  it("may be empty", function()
     local sink = assert(core.memory_sink())
     assert.equal("", committed(sink):body())
     sink:discard()
@@ -276,7 +276,7 @@ describe("a sink of memory", function()
 end)
 
 describe("a commit", function()
-  it("does nothing to a file that the thread is about to work on", function()
+  it("does not touch a file that the thread is about to work on", function()
     local program, path = directory:path "commits", directory:path "committed"
     local compiled = process.run { "sh", "-c", "cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64"
       .. " -Icsrc spec/base/sink_commit.c csrc/base/*.c -Wl,--wrap=disk_lock -lpthread -ldl -o "

@@ -24,7 +24,7 @@ local function command(words)
 end
 
 describe("connectparticipant", function()
-  it("tells its version and its help", function()
+  it("prints its version and its help", function()
     assert.truthy(command { "--version" }.stdout:match("^connectparticipant %d+%.%d+%.%d+\n$"))
     local overview = command { "--help" }
     assert.equal(0, overview.status)
@@ -80,7 +80,7 @@ describe("connectparticipant", function()
     assert.equal("hello\0world", command { "download", "-o", "-", id }.stdout)
   end)
 
-  it("speaks JSON to programs", function()
+  it("prints JSON for programs", function()
     local good, bad = place:write("good.txt", "x"), directory .. "/missing.txt"
     local said = command { "upload", "--json", good, bad }
     assert.equal(1, said.status)
@@ -106,7 +106,7 @@ describe("connectparticipant", function()
     assert.equal(2, command { "transcript", "--token-file", "/nonexistent", env = env }.status)
   end)
 
-  it("goes through a whole chat", function()
+  it("takes part in a whole chat", function()
     local participant_token = service:admin("POST", "chats", {}).participant_token
     local saved = directory .. "/token"
     local env = { CONNECT_PARTICIPANT_TOKEN = participant_token,
@@ -165,7 +165,7 @@ describe("connectparticipant", function()
     assert.truthy(process.run { "test", "-c", "/dev/null" }.status == 0)
   end)
 
-  it("tells each request with --verbose, and no secret", function()
+  it("logs each request with --verbose, without secrets", function()
     local said = command { "upload", "--verbose", "--quiet", place:write("v.txt", "x") }
     assert.equal("", said.stdout)
     assert.truthy(said.stderr:find "StartAttachmentUpload %(start%): 200 after %d+%.%d+ s")
@@ -192,7 +192,7 @@ describe("connectparticipant", function()
     assert.is_nil(said.stderr:find("a-secret-token", 1, true))
   end)
 
-  it("tells each file as soon as it and those before it are through", function()
+  it("reports each file as soon as it and all before it are done", function()
     service:fault { operation = "StartAttachmentUpload", count = 1, status = 403,
       code = "AccessDeniedException", delay = 0.2 }
     local paths = { "upload", "--json", "--concurrency", "3" }
@@ -210,14 +210,14 @@ describe("connectparticipant", function()
     assert.equal(1, failed)
   end)
 
-  it("tells of every file why nothing could begin", function()
+  it("reports for every file why nothing could begin", function()
     local said = command { "upload", "a", "b", env = { CONNECT_CONNECTION_TOKEN = token,
       HOME = directory, AWS_ENDPOINT_URL = "", AWS_REGION = "" } }
     assert.equal(1, said.status)
     assert.truthy(said.stderr:find("a: .*no region: set AWS_REGION.*b: .*no region"), said.stderr)
   end)
 
-  it("tells a directory as one, also as a shell completes it", function()
+  it("reports a directory as one, even with the slash of a shell's completion", function()
     for _, path in ipairs { directory, directory .. "/", directory .. "//", "/", "." } do
       local said = command { "upload", path }
       assert.equal(1, said.status)
@@ -231,7 +231,7 @@ describe("connectparticipant", function()
     assert.truthy(command { "upload", "" }.stderr:find("the path is empty", 1, true))
   end)
 
-  it("demonstrates the whole way, and leaves nothing", function()
+  it("demonstrates an upload and a download, and leaves nothing behind", function()
     local path = place:write("-starts with a dash.bin", ("\0\1\2\255"):rep(100000))
     local said = command { "demo", "--", path, env = { TMPDIR = directory } }
     assert.equal(0, said.status, said.stderr .. said.stdout)

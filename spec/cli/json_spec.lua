@@ -4,7 +4,7 @@ local unicode = require "connectparticipant.cli.unicode"
 local json = require "connectparticipant.cli.json"
 
 describe("a line of JSON", function()
-  it("has sorted keys, and lists where AWS has lists", function()
+  it("has sorted keys, and a list wherever AWS has one", function()
     assert.equal('{"Attachments":[],"Content":{},"MessageMetadata":{"Receipts":[]},"Type":"A"}',
       json.encode { Type = "A", Attachments = {}, MessageMetadata = { Receipts = {} },
         Content = {} })
@@ -13,7 +13,7 @@ describe("a line of JSON", function()
     assert.equal('["a",["b"],{}]', json.encode { "a", { "b" }, {} })
   end)
 
-  it("has whole numbers as such, others to their last digit, and null for what is none", function()
+  it("has integers for whole numbers, all digits of others, and null for NaN", function()
     assert.equal('{"a":104857600,"b":-3,"c":0.1,"d":1e+300,"e":null,"f":null}',
       json.encode { a = 104857600.0, b = -3, c = 0.1, d = 1e300, e = 0 / 0, f = math.huge })
     if rawget(math, "tointeger") then
@@ -24,7 +24,7 @@ describe("a line of JSON", function()
     end
   end)
 
-  it("is the same in a locale with commas", function()
+  it("is the same in a locale with decimal commas", function()
     local before = os.setlocale()
     if not os.setlocale "de_DE.UTF-8" and not os.setlocale "fr_FR.UTF-8" then return end
     local written = json.encode { 0.5, 1e300, 1 / 3 }
@@ -32,12 +32,12 @@ describe("a line of JSON", function()
     assert.equal(json.encode { 0.5, 1e300, 1 / 3 }, written)
   end)
 
-  it("escapes what JSON and terminals must not see", function()
+  it("escapes what JSON forbids, and what could drive a terminal", function()
     assert.equal('"\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001b\\u007f"',
       json.encode "\"\\/\b\f\n\r\t\0\27\127")
   end)
 
-  it("leaves UTF-8 as it is, and writes bytes that are none as \\xHH", function()
+  it("leaves UTF-8 as it is, and writes other bytes as \\xHH", function()
     local good = "é€😀\194\128\223\191\224\160\128\237\159\191\238\128\128\239\191\191"
       .. "\240\144\128\128\244\143\191\191"
     assert.equal('"' .. good .. '"', json.encode(good))
@@ -54,7 +54,7 @@ describe("a line of JSON", function()
     assert.equal('{"\\\\xFF":1}', json.encode { ["\255"] = 1 })
   end)
 
-  it("leaves out what it cannot say, and ends where a table holds itself", function()
+  it("leaves out what JSON cannot express, and stops if a table contains itself", function()
     assert.equal('{"a":1}', json.encode { a = 1, b = print, c = coroutine.create(function() end) })
     assert.equal("[1,null]", json.encode { 1, print })
     local itself = {}
@@ -80,7 +80,7 @@ describe("a line of JSON", function()
 end)
 
 describe("what a terminal is shown", function()
-  it("has no control character, of one byte or of two, and no byte that is none", function()
+  it("has no control character, of one byte or two, and no invalid byte", function()
     assert.equal("a?b?c\\xFFd", unicode.printable "a\27b\194\155c\255d")
   end)
 end)

@@ -39,7 +39,7 @@ local function commands()
 end
 
 describe("standard output", function()
-  it("that is full is told, with status 1", function()
+  it("that is full is reported, with status 1", function()
     for _, words in ipairs(commands()) do
       local said = shell(words, ">/dev/full")
       assert.equal(1, said.status, table.concat(words, " "))
@@ -47,13 +47,13 @@ describe("standard output", function()
     end
   end)
 
-  it("that is a file at its size limit is told", function()
+  it("that is a file at its size limit is reported", function()
     local said = shell({ "download", id, "-o", "-" }, ">" .. place:path "limited", "ulimit -f 100;")
     assert.equal(1, said.status)
     assert.equal("connectparticipant: standard output: File too large\n", said.stderr)
   end)
 
-  it("that is closed is told, and no connection or file takes its place", function()
+  it("that is closed is reported, and no connection or file takes its descriptor", function()
     for _, words in ipairs(commands()) do
       local said = shell(words, ">&-")
       assert.equal(1, said.status, table.concat(words, " "))
@@ -64,7 +64,7 @@ describe("standard output", function()
     assert.equal(("x"):rep(300000), files.read(place:path "back"))
   end)
 
-  it("whose reader has gone ends the command without a word", function()
+  it("whose reader has gone ends the command silently", function()
     local fifo = place:path "fifo"
     assert.equal(0, process.run { "mkfifo", fifo }.status)
     -- A FIFO can only be opened for writing while somebody reads.

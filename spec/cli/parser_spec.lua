@@ -109,7 +109,7 @@ describe("an option", function()
     assert.equal(1, (run(with("upload", "--timeout", "2", "--timeout", "1"))))
   end)
 
-  it("of no command is refused, and does not reach the terminal as it is", function()
+  it("that does not exist is refused, and printed without control characters", function()
     local _, said = run { "upload", "--\27[2J", "x" }
     assert.is_nil(said:find("\27", 1, true))
     _, said = run { "\27[2J" }
@@ -132,13 +132,13 @@ describe("help", function()
     end
   end)
 
-  it("of what is no command is refused", function()
+  it("for a command that does not exist is refused", function()
     local status, said = run { "help", "uplaod" }
     assert.equal(2, status)
     assert.truthy(said:find("did you mean 'upload'", 1, true))
   end)
 
-  it("makes the manual page, which names every option and has no word of roff too many", function()
+  it("makes the manual page, which names every option and contains no stray roff", function()
     local _, _, page = run { "help", "--man" }
     for _, name in ipairs(parser.COMMANDS) do
       assert.truthy(page:find("\n.SS " .. name, 1, true), name)
@@ -152,7 +152,7 @@ describe("help", function()
     end
   end)
 
-  it("completes in three shells, and in no other", function()
+  it("completes in bash, zsh and fish, and in no other shell", function()
     for _, shell in ipairs { "bash", "zsh", "fish" } do
       local status, told, said = run { "completion", shell }
       -- argparse can do it from 0.7 on.

@@ -44,7 +44,7 @@ local function world(width, is_terminal)
 end
 
 describe("the progress display", function()
-  it("is there on a terminal alone, and not for programs", function()
+  it("appears only on a terminal, and not for programs", function()
     assert.is_nil(progress.new(world(80, false), { "a" }))
     assert.is_nil(progress.new(world(80), { "a" }, { json = true }))
     assert.is_nil(progress.new(world(80), { "a" }, { quiet = true }))
@@ -62,7 +62,7 @@ describe("the progress display", function()
     assert.equal(1, #here.stderr.lines)
   end)
 
-  it("has a line for each file and one for all, drawn in place", function()
+  it("has a line for each file and one for all, redrawn in place", function()
     local here = world(80)
     local display = progress.new(here, { "one", "two", "three" })
     for step = 1, 10 do
@@ -105,7 +105,7 @@ describe("the progress display", function()
     end
   end)
 
-  it("leaves what is said meanwhile a line of its own", function()
+  it("leaves a line of its own to messages", function()
     local here = world(80)
     progress.new(here, { "a" }):on_progress(1)(1, 4)
     common.say(here, "no\255\27")
@@ -114,7 +114,7 @@ describe("the progress display", function()
 end)
 
 describe("a name from the service", function()
-  it("is safe as a file's", function()
+  it("is made safe as a file name", function()
     for name, safe in pairs {
       ["a b.pdf"] = "a b.pdf", ["../../etc/passwd"] = "passwd", ["c:\\x\\y.doc"] = "y.doc",
       [".bashrc"] = "bashrc", ["a\27[2Jb"] = "a_[2Jb", ["..."] = false, [""] = false,

@@ -168,7 +168,7 @@ describe("a command under way", function()
     end
   end
 
-  it("shows no secret to who lists processes", function()
+  it("shows no secret to those who list processes", function()
     each_step(function(pid)
       local list = arguments(pid)
       assert.truthy(#list > 0 and list[1]:find("command.lua", 1, true))

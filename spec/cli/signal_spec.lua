@@ -61,7 +61,7 @@ describe("a signal", function()
     end)
   end
 
-  it("ends a wait for the next attempt, and several uploads; what was through is told", function()
+  it("ends a wait for the next attempt, and several uploads; what was done is reported", function()
     service:fault { operation = "StartAttachmentUpload", count = 9, status = 429,
       code = "ThrottlingException", retry_after = 60000 }
     local seen = #service:requests "StartAttachmentUpload"
@@ -94,7 +94,7 @@ describe("a signal", function()
     assert.equal(143, said.status)
   end)
 
-  it("that is ignored, as by nohup, is left so", function()
+  it("that is ignored, as under nohup, stays ignored", function()
     local said = process.run { "sh", "-c", "trap '' HUP; exec \"$@\"", "sh", process.lua, "-e",
       "local core = require 'connectparticipant.core' core.catch_signals(true) "
         .. "os.execute('kill -HUP ' .. core.pid()) print(core.caught_signal())" }

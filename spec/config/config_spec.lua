@@ -69,7 +69,7 @@ describe("a setting", function()
     refused({}, { AWS_RETRY_MODE = "fast" }, nil, "AWS_RETRY_MODE must be standard or adaptive")
   end)
 
-  it("may be a region as AWS's JavaScript SDK has it", function()
+  it("may be a region in the forms that AWS's JavaScript SDK allows", function()
     local result = resolved({ region = "fips-us-east-1" })
     assert.equal("us-east-1", result.region)
     assert.is_true(result.use_fips)
@@ -87,7 +87,7 @@ describe("the profile", function()
     assert.equal("c-c-1", resolved({}, { HOME = "/home/a", AWS_PROFILE = "other" }, text).region)
   end)
 
-  it("must exist when it is named, and it takes it to know where requests go", function()
+  it("must exist if it is named and needed to know where requests go", function()
     refused({ profile = "none" }, HOME, text, "none", "the option profile", FILE, CREDENTIALS)
     refused({}, { HOME = "/home/a", AWS_PROFILE = "none" }, nil, "none", "AWS_PROFILE")
     refused({ profile = "none" }, {}, nil, "none", "HOME is not set")
@@ -110,7 +110,7 @@ describe("the profile", function()
     assert.equal("/c, line 2, region", result.origins.region)
   end)
 
-  it("is what both files together say, the credentials file first", function()
+  it("is merged from both files, the credentials file first", function()
     local both = {
       [FILE] = "[profile a]\nregion = a-a-1\nmax_attempts = 7\n[default]\nregion = d-d-1\n",
       [CREDENTIALS] = "[a]\nregion = b-b-1\naws_secret_access_key = x\n[c]\naws_session_token = x",
@@ -143,7 +143,7 @@ describe("the endpoint", function()
       "[default]\nendpoint_url = https://general\n").endpoint)
   end)
 
-  it("is ignored where that is wished, but for the option's", function()
+  it("can be ignored by AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, but for the option", function()
     local all = { HOME = "/home/a", AWS_ENDPOINT_URL = "https://e",
       AWS_IGNORE_CONFIGURED_ENDPOINT_URLS = "true" }
     assert.is_nil(resolved({}, all, text).endpoint)
@@ -179,7 +179,7 @@ describe("a broken value", function()
       'not "a-b-1?output = json"')
   end)
 
-  it("does no harm where it is not needed", function()
+  it("does no harm if it is not needed", function()
     local given = { endpoint = "https://e" }
     assert.equal("https://e", resolved(given, { AWS_REGION = "evil.com/" }).endpoint)
     assert.equal("https://e", resolved(given, HOME, "[default]\nregion = a b\n").endpoint)
@@ -193,7 +193,7 @@ describe("a setting's origin", function()
       { option = option, message = "is wrong" })
   end
 
-  it("is told before what core finds wrong with it", function()
+  it("is named before what core finds wrong with it", function()
     local text = "[default]\nendpoint_url = http://a\nuse_fips_endpoint = true\n"
     assert.equal("the option endpoint: is wrong", explained("endpoint", { endpoint = "http://b" }))
     assert.equal("AWS_ENDPOINT_URL: is wrong", explained("endpoint", {},
@@ -207,7 +207,7 @@ describe("a setting's origin", function()
     assert.equal("is wrong", explained(nil, {}, {}))
   end)
 
-  it("names, where there is no region, the files that could not be read", function()
+  it("names the files that could not be read if there is no region", function()
     assert.equal("is wrong", explained("region", {}, HOME))
     assert.equal("is wrong (" .. FILE .. ": Permission denied)",
       explained("region", {}, HOME, { "Permission denied" }))
@@ -217,7 +217,7 @@ describe("a setting's origin", function()
 end)
 
 describe("a file", function()
-  it("that is malformed is named with its line, where it is needed", function()
+  it("that is malformed is named with its line, if it is needed", function()
     refused({}, HOME, "region = a\n", FILE, "line 1")
     refused({}, HOME, "[default]\nno key here\n", FILE, "line 2")
     refused({}, HOME, "[]\n", FILE, "line 1")
@@ -255,7 +255,7 @@ describe("a file", function()
     assert.equal("a-b-1", config.resolve(options, watched).region)
   end)
 
-  it("is not waited for when it is none", function()
+  it("that is a FIFO is not waited for", function()
     local place = files.new()
     local fifo = place:path "config"
     assert.equal(0, process.run { "mkfifo", fifo }.status)

@@ -108,20 +108,20 @@ describe("a shared file", function()
     end)
   end
 
-  it("has services in the config file only", function()
+  it("has services sections in the config file only", function()
     local text = "[services own]\nconnectparticipant =\n  endpoint_url = https://a\n"
     local key = "connectparticipant.endpoint_url"
     assert.equal("https://a", ini.parse(text, "config", ALL).services.own.values[key])
     assert.same({}, ini.parse(text, "credentials", ALL).services)
   end)
 
-  it("tells in which line a key is", function()
+  it("knows the line of each key", function()
     local _, file = profiles "\n[default]\nk = 1\n more\ns3 =\n  l = 2\n"
     local section = file.profiles.default
     assert.same({ k = 3, s3 = 5, ["s3.l"] = 6 }, section.lines)
   end)
 
-  it("costs, where a line is malformed, only that line", function()
+  it("loses only the line that is malformed", function()
     for _, case in ipairs(PROBLEMS) do
       local found, file = profiles(case[1])
       assert.truthy(file.problem and file.problem:find(case[2], 1, true), tostring(file.problem))
@@ -129,7 +129,7 @@ describe("a shared file", function()
     end
   end)
 
-  it("tells the first line that is malformed", function()
+  it("reports the first malformed line", function()
     local _, file = profiles "[default]\nfirst\nsecond\n"
     assert.truthy(file.problem:find("line 2", 1, true), file.problem)
   end)
@@ -142,7 +142,7 @@ describe("a shared file", function()
     end
   end)
 
-  it("gives nothing but what is asked for, and never quotes itself", function()
+  it("yields nothing but what is asked for, and is never quoted in errors", function()
     local file = ini.parse("[a]\naws_secret_access_key = hidden\nregion = r\nhidden\n",
       "credentials", { region = true })
     assert.same({ region = "r" }, file.profiles.a.values)
@@ -171,7 +171,7 @@ describe("a shared file", function()
     end
   end)
 
-  it("takes time as its length does, whatever it holds", function()
+  it("takes time in proportion to its length, whatever it contains", function()
     local blanks, many = (" "):rep(200000), 100000
     local texts = {
       "[default]\nk = 1" .. blanks .. "2" .. blanks .. "\n", "[" .. blanks .. "x",

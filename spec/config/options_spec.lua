@@ -18,7 +18,7 @@ local function map(options)
 end
 
 describe("the options of new", function()
-  it("may all be left out", function()
+  it("are all optional", function()
     assert.truthy(participant.new())
     assert.truthy(participant.new {})
   end)
@@ -29,7 +29,7 @@ describe("the options of new", function()
     assert.truthy(problem:find("unknown option 'regoin' (did you mean 'region'?)", 1, true))
   end)
 
-  it("have names only", function()
+  it("may not be positional", function()
     assert.truthy(raised_by(new, { "us-west-2" }):find("names only", 1, true))
     assert.truthy(raised_by(new, "us-west-2"):find("must be a table, not a string", 1, true))
   end)
@@ -63,7 +63,7 @@ describe("the options of new", function()
     })
   end)
 
-  it("are taken by value", function()
+  it("are copied", function()
     local options = { max_attempts = 2, pace = { instance = "one" } }
     local client = participant.new(options)
     options.max_attempts, options.pace.instance = 9, "two"

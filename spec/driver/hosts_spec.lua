@@ -57,7 +57,7 @@ describe("cqueues", function()
 end)
 
 describe("a scheduler of plain coroutines", function()
-  it("is yielded to, and goes on with whoever it likes", function()
+  it("gets control whenever a call waits, and resumes any coroutine", function()
     local client = participant.new { endpoint = server.url, driver = {
       wait = function(engine)
         coroutine.yield "waiting"

@@ -8,7 +8,7 @@ setup(function() service = emulated.start { scan_seconds = 0.01 } end)
 teardown(function() service:stop() end)
 
 describe("tokens", function()
-  it("are needed", function()
+  it("are required", function()
     refused(service:call("transcript", nil, {}), 401, "UnauthorizedException")
   end)
 
@@ -20,7 +20,7 @@ describe("tokens", function()
     assert.equal(200, service:call("transcript", connection, {}).status)
   end)
 
-  it("end with the participant", function()
+  it("end when the participant leaves", function()
     local connection = service:connect()
     assert.equal(200, service:call("disconnect", connection, {}).status)
     refused(service:call("transcript", connection, {}), 403, "AccessDeniedException")
@@ -45,7 +45,7 @@ describe("JSON", function()
   local token
   setup(function() token = service:connect() end)
 
-  it("is read as it is defined, and not more", function()
+  it("is read strictly by RFC 8259", function()
     for _, body in ipairs { '{"MaxResults":0x10}', '{"MaxResults":05}', '{"MaxResults":NaN}',
       '{"MaxResults":5,"MaxResults":6}', '{"MaxResults":5.0}', '{"MaxResults":5e0}',
       '{"NextToken":"\\ud800"}', '{"NextToken":"\\x"}', '{"NextToken":"\n"}', '{"x":"\255"}',

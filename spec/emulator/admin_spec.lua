@@ -49,7 +49,7 @@ describe("a directory", function()
     assert.is_nil(log:find(service_here.running.view_token, 1, true))
   end)
 
-  it("that holds something else is left alone", function()
+  it("that holds something else is left untouched", function()
     local file = assert(io.open(directory .. "/state.journal", "w"))
     file:write "{broken"
     file:close()
@@ -60,7 +60,7 @@ describe("a directory", function()
 end)
 
 describe("the admin endpoint", function()
-  it("tells what arrived", function()
+  it("lists what arrived", function()
     local token = service:connect()
     service:call("event", token, { ContentType =
       "application/vnd.amazonaws.connect.event.typing" })

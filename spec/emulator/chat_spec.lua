@@ -8,7 +8,7 @@ setup(function() service = emulated.start { scan_seconds = 0.01 } end)
 teardown(function() service:stop() end)
 
 describe("CreateParticipantConnection", function()
-  it("gives what is asked for", function()
+  it("returns what is asked for", function()
     local participant = service:admin("POST", "chats", {}).participant_token
     local result = service:call("connection", participant,
       { Type = { "WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION" } }).result

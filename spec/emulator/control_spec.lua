@@ -23,7 +23,7 @@ local function connect(chat)
 end
 
 describe("an emulator in a spec", function()
-  it("opens chats, and tells what arrived", function()
+  it("opens chats, and lists what arrived", function()
     local chat = running:chat { participants = { { role = "AGENT", display_name = "Ä & B" } } }
     assert.equal("Ä & B", chat.participants[1].display_name)
     local token = connect(chat)
@@ -57,7 +57,7 @@ describe("an emulator in a spec", function()
     assert.has_error(function() running:settings { nonsense = 1 } end)
   end)
 
-  it("ends, and leaves nothing, where it cannot say that it is ready", function()
+  it("ends, and leaves nothing behind, if it cannot report that it is ready", function()
     local home = files.new()
     local said = process.run { "sh", "-c", '"$@" >/dev/full', "sh", process.lua,
       "lua/connectparticipant/command.lua", "emulator", "--json",

@@ -8,7 +8,7 @@ setup(function() service = emulated.start { scan_seconds = 0.01 } end)
 teardown(function() service:stop() end)
 
 describe("faults", function()
-  it("come as often as asked, and as told", function()
+  it("happen as often as asked, in the way that was asked", function()
     local token = service:connect()
     service:fault { operation = "GetTranscript", count = 2, status = 503, code = "Busy" }
     assert.equal(503, service:call("transcript", token, {}).status)
@@ -17,7 +17,7 @@ describe("faults", function()
     assert.equal(200, service:call("transcript", token, {}).status)
   end)
 
-  it("are refused where they could never come", function()
+  it("are refused if they could never happen", function()
     for _, fault in ipairs { { operation = "Bogus" }, { operation = "PutObject", action = "x" },
       {} } do
       assert.has_error(function() service:fault(fault) end)
@@ -26,7 +26,7 @@ describe("faults", function()
     service:admin("DELETE", "faults")
   end)
 
-  it("repeat themselves when they come by chance", function()
+  it("are repeatable if they are random", function()
     local token = service:connect()
     local function run()
       service:fault { operation = "GetTranscript", probability = 0.5, seed = 42 }

@@ -64,7 +64,7 @@ describe("the bot", function()
     assert.equal(seen + 4, #service:requests "SendMessage")
   end)
 
-  it("says once what nobody heard that it was said", function()
+  it("says once what it said without getting an answer", function()
     local customer, bot, agent = chat()
     say(customer, "hello")
     for _ = 1, 4 do
@@ -78,7 +78,7 @@ describe("the bot", function()
     assert.same({ "You said: hello" }, heard(agent))
   end)
 
-  it("ends where its token is refused", function()
+  it("ends if its token is refused", function()
     local said = example.run(service, { CONNECT_PARTICIPANT_TOKEN = "x" }, "bot")
     assert.equal(1, said.status)
     assert.truthy(said.stderr:find("AccessDeniedException", 1, true))

@@ -45,12 +45,12 @@ describe("the bridge", function()
     assert.truthy(begun[#begun].body:find('"ContentType":"image\\?/jpeg"'))
   end)
 
-  it("fetches first what has no length", function()
+  it("downloads first what has no length", function()
     arrived(bridge { { body = MEDIA, chunked = true, close = true },
       { body = MEDIA, chunked = true, close = true } })
   end)
 
-  it("completes nothing of which a part is missing", function()
+  it("completes nothing that is incomplete", function()
     local before = #service:requests "CompleteAttachmentUpload"
     local said = bridge { { body = MEDIA, cut = 100000 } }
     assert.equal(1, said.status)

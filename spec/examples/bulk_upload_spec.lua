@@ -51,7 +51,7 @@ describe("the bulk uploader", function()
     assert.truthy(said.stderr:find "^[^\n]*empty%.txt: [^\n]+\n1 of 2 files uploaded, 4 bytes\n$")
   end)
 
-  it("ends with status 0 where all went through, and asks for a folder", function()
+  it("ends with status 0 if all succeeded, and asks for a folder", function()
     place:write("some/empty.txt", "no more")
     local env = { CONNECT_CONNECTION_TOKEN = token }
     assert.equal(0, example.run(service, env, "bulk_upload", place:path "some").status)

@@ -45,7 +45,7 @@ for _, name in ipairs { "cqueues", "scheduler" } do
       end
     end)
 
-    it("ends with status 1 where one failed", function()
+    it("ends with status 1 if one failed", function()
       local said = example.run(service, { CONNECT_CONNECTION_TOKEN = token }, name,
         paths()[1], place:path "missing.txt")
       assert.equal(1, said.status)

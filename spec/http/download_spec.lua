@@ -15,7 +15,7 @@ after_each(function() engine:close() end)
 describe("a GET that is drained", function()
   local SIZE = 5000000
 
-  it("gives every byte once, in order", function()
+  it("yields every byte once, in order", function()
     server:script { { size = SIZE } }
     local exchange = get { sink = "drain" }
     local all = drain(exchange)
@@ -45,14 +45,14 @@ describe("a GET that is drained", function()
     assert.truthy(err.message:find("caller", 1, true), err.message)
   end)
 
-  it("gives what came before the connection broke, and then the error", function()
+  it("yields what came before the connection broke, and then the error", function()
     server:script { { size = SIZE, reset = "response", after = 1000 } }
     local exchange = get { sink = "drain" }
     assert.equal(1000, #drain(exchange))
     failed(nil, select(2, exchange:result()), { kind = "transport", retryable = true })
   end)
 
-  it("gives nothing any more once it is cancelled", function()
+  it("yields nothing once it is cancelled", function()
     server:script { { size = 100 }, { size = SIZE } }
     for _ = 1, 2 do
       local exchange = get { sink = "drain" }
@@ -67,7 +67,7 @@ describe("a GET that is drained", function()
     assert.equal(0, (engine:step()))
   end)
 
-  it("never gives an error's words as the file", function()
+  it("never yields an error's body as the file", function()
     server:script { faults.s3_error(404, "NoSuchKey", "gone") }
     local exchange = get { sink = "drain" }
     assert.equal("", drain(exchange))
@@ -112,7 +112,7 @@ describe("a part", function()
     assert.equal(10, #drain(part()))
   end)
 
-  it("is not taken without proof that it is one of the same object", function()
+  it("is refused without proof that it belongs to the same object", function()
     for _, headers in ipairs { {}, { { "ETag", '"other"' } }, { { "ETag", 'W/"e"' } },
       { { "ETag", "" } } } do
       refused(nil, answer("bytes 90-99/100", headers), "ObjectChanged")
@@ -121,21 +121,21 @@ describe("a part", function()
     refused(nil, answer("bytes 90-99/100", two), "ObjectChanged")
   end)
 
-  it("is not taken where it cannot be told which it is", function()
+  it("is refused if its range is unknown", function()
     local range, envelope = { "Content-Range", "bytes 0-9/100" },
       { "Content-Type", "Multipart/Byteranges; boundary=b" }
     refused(nil, answer("bytes 90-99/100", { ETAG[1], range }), "WrongRange")
     refused(nil, answer("bytes 90-99/100", { ETAG[1], envelope }), "WrongRange")
   end)
 
-  it("is not taken where the object has another size", function()
+  it("is refused if the object has another size", function()
     refused(nil, answer "bytes 90-99/101", "WrongRange")
     refused(nil, answer("bytes 90-100/101", nil, 11), "SizeMismatch")
     refused(nil, answer("bytes 90-98/*", nil, 9), "SizeMismatch")
     refused(nil, answer("bytes 90-99/100", nil, 9), "SizeMismatch")
   end)
 
-  it("is not another than was asked for", function()
+  it("is refused if it is not the one that was asked for", function()
     for _, range in ipairs { "bytes 89-99/100", "bytes 0-9/100", "bytes x", "", "lines 90-99/100",
       "bytes 90-89/100", "bytes 90-99", "bytes 90-99/", "bytes 90-99/99", "bytes 90-98/100",
       "bytes +90-99/100", "bytes 90-99/100 ,", "bytes 9000000000000000000000000-99/100" } do
@@ -143,19 +143,19 @@ describe("a part", function()
     end
   end)
 
-  it("was never asked for, and yet sent: only all of it is taken", function()
+  it("that was not asked for is accepted only if it is the whole object", function()
     refused({ offset = 0 }, answer "bytes 0-9/100", "WrongRange")
     refused({ offset = 0 }, answer("bytes 90-99/100"), "WrongRange")
     server:script { answer("bytes 0-99/100", {}, 100) }
     assert.equal(WHOLE, drain(part { offset = 0 }))
   end)
 
-  it("is refused where the whole object comes, and what came cannot be taken back", function()
+  it("is refused if the whole object comes, and what came before cannot be taken back", function()
     refused(nil, { size = 100, headers = ETAG }, "RangeIgnored")
     refused({ size = 0 }, { size = 0, headers = ETAG }, "RangeIgnored")
   end)
 
-  it("is not even asked for without a strong ETag", function()
+  it("is not requested without a strong ETag", function()
     server:script {}
     for _, etag in ipairs { 'W/"e"', "", "e" } do
       local exchange, err = transfer { method = "GET", sink = "drain", offset = 90, etag = etag }
@@ -189,7 +189,7 @@ describe("an object of another size than was promised", function()
     end
   end)
 
-  it("is refused with the first byte that is too many, where it has no length", function()
+  it("is refused at the first byte too many, if it has no length", function()
     local head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     local _, received = refused({ sink = "drain" }, { raw = head, flood = ("x"):rep(1000) })
     assert.truthy(received <= 100)
@@ -200,7 +200,7 @@ describe("an object of another size than was promised", function()
     assert.equal(100, #drain(get { sink = "drain", size = 100 }))
   end)
 
-  it("is no object where the store only says why there is none", function()
+  it("is not the error if the answer is one of the store's errors", function()
     server:script { faults.s3_error(404, "NoSuchKey", "gone") }
     local result, err = finish(get { size = 100 })
     failed(result, err, { kind = "storage", code = "NoSuchKey" })
@@ -208,7 +208,7 @@ describe("an object of another size than was promised", function()
 end)
 
 describe("a GET into a file", function()
-  it("begins the file again where the store begins again, even with nothing", function()
+  it("begins the file again if the store does, even with an empty answer", function()
     for _, answer in ipairs { { size = 70 }, { size = 0 } } do
       server:script { { size = 100 }, answer }
       local sink = assert(core.open_sink(directory:path "again"))
@@ -221,7 +221,7 @@ describe("a GET into a file", function()
     end
   end)
 
-  it("keeps the file where what begins again is not the object that was promised", function()
+  it("keeps the file if what begins again is not the object that was promised", function()
     server:script { { size = 100 }, { size = 70 } }
     local sink = assert(core.open_sink(directory:path "kept"))
     assert(finish(get { sink = sink, size = 100 }))
@@ -250,7 +250,7 @@ describe("a GET into a file", function()
     sink:discard()
   end)
 
-  it("tells when there is no room", function()
+  it("reports a full disk", function()
     server:script { { size = 100 } }
     local full = assert(io.open("/dev/full", "wb"))
     local sink = assert(core.file_sink(full))

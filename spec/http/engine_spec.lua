@@ -113,7 +113,7 @@ describe("an engine", function()
     resolve_nothing()
   end)
 
-  it("tells which exchanges need their caller, once each", function()
+  it("reports which exchanges need their caller, once each", function()
     server:script { {}, { size = 100 } }
     local stored = assert(transfer { source = "bytes" })
     finish(stored)
@@ -242,7 +242,7 @@ describe("an engine", function()
     assert.equal(2, server:seen().connections)
   end)
 
-  it("takes what a kept connection says unasked for no answer", function()
+  it("takes unsolicited bytes on a kept connection for no answer", function()
     local listener, url = listen()
     -- Moves the engine until there is something to read, and reads it.
     local function hear(from, read)
@@ -276,7 +276,7 @@ describe("an engine", function()
     other:close()
   end)
 
-  it("has a descriptor that tells when a step is due", function()
+  it("has a descriptor that is readable when a step is due", function()
     server:script { { size = 10 } }
     local exchange = get {}
     assert.equal(0, engine:timeout())
@@ -364,7 +364,7 @@ describe("time", function()
     assert.equal(40, #assert(finish(get { settings = slow })).body)
   end)
 
-  it("that is up has nothing begun", function()
+  it("that is over lets nothing begin", function()
     for _, timeout in ipairs { 0, -1, 0 / 0 } do
       local exchange, err = transfer { source = "bytes", timeout = timeout }
       failed(exchange, err, { kind = "timeout", code = "OPERATION_TIMEDOUT" })
@@ -372,7 +372,7 @@ describe("time", function()
     assert.equal(0, (engine:step()))
   end)
 
-  it("may be longer than any clock counts", function()
+  it("may be longer than any clock can count", function()
     server:script { {} }
     local forever = core.settings { endpoint = server.url, connect_timeout = 1e300,
       stall_timeout = 1e300, timeout = 1e300 }
@@ -386,7 +386,7 @@ describe("time", function()
 end)
 
 describe("a connection", function()
-  it("that nobody takes is told as libcurl names it", function()
+  it("that nobody accepts is reported by libcurl's name", function()
     local listener = assert(socket.bind("127.0.0.1", 0))
     local _, port = listener:getsockname()
     listener:close()

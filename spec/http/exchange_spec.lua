@@ -123,7 +123,7 @@ describe("an exchange of an operation", function()
     assert.equal("done", left:state())
   end)
 
-  it("has its result told once, and then no longer holds it", function()
+  it("returns its result once, and then releases it", function()
     server:script { { body = '{"Id":"i"}' }, { status = 400, body = '{"message":"no"}' } }
     for _ = 1, 2 do
       local exchange = event("token-one"):send(engine)
@@ -132,7 +132,7 @@ describe("an exchange of an operation", function()
     end
   end)
 
-  it("lets go of what it kept alive when it is released", function()
+  it("releases what it kept alive when it is released", function()
     server:script { {} }
     local kept = setmetatable({}, { __mode = "k" })
     local own = assert(core.settings { endpoint = server.url })

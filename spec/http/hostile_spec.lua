@@ -120,7 +120,7 @@ describe("an answer without end", function()
     })
   end)
 
-  it("of what is in no body has stalled", function()
+  it("of bytes that belong to no body counts as stalled", function()
     lab.begin { max_attempts = 1, stall_timeout = 0.3 }
     refused("an extension of a chunk", { raw = CHUNKED .. "2;", flood = LONG }, "timeout",
       "OPERATION_TIMEDOUT")
@@ -184,7 +184,7 @@ describe("what is compressed", function()
     memory.check(grown, 8 * MEBIBYTE, "what is compressed")
   end)
 
-  it("is an attachment like any other where the store calls it so", function()
+  it("is an attachment like any other if the store declares it", function()
     local bytes = process.run { "sh", "-c", "echo hello | gzip -9" }.stdout
     lab.server:script { faults.got(#bytes),
       { headers = { ["Content-Encoding"] = "gzip" }, body = bytes } }
@@ -201,7 +201,7 @@ describe("a body whose end is not where it is said", function()
     for _, raw in ipairs(list) do refused(raw:sub(1, 99), { raw = raw }, kind, code) end
   end
 
-  it("is refused where its chunks are wrong", function()
+  it("is refused if its chunks are malformed", function()
     for _, chunks in ipairs { "zz\r\n{}\r\n0\r\n\r\n", "-2\r\n{}\r\n0\r\n\r\n",
       "FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", "2\r\n{}XX0\r\n\r\n", ("0"):rep(100) } do
       local _, err = answer { raw = CHUNKED .. chunks }
@@ -211,7 +211,7 @@ describe("a body whose end is not where it is said", function()
       CHUNKED .. "2\r\n{}\r\n", CHUNKED .. "20\r\n{}" })
   end)
 
-  it("is refused where its length is none, or two", function()
+  it("is refused if its length is invalid, or given twice", function()
     all("protocol", "InvalidFraming", { OK .. "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
       OK .. "Content-Length: 2, 3\r\n\r\n{} ",
       OK .. "Content-Length: 99999999999999999999\r\n\r\n{}",
@@ -219,7 +219,7 @@ describe("a body whose end is not where it is said", function()
     assert(answer { raw = OK .. "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" })
   end)
 
-  it("is refused where it is shorter, and cut where it is longer", function()
+  it("is refused if it is shorter, and cut if it is longer", function()
     all("transport", "PARTIAL_FILE", { OK .. "Content-Length: 20\r\n\r\n{}",
       OK .. "Content-Length: 9223372036854775807\r\n\r\n{}" })
     lab.server:script { { raw = OK .. 'Content-Length: 2\r\n\r\n{}{"Transcript":[]}' }, {} }
@@ -259,7 +259,7 @@ describe("a redirect to elsewhere", function()
     return list
   end
 
-  it("is not followed, by nothing and nowhere", function()
+  it("is never followed", function()
     elsewhere:script {}
     for _, step in ipairs(redirects()) do
       refused("operation", step, "service", tostring(step.status))
@@ -283,13 +283,13 @@ describe("a certificate", function()
   local ca_file
   setup(function() ca_file = lab.place:write("ca.pem", lab.server:ca()) end)
 
-  it("that is right is taken", function()
+  it("that is valid is accepted", function()
     lab.begin { endpoint = lab.server:tls(), ca_file = ca_file }
     lab.server:script {}
     assert(lab.client:get_transcript { ConnectionToken = "t" })
   end)
 
-  it("that is not keeps the service from hearing anything, and is not tried again", function()
+  it("that is invalid ends before the service gets anything, and is not tried again", function()
     for _, kind in ipairs(KINDS) do
       local events = 0
       lab.begin { endpoint = lab.server:tls(kind), ca_file = ca_file,
@@ -303,7 +303,7 @@ describe("a certificate", function()
     end
   end)
 
-  it("that is not keeps the store from hearing anything", function()
+  it("that is invalid ends before the store gets anything", function()
     for _, kind in ipairs(KINDS) do
       lab.begin { endpoint = lab.server:tls(), ca_file = ca_file }
       local url = lab.server:tls(kind) .. "/store/key?X-Amz-Signature=0123abcd"
@@ -329,7 +329,7 @@ describe("a proxy", function()
     return err
   end
 
-  it("is told where to, and no header of ours", function()
+  it("is told the destination, and none of our headers", function()
     local err = through { status = 403 }
     assert.equal("transport", err.kind)
     local request = lab.server:requests()[1]
@@ -340,7 +340,7 @@ describe("a proxy", function()
     end
   end)
 
-  it("that answers itself, without end or with a redirect, is refused", function()
+  it("that answers itself, endlessly or with a redirect, is refused", function()
     local CONNECTED = "HTTP/1.1 200 Connected\r\n\r\n"
     for _, step in ipairs { { status = 302, headers = { Location = "${origin}/x" } },
       { status = 407, headers = { ["Proxy-Authenticate"] = "Basic" } },

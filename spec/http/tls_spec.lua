@@ -14,7 +14,7 @@ local function client_of(options)
 end
 
 describe("a server with a certificate of our CA", function()
-  it("is spoken to, and its URLs are https too", function()
+  it("is trusted, and its URLs are https too", function()
     local client = client_of { ca_file = service.running.ca_file }
     local connection = assert(client:create_participant_connection {
       ParticipantToken = service.running.participant_token, Type = { "CONNECTION_CREDENTIALS" },
@@ -33,7 +33,7 @@ describe("a server with a certificate of our CA", function()
 end)
 
 describe("a server that cannot be verified", function()
-  it("is told nothing, and not asked again", function()
+  it("gets nothing, and is not asked again", function()
     local before = #service:requests "GetTranscript"
     local attempts = 0
     local client = client_of { logger = function() attempts = attempts + 1 end }
@@ -47,7 +47,7 @@ describe("a server that cannot be verified", function()
     assert.equal(before, #service:requests "GetTranscript")
   end)
 
-  it("and a bundle that is missing, are told apart", function()
+  it("is distinguished from a missing CA bundle", function()
     local client = client_of { ca_file = "/nonexistent.pem" }
     local result, err = client:get_transcript { ConnectionToken = "token" }
     assert.is_nil(result)
@@ -68,14 +68,14 @@ describe("a certificate", function()
     directory:remove()
   end)
 
-  it("is taken if it is valid, for this host, and of our CA", function()
+  it("is accepted if it is valid, for this host, and signed by our CA", function()
     local client = client_of { endpoint = server:tls "good", ca_file = ca_file }
     assert(client:get_transcript { ConnectionToken = "token" })
     client:close()
   end)
 
   for _, kind in ipairs { "other", "expired", "stranger" } do
-    it("is refused, and nothing said, if it is not: " .. kind, function()
+    it("is refused, and nothing sent, if it is not: " .. kind, function()
       server:script {}
       local client = client_of { endpoint = server:tls(kind), ca_file = ca_file }
       local result, err = client:get_transcript { ConnectionToken = "token" }

@@ -12,7 +12,7 @@ before_each(function() engine = lab.begin() end)
 after_each(function() engine:close() end)
 
 describe("a transfer", function()
-  it("is told by its result and its info", function()
+  it("is described by its result and its info", function()
     server:script { { headers = { { "ETag", '"e"  ' }, { "X-Empty", "" } } }, { size = 100 } }
     local put = assert(transfer { source = "bytes" })
     local stored = assert(finish(put))
@@ -39,7 +39,7 @@ describe("a transfer", function()
     assert.has_error(function() exchange:result() end, "the exchange is not done")
   end)
 
-  it("is refused where its caller is wrong", function()
+  it("is refused if its arguments are wrong", function()
     for _, fields in ipairs { { method = "DELETE" }, { method = 5 }, { source = 5 }, {},
       { size = 0 }, { size = -1 }, { size = 1.5 }, { size = 0 / 0 }, { size = 1 / 0 },
       { sink = "/tmp/file" }, { sink = "drain", offset = -1 }, { sink = "drain", offset = 0.5 },
@@ -164,7 +164,7 @@ describe("the headers of a transfer", function()
     assert.equal("me", server:seen().requests[1].headers["user-agent"])
   end)
 
-  it("are sent even where they are empty but for blanks", function()
+  it("are sent even if they are blank", function()
     server:script { {} }
     assert(finish(assert(transfer { source = "bytes", headers = { ["x-a"] = " ", ["x-b"] = " \t ",
       ["x-c"] = "" } })))
@@ -172,7 +172,7 @@ describe("the headers of a transfer", function()
     for _, name in ipairs { "x-a", "x-b", "x-c" } do assert.equal("", headers[name]) end
   end)
 
-  it("are refused where they cannot be sent, and nothing is", function()
+  it("are refused if they cannot be sent, and then nothing is sent", function()
     for name, value in pairs { ["x-a"] = "b\r\nX-Evil: 1", ["x-b\r\nX-Evil"] = "1", [""] = "1",
       ["x-c"] = "nul\0", ["bad name"] = "1", ["bad:name"] = "1", ["\195\169"] = "1",
       ["x-d"] = "\127", ["x-e"] = 5, [5] = "x" } do
@@ -237,13 +237,13 @@ describe("an answer", function()
     failed(result, err, { kind = "protocol", retryable = false })
   end)
 
-  it("that is nothing may be asked for again", function()
+  it("that is empty may be requested again", function()
     server:script { { raw = "" } }
     local result, err = finish(get {})
     failed(result, err, { kind = "transport", code = "GOT_NOTHING", retryable = true })
   end)
 
-  it("that ends too early is no answer", function()
+  it("that ends too early is an error", function()
     server:script { { size = 100, length = 200, close = true } }
     local result, err = finish(get {})
     failed(result, err, { kind = "transport", code = "PARTIAL_FILE", retryable = true })

@@ -39,7 +39,7 @@ describe("a PUT", function()
     failed(result, err, { kind = "transport" })
   end)
 
-  it("that is refused before its bytes were sent is told the reason", function()
+  it("that is refused before its bytes were sent reports the reason", function()
     local refusal = faults.s3_error(403, "AccessDenied", "no")
     refusal.early, refusal.close = true, true
     server:script { refusal }
@@ -88,7 +88,7 @@ describe("a PUT that is fed", function()
     assert.equal(10, (exchange:progress()))
   end)
 
-  it("fails where there are more bytes, or fewer, than announced", function()
+  it("fails if there are more bytes, or fewer, than announced", function()
     server:script { {}, {} }
     local exchange = assert(transfer { size = 10 })
     feed_all(exchange, { "0123456789" })
@@ -106,7 +106,7 @@ describe("a PUT that is fed", function()
     for _, request in ipairs(server:seen().requests) do assert.is_nil(request.complete) end
   end)
 
-  it("hears a refusal while it waits for data, and drops what it is fed then", function()
+  it("notices a refusal while it waits for data, and drops what it is fed after that", function()
     local refusal = faults.s3_error(403, "AccessDenied", "no")
     refusal.early, refusal.close = true, true
     server:script { refusal }
@@ -139,7 +139,7 @@ describe("a PUT that is fed", function()
     assert.is_false(exchange:info().reused)
   end)
 
-  it("is stalled when its caller gives nothing for too long", function()
+  it("is stalled when its caller feeds nothing for too long", function()
     server:script { {} }
     local strict = core.settings { endpoint = server.url, stall_timeout = 0.1 }
     local exchange = assert(transfer { size = 2, settings = strict })
@@ -149,7 +149,7 @@ describe("a PUT that is fed", function()
     assert.truthy(err.message:find("caller", 1, true), err.message)
   end)
 
-  it("is not stalled as long as its caller gives something", function()
+  it("is not stalled as long as its caller feeds something", function()
     server:script { {} }
     local strict = core.settings { endpoint = server.url, stall_timeout = 0.3 }
     local exchange = assert(transfer { size = 10, settings = strict })
@@ -184,7 +184,7 @@ describe("a PUT that is fed", function()
     assert.equal("0123456789", server:seen().requests[1].body)
   end)
 
-  it("alone can be fed", function()
+  it("is the only transfer that can be fed", function()
     server:script { {} }
     local exchange = assert(transfer { source = "bytes" })
     assert.has_error(function() exchange:feed("x") end, "the exchange is not fed")

@@ -33,7 +33,7 @@ local function refused(url, word, insecure)
 end
 
 describe("a URL", function()
-  it("is taken in the forms that AWS and its users write", function()
+  it("is accepted in the forms that AWS and its users write", function()
     for _, url in ipairs { "https://host", "https://host/", "HTTPS://Host.Example:8443/a/b",
       "https://a-b.c_d.example.", "https://1.2.3.4", "https://[2001:db8::1]:443/",
       "https://h:65535", "https://localhost", "https://9host.example", "https://host.9a",
@@ -42,7 +42,7 @@ describe("a URL", function()
     end
   end)
 
-  it("without TLS is taken to loopback only", function()
+  it("without TLS is accepted to loopback only", function()
     for _, host in ipairs { "localhost", "LocalHost", "127.0.0.1", "127.255.0.9", "[::1]",
       "[0:0:0:0:0:0:0:1]" } do
       accepted("http://" .. host .. ":8080/x")
@@ -56,7 +56,7 @@ describe("a URL", function()
     end
   end)
 
-  it("has a host that is a name, or an address in its only notation", function()
+  it("has a host that is a name, or an address in its canonical notation", function()
     for _, host in ipairs { "127.0.0.256", "127.0.0.08", "127.0.0.1.1", "127.1", "127", "0x7f.1",
       "0x7f000001", "2130706433", "127.0.0.0x1", "0177.0.0.1", "1.2.3", "127.999.0.1", "010.0.0.1",
       "host.1" } do
@@ -79,7 +79,7 @@ describe("a URL", function()
     refused("https://" .. ("h"):rep(256), "too long")
   end)
 
-  it("names a host at all, behind a scheme and two slashes", function()
+  it("must name a host, after a scheme and two slashes", function()
     for _, rest in ipairs { "", "/", "/x", ":443", ":443/", "?a", "//host" } do
       refused("https://" .. rest, "no host")
     end
@@ -91,7 +91,7 @@ describe("a URL", function()
     refused("http:///localhost:9", "no host")
   end)
 
-  it("holds neither user name nor password, not even empty ones", function()
+  it("may have neither user name nor password, not even empty ones", function()
     for _, user in ipairs { "user", "user:pw", ":pw", ":", "", "127.0.0.1" } do
       refused("https://" .. user .. "@host/", "user name")
       refused("http://" .. user .. "@127.0.0.1:9/", "user name")
@@ -107,7 +107,7 @@ describe("a URL", function()
     refused("http://[::1]x/", "port")
   end)
 
-  it("holds no fragment, no blank and no control character", function()
+  it("may have no fragment, no blank and no control character", function()
     refused("https://host/#x", "fragment")
     refused("https://host#x", "fragment")
     for _, url in ipairs { "https://host/a b", "https://host/a\tb", "https://host/a\nb",
@@ -131,7 +131,7 @@ describe("an endpoint", function()
     engine:close()
   end)
 
-  it("holds no query", function()
+  it("may have no query", function()
     local own, err = settings "https://host/?a=b"
     assert.is_nil(own)
     assert.truthy(err.message:find("query", 1, true))

@@ -41,7 +41,7 @@ describe("another Lua in the process", function()
 
   -- As ModSecurity brings its own beside that of ngx_lua. A preloaded one comes behind the
   -- program's in the linker's order, and none of our calls go to it.
-  it("is not taken for the one that runs", function()
+  it("is not mistaken for the one that runs", function()
     local loaded = 0
     for _, abi in ipairs { "5.1", "5.2", "5.3", "5.4", "5.5" } do
       local found = process.run { "sh", "-c", ("ls /usr/lib/*/liblua%s.so.0"):format(abi) }

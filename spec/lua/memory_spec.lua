@@ -12,7 +12,7 @@ cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -Icsrc -Ispec \
   $(pkg-config --libs %s libcurl) -lpthread -ldl -lm]]
 
 describe("memory that runs out", function()
-  it("is told, and never drops a part of what was asked for", function()
+  it("is reported, and never drops a part of what was asked for", function()
     local package = process.abi == "luajit" and "luajit" or "lua" .. process.abi
     local build = "build/" .. process.abi
     local made = process.run { "sh", "-c",

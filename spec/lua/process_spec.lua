@@ -34,7 +34,7 @@ describe("core.exec", function()
     assert.truthy(said.stdout:find("nil\told\n", 1, true), said.stdout)
   end)
 
-  it("refuses what no program could be told", function()
+  it("refuses strings that no program can receive", function()
     for _, wrong in ipairs { "novalue", "=value", "A=b\0c", 5 } do
       assert.error_matches(function()
         core.exec("/nonexistent/program", {}, { wrong })

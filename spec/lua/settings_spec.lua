@@ -73,7 +73,7 @@ describe("the endpoint", function()
     end
   end)
 
-  it("is the custom one where there is one", function()
+  it("is the custom one if given", function()
     assert.equal("https://example.com/base",
       endpoint { endpoint = "https://example.com/base/", region = "us-east-1" })
     for _, url in ipairs { "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:9",
@@ -108,7 +108,7 @@ describe("the endpoint", function()
     end
   end)
 
-  it("names the option that would allow http to elsewhere, and only where it would", function()
+  it("names the option that would allow http to other hosts, and only if it would", function()
     refused({ endpoint = "http://localstack:4566" }, "allow_insecure", "endpoint")
     local _, err = core.settings { endpoint = "http://user@localstack:4566" }
     assert.is_nil(err.message:find("allow_insecure", 1, true))
@@ -134,7 +134,7 @@ describe("options", function()
     refused({ region = "us-east-1", ca_file = "/" }, "not a regular file", "ca_file")
   end)
 
-  it("name a proxy that libcurl understands, and do not tell its password", function()
+  it("must name a proxy that libcurl understands, and errors do not show its password", function()
     for _, proxy in ipairs { "", "10.0.0.1", "proxy:3128", "http://u:p@proxy:3128",
       "HTTPS://[::1]:1", "socks5h://proxy", "socks4a://proxy:1080" } do
       assert(core.settings { region = "us-east-1", proxy = proxy })
@@ -147,7 +147,7 @@ describe("options", function()
     refused({ region = "us-east-1", proxy = "ftp://proxy" }, "its scheme must be", "proxy")
   end)
 
-  it("hold no NUL, behind which the rest would be lost", function()
+  it("may not contain NUL, which would cut off the rest", function()
     for _, name in ipairs { "region", "endpoint", "ca_file", "proxy", "app_id" } do
       local options = { region = "us-east-1" }
       options[name] = "a\0b"

@@ -79,7 +79,7 @@ local function gone_in_time(server)
 end
 
 describe("what a call in nginx holds", function()
-  it("is let go of when browsers leave in the middle of a streamed download", function()
+  it("is released when browsers leave in the middle of a streamed download", function()
     local server = serve [[
       location /stream { content_by_lua_block {
         client:download_attachment { ConnectionToken = ngx.var.arg_token,
@@ -94,7 +94,7 @@ describe("what a call in nginx holds", function()
     gone_in_time(server)
   end)
 
-  it("is let go of when browsers leave while a file is written, and the file with it", function()
+  it("is released when browsers leave while a file is written, and the file is removed", function()
     local server = serve([[
       location /file { content_by_lua_block {
         client:download_attachment { ConnectionToken = ngx.var.arg_token,
@@ -114,7 +114,7 @@ describe("what a call in nginx holds", function()
     assert.equal("", process.run({ "ls", "-A", directory }).stdout)
   end)
 
-  it("is let go of when a light thread is killed, in a wait and in a function", function()
+  it("is released when a light thread is killed, in a wait and in a function", function()
     local server = serve [[
       location /kill { content_by_lua_block {
         local function download(write)
@@ -140,7 +140,7 @@ describe("what a call in nginx holds", function()
     gone_in_time(server)
   end)
 
-  it("is let go of when a function of the caller's ends the request", function()
+  it("is released when a function of the caller's ends the request", function()
     local server = serve [[
       location /exit { content_by_lua_block {
         client:download_attachment { ConnectionToken = ngx.var.arg_token,

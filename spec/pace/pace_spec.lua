@@ -11,7 +11,7 @@ local function new()
 end
 
 describe("the pace", function()
-  it("costs nothing while nothing throttles", function()
+  it("costs nothing while nothing is throttled", function()
     local pacer = new()
     for _ = 1, 1000 do assert.same({ 0 }, { pacer:reserve(START) }) end
   end)

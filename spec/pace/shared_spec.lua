@@ -93,7 +93,7 @@ describe("a shared pace", function()
     end
   end)
 
-  it("takes garbage in the dictionary for nothing", function()
+  it("ignores garbage in the dictionary", function()
     local one, count = worker(), quota()
     one:report(START, true)
     count:acquire(false)
@@ -113,7 +113,7 @@ describe("a shared pace", function()
     end
   end)
 
-  it("that is full or keeps nothing leaves each worker its own", function()
+  it("that is full or loses entries leaves each worker a pace of its own", function()
     local one, two, count = worker(), worker(), quota()
     dict.is_full = true
     one:report(START, true)
@@ -127,7 +127,7 @@ describe("a shared pace", function()
     assert.equal(35, taken)
   end)
 
-  it("whose entries are evicted begins anew", function()
+  it("whose entries are evicted begins again", function()
     local one, count = worker(), quota()
     one:report(START, true)
     while count:acquire(false) do end
@@ -139,7 +139,7 @@ describe("a shared pace", function()
     assert.equal(14, count:acquire(false))
   end)
 
-  it("whose lock a dead worker holds is done without", function()
+  it("whose lock a dead worker holds does without the lock", function()
     local one, now, time = worker(), core.now, 0
     one:report(START, true)
     dict.values[next(dict.values) .. " lock"] = true
@@ -178,7 +178,7 @@ describe("a shared pace", function()
     assert.truthy(problem:find('shared_dict = "there"', 1, true))
   end)
 
-  it("brings callers in many workers what the service gives", function()
+  it("gives callers in many workers all that the service allows", function()
     local world = throttled.world()
     local service = throttled.service(world, 10, 15)
     local pacers = {}

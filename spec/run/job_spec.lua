@@ -38,7 +38,7 @@ local function under_way(own)
 end
 
 describe("a started job", function()
-  it("is waited for, as often as one likes", function()
+  it("may be waited for any number of times", function()
     local job = client:start("send_message", MESSAGE)
     assert.is_false(job:is_done())
     for _ = 1, 2 do
@@ -66,7 +66,7 @@ describe("a started job", function()
     hanging:cancel()
   end)
 
-  it("gives its error, and what a function raised as one", function()
+  it("returns its error, and what a function raised as one", function()
     service:script { message = { { status = 400, error = "ValidationException" } } }
     local done, result, err = client:start("send_message", MESSAGE):wait()
     assert.same({ true, nil, "ValidationException" }, { done, result, err.code })
@@ -77,7 +77,7 @@ describe("a started job", function()
     assert.truthy(message())
   end)
 
-  it("is cancelled, and lets go of what it had under way", function()
+  it("is cancelled, and releases what it had under way", function()
     service:script { message = { { hang = true } } }
     local job = client:start("send_message", MESSAGE)
     assert.is_false((job:wait(0.01)))
@@ -98,7 +98,7 @@ describe("a started job", function()
     assert.equal("cancelled", select(3, job:wait()).kind)
   end)
 
-  it("is cancelled with all that it is made of", function()
+  it("is cancelled with all the calls that it consists of", function()
     service:script { start = { {}, { hang = true, always = true } } }
     local job = client:start("upload_attachments", { FILE, FILE, FILE })
     repeat job:wait(0.001) until #service:requests "complete" == 1 and under_way() == 2
@@ -131,7 +131,7 @@ describe("a started job", function()
     assert.equal(results[1], results[2])
   end)
 
-  it("refuses what is no method, and parameters that are no table", function()
+  it("refuses what is not a method, and parameters that are not a table", function()
     local _, problem = pcall(client.start, client, "uplod_attachment", {})
     assert.truthy(problem:find("did you mean 'upload_attachment'?", 1, true), problem)
     assert.is_false((pcall(client.start, client, "close", {})))
@@ -141,7 +141,7 @@ describe("a started job", function()
 end)
 
 describe("a call's own timeout", function()
-  it("ends it, and the client's holds where it is earlier", function()
+  it("ends it, unless the client's is earlier", function()
     service:script { message = { { hang = true, always = true } } }
     local _, err = message(client, { timeout = 0.05 })
     assert.equal("timeout", err.kind)
@@ -165,7 +165,7 @@ describe("a call's own timeout", function()
     assert.truthy(err.kind == "cancelled" or err.kind == "timeout")
   end)
 
-  it("bounds a whole map, which still gives what was finished", function()
+  it("bounds a whole map, which still returns what was finished", function()
     service:script { message = { {}, { hang = true, always = true } } }
     local told = {}
     local results, errors = client:map({ "a", "b", "c", "d" }, function() return message() end,
@@ -201,7 +201,7 @@ local function in_coroutines()
 end
 
 describe("a call that nobody waits for any more", function()
-  it("is let go of within 5 s of other calls", function()
+  it("is released within 5 s of other calls", function()
     local own, clock = in_coroutines()
     service:script { message = { { hang = true }, { hang = true } } }
     stuck(own, function() message(own) end)
@@ -240,7 +240,7 @@ describe("a call that nobody waits for any more", function()
     own:close()
   end)
 
-  it("is let go of at once when its coroutine is closed", function()
+  it("is released at once when its coroutine is closed", function()
     local close = rawget(coroutine, "close")
     -- Before Lua 5.4 no coroutine can be closed: there it counts as left behind.
     if not close then return assert.is_nil(close) end
@@ -252,7 +252,7 @@ describe("a call that nobody waits for any more", function()
     own:close()
   end)
 
-  it("finds itself cancelled when it comes back all the same", function()
+  it("is cancelled if it is resumed after all", function()
     local own, clock = in_coroutines()
     service:script { message = { { hang = true }, { hang = true } } }
     local result, err

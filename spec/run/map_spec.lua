@@ -28,7 +28,7 @@ describe("map", function()
     return list
   end
 
-  it("gives what the function gives, indexed as the list", function()
+  it("returns what the function returns, with the list's indices", function()
     local results, errors = client:map({ "a", "b", "c" }, function(item, index)
       assert(message(item))
       return item .. index
@@ -54,12 +54,12 @@ describe("map", function()
     end) })
   end)
 
-  it("takes whatever can be called", function()
+  it("takes anything that can be called", function()
     local callable = setmetatable({}, { __call = function(_, item) return -item end })
     assert.same({ -1, -2 }, (client:map({ 1, 2 }, callable)))
   end)
 
-  it("runs as many at once as it may, 8 unless told otherwise", function()
+  it("runs `concurrency` at once, 8 unless told otherwise", function()
     local function most_of(options)
       local active, most = 0, 0
       client:map(numbers(30), function()
@@ -75,7 +75,7 @@ describe("map", function()
     assert.equal(30, most_of { concurrency = 99 })
   end)
 
-  it("gives each function a coroutine to itself until it returns", function()
+  it("gives each function a coroutine of its own until it returns", function()
     local owner = {}
     client:map(numbers(20), function(item)
       local co = coroutine.running()
@@ -89,7 +89,7 @@ describe("map", function()
     assert.is_nil(next(owner))
   end)
 
-  it("gives what a function raises as that item's error, and goes on with the others", function()
+  it("makes what a function raises that item's error, and goes on with the others", function()
     local results, errors = client:map(numbers(10), function(item)
       assert(message "x")
       if item == 2 then error({ "mine" }) end
@@ -104,7 +104,7 @@ describe("map", function()
     assert.is_nil(errors[1])
   end)
 
-  it("tells of each item as it is finished", function()
+  it("calls on_result as each item is finished", function()
     service:script { message = { {}, { status = 400 }, {} } }
     local told = {}
     client:map({ "a", "b", "c", "d" }, function(item)
@@ -123,7 +123,7 @@ describe("map", function()
     assert.same({ "raised", "raised" }, { errors[1].kind, errors[2].kind })
   end)
 
-  it("gives what was finished when the client is closed meanwhile", function()
+  it("returns what was finished when the client is closed in the meantime", function()
     local results, errors = client:map(numbers(5), function(item)
       if item == 3 then client:close() end
       return message "x"
@@ -133,7 +133,7 @@ describe("map", function()
       { errors[3].kind, errors[4].kind, errors[5].kind })
   end)
 
-  it("refuses what is no list", function()
+  it("refuses what is not a list", function()
     for _, list in ipairs { { ConnectionToken = TOKEN, path = "a" }, { [2] = {} }, { {}, x = 1 },
       { [1.5] = {} } } do
       local ok, problem = pcall(client.upload_attachments, client, list)
@@ -181,7 +181,7 @@ describe("map", function()
     assert.equal(12, #service:requests "message")
   end)
 
-  it("hands what its functions yield on to the host, and the answer back", function()
+  it("passes what its functions yield to the host, and the answer back", function()
     local heard = {}
     local host = coroutine.wrap(function()
       return client:map({ "a", "b" }, function(item)
@@ -199,7 +199,7 @@ describe("map", function()
     assert.same({ "A", "B" }, what)
   end)
 
-  it("finds everything cancelled when the client is closed meanwhile", function()
+  it("is cancelled as a whole when the client is closed in the meantime", function()
     service:script { message = { { hang = true, always = true } } }
     local results, errors = client:map(numbers(3), function(item)
       if item == 3 then

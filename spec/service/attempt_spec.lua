@@ -100,7 +100,7 @@ describe("attempt.run", function()
       for _, event in ipairs(events) do assert.is_nil(event.waited) end
     end)
 
-    it("heeds no pace that others have found", function()
+    it("ignores a pace that others have found", function()
       throttle(10)
       local job = new_job()
       assert(attempt.run(job, new_work {}))
@@ -148,7 +148,7 @@ describe("attempt.run", function()
       throttle(5)
     end)
 
-    it("sends nothing, says why, and logs it", function()
+    it("sends nothing, reports why, and logs it", function()
       local work = new_work {}
       local result, err = attempt.run(new_job { deadline = clock.seconds + 1 }, work)
       assert.is_nil(result)
@@ -268,7 +268,7 @@ describe("attempt.run", function()
     assert.equal(500, tokens())
   end)
 
-  it("lets go of every answer that it does not need any more", function()
+  it("releases every answer that it no longer needs", function()
     local broken = service_error(500, "InternalServerException", true)
     local work = new_work { broken, broken, broken }
     attempt.run(new_job(), work)

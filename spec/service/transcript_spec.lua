@@ -32,7 +32,7 @@ describe("a transcript", function()
     return table.concat(ids, " "), failed
   end
 
-  it("goes on from page to page, and ends where none is named", function()
+  it("goes on from page to page, and ends when none is named", function()
     service:script { transcript = { page("t1", "a", "b"), page("t2"), page(nil, "c") } }
     assert.same({ "a b c" }, { read() })
     assert.equal(3, #service:requests "transcript")
@@ -46,7 +46,7 @@ describe("a transcript", function()
     assert.equal(1, #service:requests "transcript")
   end)
 
-  it("that names a page again gives its items before it ends in an error", function()
+  it("that names a page again yields its items before it ends in an error", function()
     service:script { transcript = { page("t1", "a"), page("t1", "b"), page("t1", "c") } }
     local ids, err = read()
     assert.equal("a b", ids)
@@ -89,7 +89,7 @@ describe("a transcript", function()
       assert.same({ "" }, { read { timeout = 5 } })
     end)
 
-    it("and refuse one that is no number of seconds, with all else that is wrong", function()
+    it("and refuse one that is not a number of seconds, with all other violations", function()
       service:script {}
       for _, wrong in ipairs { "5", 0, -1, 0 / 0, math.huge, {}, true } do
         local _, err = client:get_transcript { ConnectionToken = TOKEN, timeout = wrong }
