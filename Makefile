@@ -10,6 +10,7 @@ LUA_VERSION ?= $(if $(filter luajit,$(LUA)),5.1,$(LUA))
 SHAREDIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
 SANITIZE ?=
 POLL ?=
 
@@ -179,8 +180,14 @@ bench-fleet: ## uploads of a fleet through a throttling service, with one pace o
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/fleet.lua
 
+# A folder that is not absolute would be another one for the command later on.
+ABSOLUTE = @for folder in "$(SHAREDIR)" "$(LIBDIR)" "$(BINDIR)" "$(DATADIR)"; do case $$folder in \
+	/*) ;; *) echo "make: $$folder must begin with /: give PREFIX in full" >&2; exit 2;; esac; done
+PAGES = sh spec/packages/pages.sh $@ "$(DESTDIR)$(DATADIR)" site-functions $(LUA_PROGRAM)
+
 # The command looks where it was installed first, and then where its Lua looks anyway.
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
+	$(ABSOLUTE)
 	install -d "$(DESTDIR)$(LIBDIR)/connectparticipant" "$(DESTDIR)$(BINDIR)"
 	install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/connectparticipant/core.so"
 	cd lua && find connectparticipant -name '*.lua' -exec install -D -m 644 '{}' \
@@ -190,13 +197,16 @@ install: build ## install for LUA_VERSION below DESTDIR and PREFIX
 		echo 'package.cpath = [==[$(LIBDIR)/?.so;]==] .. package.cpath'; \
 		sed 1d lua/connectparticipant/command.lua; } >"$(DESTDIR)$(BINDIR)/connectparticipant"
 	chmod 755 "$(DESTDIR)$(BINDIR)/connectparticipant"
+	$(PAGES)
 
 uninstall: ## remove what install has installed, with the same variables
+	$(ABSOLUTE)
 	rm -f "$(DESTDIR)$(LIBDIR)/connectparticipant/core.so" "$(DESTDIR)$(BINDIR)/connectparticipant"
 	cd lua && find connectparticipant -name '*.lua' -exec rm -f "$(DESTDIR)$(SHAREDIR)/{}" ';'
-	cd lua && find connectparticipant -depth -type d -exec \
-		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(SHAREDIR)/{}" ';'
-	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(LIBDIR)/connectparticipant"
+	for folder in "$(DESTDIR)$(SHAREDIR)" "$(DESTDIR)$(LIBDIR)"; do \
+		[ ! -d "$$folder/connectparticipant" ] || \
+			find "$$folder/connectparticipant" -depth -type d -empty -delete; done
+	$(PAGES)
 
 VERSION = $(shell sed -n 's/.*CONNECTPARTICIPANT_VERSION "\(.*\)"/\1/p' csrc/lua/version.h)
 

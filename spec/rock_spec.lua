@@ -1,4 +1,5 @@
 -- The rock: what LuaRocks builds and installs works from anywhere, by itself.
+local files = require "spec.support.files"
 local process = require "spec.support.process"
 
 local VERSION = process.abi == "luajit" and "5.1" or process.abi
@@ -38,9 +39,26 @@ describe("make install", function()
     local told = process.run { place .. "/a prefix/bin/connectparticipant", "--version",
       cwd = place, env = { LUA_PATH = ";;", LUA_CPATH = ";;", HOME = place } }
     assert.truthy(told.stdout:match "^connectparticipant %d", told.stderr)
+    local share = place .. "/a prefix/share/"
+    for _, page in ipairs { "man/man1/connectparticipant.1",
+      "bash-completion/completions/connectparticipant", "zsh/site-functions/_connectparticipant",
+      "fish/vendor_completions.d/connectparticipant.fish" } do
+      assert.truthy(files.read(share .. page):find("upload", 1, true))
+    end
     make "uninstall"
     assert.equal("", process.run { "find", place, "!", "-type", "d" }.stdout)
     assert.equal("", process.run { "find", place, "-name", "connectparticipant" }.stdout)
+  end)
+end)
+
+describe("make install into a folder that is not absolute", function()
+  it("is refused, for the command would look elsewhere", function()
+    for _, target in ipairs { "install", "uninstall" } do
+      local made = process.run { "make", "-s", "LUA=" .. process.abi, target, "PREFIX=there",
+        cwd = process.root }
+      assert.equal(2, made.status)
+      assert.truthy(made.stderr:find("there/share/lua/%d%.%d must begin with /"))
+    end
   end)
 end)
 

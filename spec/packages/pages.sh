@@ -1,0 +1,28 @@
+#!/bin/sh
+# pages.sh install|uninstall SHARE ZSH LUA: the manual page and the completion for bash, zsh (in the
+# folder ZSH) and fish below SHARE, as the command in this checkout says them. Without lua-argparse
+# it says nothing, and nothing is installed.
+set -eu
+
+does=$1 share=$2 zsh=$3 lua=$4
+
+page() {
+  path=$share/$1
+  shift
+  if [ "$does" = uninstall ]; then
+    rm -f "$path"
+    return
+  fi
+  install -d "${path%/*}"
+  "$lua" lua/connectparticipant/command.lua "$@" >"$path"
+  chmod 644 "$path"
+}
+
+if [ "$does" = install ] && ! "$lua" -e 'require "argparse"' 2>/dev/null; then
+  echo "There is no lua-argparse, which the command needs: no manual page, no completion" >&2
+  exit
+fi
+page man/man1/connectparticipant.1 help --man
+page bash-completion/completions/connectparticipant completion bash
+page "zsh/$zsh/_connectparticipant" completion zsh
+page fish/vendor_completions.d/connectparticipant.fish completion fish
