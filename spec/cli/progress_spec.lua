@@ -94,6 +94,26 @@ describe("the progress display", function()
     assert.truthy(here.stderr.shown():find("scanning 0:07", 1, true))
   end)
 
+  it("has the share of all files from the first byte on, and says that all have moved", function()
+    local here = world(80)
+    local display = progress.new(here, { "a", "b" }, {}, "scanning")
+    display:expect(1, 100)
+    display:expect(2, 300)
+    display:on_progress(1)(100, 100)
+    assert.truthy(here.stderr.lines[2]:find "^0 of 2 files .* 25 %%")
+    here.time = 101
+    display:on_progress(2)(150, 300)
+    display:finish(2) -- it has failed
+    here.time = 105
+    display:tick()
+    here.time = 108
+    display:tick()
+    assert.truthy(here.stderr.lines[2]:find "^1 of 2 files .* 100 %%.* scanning 0:03")
+    display:finish(1)
+    display:close()
+    assert.truthy(here.stderr.shown():find "^2 of 2 files .* 100 %%")
+  end)
+
   it("fits any width, whatever the names", function()
     for width = 20, 120 do
       local here = world(width)

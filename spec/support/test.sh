@@ -76,7 +76,7 @@ tell() {
   read -r good bad <"$results/$1/sum"
   echo "== Lua $1: $good passed, $bad failed"
   grep '^note: ' "$results/$1/log"
-  [ "$bad" = 0 ] || grep -v ' passed, ' "$results/$1/log"
+  [ "$bad" = 0 ] || grep -av ' passed, ' "$results/$1/log"
 }
 
 # Runs those that nobody else has claimed yet, and tells of each once it is done.

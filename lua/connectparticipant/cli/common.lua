@@ -6,6 +6,7 @@ local json = require "connectparticipant.cli.json"
 local narration = require "connectparticipant.cli.narration"
 local unicode = require "connectparticipant.cli.unicode"
 local values = require "connectparticipant.cli.values"
+local wording = require "connectparticipant.cli.wording"
 
 local common = { printable = unicode.printable, bytes = unicode.bytes }
 
@@ -128,7 +129,7 @@ function common.fail(world, options, err, subject)
   if options.json then
     common.tell(world, { error = err, file = subject })
   else
-    common.say(world, (subject and subject .. ": " or "") .. tostring(err))
+    common.say(world, wording.of(err, subject))
   end
   return 1
 end

@@ -98,12 +98,19 @@ function progress.new(world, names, options, waiting)
   return self
 end
 
+-- What a file that failed did not move is nothing that is still to come.
 local function sum(self)
-  local moved, total = 0, 0
+  local all, moved, total = self.all, 0, 0
   for _, item in ipairs(self.items) do
-    moved, total = moved + item.moved, total + item.total
+    moved, total = moved + item.moved, total + (item.ended and item.moved or item.total)
   end
-  self.all.moved, self.all.total = moved, total
+  all.moved, all.total = moved, total
+  local is_waiting = self.waits_for and total > 0 and moved >= total
+  if not is_waiting then
+    all.waiting = nil
+  elseif not all.waiting then
+    all.waiting, all.waiting_since = self.waits_for, self.world.now()
+  end
 end
 
 local function lines_of(self, now)
@@ -148,6 +155,13 @@ function Display:tick()
   sum(self)
   sample(self.all, now)
   draw(self, now)
+end
+
+--- Says how many bytes a file has, before anything of it is under way.
+---@param index integer of the file
+---@param total integer
+function Display:expect(index, total)
+  self.items[index].total = total
 end
 
 --- Returns the function to pass to a transfer as `on_progress`.

@@ -23,9 +23,15 @@ local BEGINNING = "1970-01-01T00:00:00.000Z"
 
 local ENDED = "application/vnd.amazonaws.connect.event.chat.ended"
 
+-- "(participant joined)" for application/vnd.amazonaws.connect.event.participant.joined
+local function event_of(item)
+  local name = (item.ContentType or ""):match "%.event%.([%l.]+)$"
+  return name and ("(%s)"):format((name:gsub("%.", " ")))
+end
+
 local function describe(item)
   local who = item.DisplayName or item.ParticipantRole or "?"
-  local what = item.Content or item.ContentType or item.Type or ""
+  local what = item.Content or event_of(item) or item.ContentType or item.Type or ""
   local attachments = {}
   for index, attachment in ipairs(item.Attachments or {}) do
     attachments[index] = ("attachment %s (%s, %s)"):format(attachment.AttachmentId or "?",

@@ -1,6 +1,7 @@
 --- connectparticipant upload FILE...
 
 local common = require "connectparticipant.cli.common"
+local core = require "connectparticipant.core"
 local interrupt = require "connectparticipant.cli.interrupt"
 local progress = require "connectparticipant.cli.progress"
 local values = require "connectparticipant.cli.values"
@@ -84,6 +85,12 @@ local function add_stdin(world, options, params)
   return true
 end
 
+-- What a file is called here: standard input is called what it will be called in the chat.
+local function name_of(options, index)
+  local file = options.files[index]
+  return file == "-" and options.name or file
+end
+
 -- Prints how a file ended, and returns the status that goes with it.
 local function tell(world, options, file, attachment, err)
   if world.display then world.display:hide() end
@@ -103,7 +110,7 @@ local function upload_all(world, options, client, list)
     if world.display then world.display:finish(index) end
     while ended[next_one] do
       local one = ended[next_one]
-      local told = tell(world, options, options.files[next_one], one.attachment, one.err)
+      local told = tell(world, options, name_of(options, next_one), one.attachment, one.err)
       status = math.max(status, told)
       next_one = next_one + 1
     end
@@ -119,9 +126,21 @@ local function upload_all(world, options, client, list)
   return status
 end
 
+-- So that the share of all is right from the first byte on. What cannot be opened is told later.
+local function expect(display, index, file, size)
+  if not display or file == "-" and not size then return end
+  local source = file ~= "-" and core.open_source(file)
+  if source then
+    size = source:size()
+    source:close()
+  end
+  if size then display:expect(index, size) end
+end
+
 local function list_of(options, token, display)
   local list = {}
   for index, file in ipairs(options.files) do
+    expect(display, index, file, options.size)
     list[index] = {
       ConnectionToken = token, path = file, ContentType = options.content_type,
       AttachmentName = options.name, wait = options.wait,
@@ -137,7 +156,9 @@ function upload.run(world, options)
   local token
   token, problem = common.token(world, options)
   if not token then return nil, problem end
-  local display = progress.new(world, options.files, options, options.wait and "scanning")
+  local names = {}
+  for index = 1, #options.files do names[index] = name_of(options, index) end
+  local display = progress.new(world, names, options, options.wait and "scanning")
   local list, ready = list_of(options, token, display), true
   if options.files[1] == "-" then ready, problem = add_stdin(world, options, list[1]) end
   if not ready then
