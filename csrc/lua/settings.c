@@ -266,6 +266,8 @@ static bool is_made_from(lua_State *L, const struct settings *s, int index) {
   return same && at == end;
 }
 
+/* Keeps the last settings that core's functions were given as a table. Making them for each call
+ * would take 12 % more instructions (callgrind). */
 int settings_push_kept(lua_State *L, int index) {
   lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
   const struct box *last = luaL_testudata(L, -1, SETTINGS_TYPE);
