@@ -36,7 +36,7 @@ VALGRIND="spec/aws/request_spec.lua spec/aws/response_spec.lua spec/aws/storage_
   spec/http/url_spec.lua spec/lua spec/error_spec.lua spec/client_spec.lua"
 
 under_sanitizers() {
-  SPEC=$1 timeout -k 10 "$most" make --no-print-directory -s LUA="$lua" SANITIZE=1 test
+  timeout -k 10 "$most" make --no-print-directory -s LUA="$lua" SANITIZE=1 SPEC="$1" test
 }
 
 under_eagerness() {
@@ -44,7 +44,7 @@ under_eagerness() {
 }
 
 under_valgrind() {
-  VALGRIND=1 SPEC=$1 timeout -k 10 "$most" make --no-print-directory -s LUA="$lua" test
+  VALGRIND=1 timeout -k 10 "$most" make --no-print-directory -s LUA="$lua" SPEC="$1" test
 }
 
 # Runs those files that nobody else has claimed yet.
@@ -56,11 +56,11 @@ work() {
     mkdir "$place" 2>/dev/null || continue
     began=$(date +%s)
     "$how" "$spec" >"$place/log" 2>&1 && good=1 || good=0
-    ended=$(tail -n 1 "$place/log")
+    ended=$(grep -E '^[0-9]+ passed, ' "$place/log" | tail -n 1)
     # A file for another Lua, or for what is not installed, has nothing to run.
-    [ $good = 1 ] || [ "$ended" = "0 passed, 0 failed" ] || echo "$spec" >"$place/failed"
+    [ "$good" = 1 ] || [ "$ended" = "0 passed, 0 failed" ] || echo "$spec" >"$place/failed"
     grep '^note: ' "$place/log"
-    echo "$(($(date +%s) - began)) s $spec: $ended" | tee "$place/told"
+    echo "$(($(date +%s) - began)) s $spec: ${ended:-no sum}" | tee "$place/told"
   done
 }
 
@@ -82,14 +82,14 @@ phase() {
   echo "== $name"
   # shellcheck disable=SC2086 # a list of words
   { work "$how" $files & work "$how" $files; wait; }
-  failed=$(cat "$results/$how"/*/failed 2>/dev/null)
+  failed=$(cat "$results/$how"/*/failed 2>/dev/null | tr '\n' ' ')
   for spec in $failed; do cat "$results/$how/$(echo "$spec" | tr / _)/log"; done
   figures=$(cat "$results/$how"/*/told | awk '
     { files++; for (i = 2; i <= NF; i++) if ($i ~ /^passed/) passed += $(i - 1) }
     END { printf "%d specs in %d files", passed, files }')
   [ "$left_out" = 0 ] || figures="$figures, $left_out spared"
   if [ -n "$failed" ]; then
-    figures="$figures, FAILED: $(echo $failed)"
+    figures="$figures, FAILED: $failed"
     status=1
   fi
   told="$told$name: $figures. "
