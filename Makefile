@@ -129,6 +129,10 @@ check-memory: ## the suite (or SPEC) under sanitizers, the eager collector, and 
 	@sh spec/support/packages.sh bench $(LUA)
 	@sh spec/support/check_memory.sh $(LUA)
 
+check-threads: ## Lua states in threads of one process, and our threads, under ThreadSanitizer
+	@sh spec/support/packages.sh test $(LUA)
+	@sh spec/support/check_threads.sh $(LUA)
+
 mutants: ## break one promise after the other (those with ONLY; for SECONDS, then go on), see a spec tell
 	@sh spec/support/packages.sh test
 	@lua5.4 spec/mutants/run.lua $(ONLY)

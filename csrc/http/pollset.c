@@ -33,10 +33,14 @@ static struct watched *state_of(struct pollset *set, int fd) {
   return &set->states[fd];
 }
 
-/* Removes the descriptor from the set. */
+/* Removes the descriptor from the set, with the events that were fetched of it: it may be closed
+ * next, and its number be a descriptor of another thread before they are handled. */
 static void drop(struct pollset *set, int fd, struct watched *state) {
   poller_set(&set->poller, fd, state->flags & INTEREST, 0);
   state->flags &= OURS;
+  for (int i = set->at; i < set->count; i++) {
+    if (set->events[i].fd == fd) set->events[i].fd = -1;
+  }
 }
 
 static int watch(struct pollset *set, int fd, struct watched *state, unsigned events) {
@@ -215,7 +219,6 @@ static void end_idles(struct pollset *set, const struct list *members) {
       continue;
     }
     end_idle(set, fd, state);
-    set->events[i].fd = -1; /* the number may be reused within this step */
   }
 }
 

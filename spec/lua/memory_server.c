@@ -11,16 +11,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* For every operation: nobody minds members that are not theirs. The port comes in. */
 static const char service[] =
-    "{\"AttachmentId\":\"attachment\",\"NextToken\":\"next\","
-    "\"Transcript\":[{\"Content\":\"words\"}],\"AttachmentSizeInBytes\":5}";
+    "{\"AttachmentId\":\"attachment\",\"NextToken\":\"next\",\"AttachmentSizeInBytes\":5,"
+    "\"Transcript\":[{\"Content\":\"words\"}],\"Url\":\"http://127.0.0.1:%d/object\","
+    "\"UrlExpiry\":\"2099-01-01T00:00:00.000Z\",\"UploadMetadata\":{"
+    "\"Url\":\"http://127.0.0.1:%d/object\",\"UrlExpiry\":\"2099-01-01T00:00:00.000Z\","
+    "\"HeadersToInclude\":{\"Content-Type\":\"text/plain\"}}}";
 static const char refusal[] =
     "{\"__type\":\"AccessDeniedException\",\"message\":\"no such token\"}";
 static const char xml[] = "<Error><Code>AccessDenied</Code><Message>not signed</Message>"
                           "<RequestId>R1</RequestId></Error>";
 
+static int port;
+
 static void answer(int connection, const char *request) {
-  static char text[4096];
+  static char text[4096], own[1024];
   const char *status = "200 OK", *more = "ETag: \"e\"\r\n", *body = "";
   if (strncmp(request, "PUT", 3) == 0) {
     if (strstr(request, "denied") != NULL) status = "403 Forbidden", body = xml;
@@ -32,7 +38,8 @@ static void answer(int connection, const char *request) {
   } else if (strstr(request, "disconnect") != NULL) {
     status = "403 Forbidden", body = refusal;
   } else {
-    more = "x-amzn-RequestId: request-1\r\n", body = service;
+    snprintf(own, sizeof own, service, port, port);
+    more = "x-amzn-RequestId: request-1\r\n", body = own;
   }
   int size = snprintf(text, sizeof text,
                       "HTTP/1.1 %s\r\n%sConnection: close\r\nContent-Length: %zu\r\n\r\n%s", status,
@@ -76,11 +83,12 @@ int memory_server_start(void) {
       getsockname(listener, (struct sockaddr *)&address, &size) != 0)
     exit(3);
   pid_t parent = getpid();
+  port = ntohs(address.sin_port);
   if (fork() == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     while (getppid() == parent) serve(accept(listener, NULL, NULL));
     _exit(0);
   }
   close(listener);
-  return ntohs(address.sin_port);
+  return port;
 }
