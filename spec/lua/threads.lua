@@ -1,6 +1,6 @@
--- What each thread of threads.c does, in a Lua state of its own: uploads and downloads as in a worker
--- thread of nginx, whose bytes go through threads of ours, and one of ours that wakes. Returns how
--- many calls it has made.
+-- What each thread of threads.c does, in a Lua state of its own: uploads and downloads as a worker
+-- thread of nginx does, whose bytes go through threads of ours, and one of ours that wakes. Returns
+-- how many calls it has made.
 -- luacheck: push ignore
 local connect_to, shut, endpoint = connect_to, shut, endpoint
 -- luacheck: pop
