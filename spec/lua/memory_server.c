@@ -3,7 +3,9 @@
 #include "lua/memory_server.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@ static const char xml[] = "<Error><Code>AccessDenied</Code><Message>not signed</
 static int port;
 
 static void answer(int connection, const char *request) {
-  static char text[4096], own[1024];
+  char text[4096], own[1024];
   const char *status = "200 OK", *more = "ETag: \"e\"\r\n", *body = "";
   if (strncmp(request, "PUT", 3) == 0) {
     if (strstr(request, "denied") != NULL) status = "403 Forbidden", body = xml;
@@ -55,9 +57,9 @@ static int is_whole(const char *request) {
 }
 
 static void serve(int connection) {
-  static char request[16384];
-  struct timeval limit = {.tv_usec = 100000}; /* a client that has given up may keep it open */
-  struct linger reset = {.l_onoff = 1};       /* or ports run out in TIME_WAIT */
+  char request[16384];
+  struct timeval limit = {.tv_sec = 10};
+  struct linger reset = {.l_onoff = 1}; /* or ports run out in TIME_WAIT */
   size_t size = 0;
   ssize_t got = 1;
   request[0] = '\0';
@@ -74,6 +76,20 @@ static void serve(int connection) {
   close(connection);
 }
 
+static void *serve_one(void *argument) {
+  serve((int)(intptr_t)argument);
+  return NULL;
+}
+
+/* In a thread of its own, so that no client waits for another that has given up. */
+static void serve_alone(int listener) {
+  pthread_t thread;
+  int connection = accept(listener, NULL, NULL);
+  if (connection < 0) return;
+  if (pthread_create(&thread, NULL, serve_one, (void *)(intptr_t)connection) != 0) _exit(4);
+  pthread_detach(thread);
+}
+
 int memory_server_start(void) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   socklen_t size = sizeof address;
@@ -86,7 +102,7 @@ int memory_server_start(void) {
   port = ntohs(address.sin_port);
   if (fork() == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (getppid() == parent) serve(accept(listener, NULL, NULL));
+    while (getppid() == parent) serve_alone(listener);
     _exit(0);
   }
   close(listener);
