@@ -26,7 +26,7 @@ ifneq ($(filter-out $(ABIS),$(LUA)),)
 $(error LUA must be one of $(ABIS), not $(LUA))
 endif
 
-# The Lua that somebody asked for, if anybody did.
+# The Lua that was asked for on the command line or in the environment, if any.
 ASKED := $(if $(filter command line environment,$(origin LUA)),$(LUA))
 
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
@@ -38,7 +38,7 @@ CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
 BUILD := build/$(LUA)$(if $(SANITIZE),-sanitize$(filter-out 1,$(SANITIZE)))$(if $(POLL),-poll)
-# What Linux alone has is left out: how waits, descriptors and files go on other systems.
+# POLL=1 leaves out everything that only Linux has, so that the code for other systems runs here.
 PORTABLE := $(if $(POLL),-DCONNECTPARTICIPANT_PORTABLE)
 # macOS links a module in its own way, and only Linux has these libraries and options.
 LINK_Darwin := -bundle -undefined dynamic_lookup
@@ -69,13 +69,13 @@ $(BUILD)/obj/%.o: csrc/%.c Makefile
 		$(WARNINGS) $(HARDENING) \
 		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
 
-# Sanitizers belong into the program, and not into each other one that it starts.
+# A Lua that is linked with the sanitizers: preloading them would put them into every child, too.
 $(BUILD)/lua: spec/support/lua.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(SANITIZERS) $(CFLAGS) -I$(LUA_INCDIR) -rdynamic \
 		-o $@ $< -Wl,--no-as-needed $(shell pkg-config --libs $(LUA_PACKAGE)) -lm -ldl
 
-# A header that has moved is no reason to fail: what included it is compiled, and found out, anew.
+# A header that no longer exists is not an error: the files that included it are compiled again.
 csrc/%.h: ;
 
 -include $(OBJECTS:.o=.d)
@@ -120,7 +120,7 @@ doc: build ## write doc/reference.md from the annotations
 types: build ## write the annotations of what the model knows
 	@$(LUA_PROGRAM) spec/support/types.lua
 
-fuzz: ## try what comes from outside with libFuzzer (clang) and more, FUZZ_SECONDS (30) each
+fuzz: ## fuzz everything that parses input, with libFuzzer (clang) and more, FUZZ_SECONDS (30) each
 	@sh spec/support/packages.sh fuzz
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) sh spec/fuzz/run.sh $(or $(FUZZ_SECONDS),30) $(FUZZ)
@@ -141,7 +141,7 @@ coverage: ## tell what of csrc and lua no spec (or SPEC) runs
 	@sh spec/support/packages.sh test
 	@LUA_PATH=";;" LUA_CPATH=";;" lua5.4 spec/support/coverage.lua
 
-soak: ## what takes minutes: 200 files through a throttled service, 4 GiB in flat memory
+soak: ## checks that take minutes: 200 files through a throttled service, 4 GiB in flat memory
 	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/soak/soak.lua
@@ -172,7 +172,7 @@ bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough loo
 	@$(MAKE) --no-print-directory -s build $(SDK) build/bench/raw build/bench/drop
 	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
 
-bench-nginx: ## time a trivial location of a worker that uploads
+bench-nginx: ## time a trivial location of an nginx worker that uploads
 	@sh spec/support/packages.sh test $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
@@ -189,7 +189,7 @@ ABSOLUTE = @for folder in "$(SHAREDIR)" "$(LIBDIR)" "$(BINDIR)" "$(DATADIR)"; do
 	/*) ;; *) echo "make: $$folder must begin with /: give PREFIX in full" >&2; exit 2;; esac; done
 PAGES = sh spec/packages/pages.sh $@ "$(DESTDIR)$(DATADIR)" site-functions $(LUA_PROGRAM)
 
-# The command looks where it was installed first, and then where its Lua looks anyway.
+# The command searches its own modules where they were installed, before Lua's usual paths.
 install: build ## install for LUA_VERSION below DESTDIR and PREFIX
 	$(ABSOLUTE)
 	install -d "$(DESTDIR)$(LIBDIR)/connectparticipant" "$(DESTDIR)$(BINDIR)"

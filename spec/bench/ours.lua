@@ -43,7 +43,7 @@ function modes.flows()
   assert(not errors, errors and tostring(select(2, next(errors))))
 end
 
--- One PUT of a file, without the calls around it.
+-- One PUT of a file, without the two calls around it.
 function modes.put()
   local settings = assert(core.settings { endpoint = url, ca_file = ca_file })
   local engine = core.engine()

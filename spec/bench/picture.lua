@@ -4,7 +4,7 @@ local picture = {}
 
 local WIDTH = 50 -- characters of the longest bar
 
--- Of the drawing, in pixels.
+-- Measures of the drawing, in pixels.
 local NAME, BAR, ROW, TITLE, PAD = 140, 420, 22, 34, 16
 
 local function number(value)

@@ -74,7 +74,8 @@ local function started(port)
   return (json:gsub("\\", "\\\\"))
 end
 
--- A function that ends the program at the other end of the pipe, which told its process id first.
+-- Returns a function that ends the program at the other end of the pipe, whose first line was its
+-- pid.
 local function stopper(pipe)
   local pid = pipe:read "*l"
   return function()
@@ -83,7 +84,7 @@ local function stopper(pipe)
   end
 end
 
--- Starts one, on that core where one is given.
+-- Starts one, on the given core if any.
 function servers.nginx(directory, core_number)
   local fd, port = core.listen("127.0.0.1", 0)
   local tls_fd, tls_port = core.listen("127.0.0.1", 0)
@@ -98,7 +99,7 @@ function servers.nginx(directory, core_number)
   local file = assert(io.open(path, "w"))
   file:write((CONF:gsub("%%%((%w+_?%w*)%)", values)))
   file:close()
-  -- It ends with us, however we end; what it inherits listens already.
+  -- It ends with us, however we end. The sockets that it inherits are listening already.
   local pin = core_number and "taskset -c " .. core_number or ""
   local pipe = io.popen(("echo $$; export 'NGINX=%d;%d;'; exec %s setpriv --pdeathsig TERM nginx "
     .. "-p %s -c %s -e %s/error.log 2>&1"):format(fd, tls_fd, pin, directory, path, directory))
@@ -106,7 +107,7 @@ function servers.nginx(directory, core_number)
   return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port, stop
 end
 
--- A server that drops what it is sent, over TLS where a certificate is given.
+-- A server that discards what it is sent, over TLS if a certificate is given.
 function servers.drop(directory, tls)
   local words = tls and (" %s/server.pem %s/server.key"):format(directory, directory) or ""
   local pipe = io.popen("exec build/bench/drop" .. words)

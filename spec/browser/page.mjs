@@ -1,4 +1,4 @@
-// page.mjs URL DIRECTORY [SCREENSHOT]: uses the page of the gateway's example as a person would.
+// page.mjs URL DIRECTORY [SCREENSHOT]: uses the page of the gateway's example like a person.
 import { createHash, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
--- Serves doc/examples/gateway, and has a browser use it; see page.mjs.
+-- Serves doc/examples/gateway, and drives a browser through it; see page.mjs.
 local process = require "spec.support.process"
 local serve = require "doc.examples.gateway.serve"
 

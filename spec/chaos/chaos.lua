@@ -2,7 +2,7 @@
 -- stopped, killed and started again, by clients that are killed too; then the same in nginx, with
 -- browsers that leave. `make chaos` runs it: CHAOS files (10,000), CHAOS_SEED for the same chance.
 -- Fails unless each file that was reported uploaded is there once and byte for byte, and each other
--- one had a true error.
+-- one had an error that is true.
 local browsers = require "spec.chaos.browsers"
 local core = require "connectparticipant.core"
 local crew = require "spec.chaos.crew"
@@ -46,7 +46,7 @@ local function remaining(told, ids)
   local list, done = {}, {}
   for _, generation in ipairs(told) do
     for index, entry in pairs(generation.results) do
-      -- Who does not know whether it was done must not do it again.
+      -- A client that does not know whether an upload was done must not repeat it.
       done[index] = done[index] or entry.id ~= nil or entry.outcome == "unknown"
     end
   end
@@ -150,7 +150,7 @@ local function downloads(run, weather, own, ids)
   show_traces("downloads", run, clients)
 end
 
--- How many came whole, and how many of these were wrong.
+-- How many downloads were complete, and how many of these had wrong bytes.
 local function downloads_in_nginx(run, server, own, ids, passed)
   local paths, fetched, wrong = {}, 0, 0
   for position, one in ipairs(ids) do

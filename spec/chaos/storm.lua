@@ -1,5 +1,5 @@
--- An emulator in bad weather: it fails one request in five in every way it knows, is stopped, and
--- is killed and started again over the same directory.
+-- An emulator under stress: it fails one request in five in every way that it has, is stopped, and
+-- is killed and restarted over the same directory.
 local core = require "connectparticipant.core"
 local emulated = require "spec.support.emulated"
 
@@ -55,7 +55,8 @@ function Storm:start(port)
   self.endpoint = self.service.endpoint
 end
 
--- Each way gets the same part of the odds; the emulator throws for one after the other.
+-- Each way has the same share; the emulator tries one after the other, each with its own
+-- probability.
 local function faults_of(operation)
   local list = {}
   for _, menu in ipairs(MENUS[operation]) do
@@ -70,7 +71,7 @@ local function faults_of(operation)
   return list
 end
 
---- Has one request in five go wrong from now on.
+--- Makes one request in five fail from now on.
 function Storm:rage()
   self.ways = 0
   local names = {}
@@ -103,7 +104,7 @@ function Storm:pause(seconds)
   signal(self, "CONT")
 end
 
---- Ends nginx and its worker without a word, and starts them again after so many seconds.
+--- Kills nginx and its worker, and starts them again after so many seconds.
 function Storm:kill(seconds)
   local port = self.service.port
   signal(self, "STOP") -- or nginx would replace the worker before it is ended itself

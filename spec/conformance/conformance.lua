@@ -1,5 +1,5 @@
--- The same input through AWS's SDKs and through ours, against the emulator: method, path, token and
--- JSON must be the same on the wire, results and error classes the same to the caller.
+-- Sends the same input through AWS's SDKs and through ours, to the emulator: method, path, token
+-- and JSON must be the same on the wire, and results and error classes the same for the caller.
 local cjson = require "cjson"
 local emulated = require "spec.support.emulated"
 local participant = require "connectparticipant"
@@ -15,7 +15,7 @@ service:complete(token, begun.AttachmentId)
 local TYPING = "application/vnd.amazonaws.connect.event.typing"
 local unique = 0
 
--- Every run has ClientTokens of its own, the same for each client but for their last letter.
+-- Every run has new ClientTokens, which are the same for each client but for their last letter.
 local function cases_for(letter)
   unique = 0
   local function once()
@@ -43,7 +43,7 @@ local function cases_for(letter)
       RedirectUri = "https://example.com/?a=b&c" } },
     { "CancelParticipantAuthentication", { ConnectionToken = token,
       SessionId = chat.session_id } },
-    -- What goes wrong must be the same, too.
+    -- These calls fail, and must fail in the same way.
     { "GetTranscript", { ConnectionToken = "no-such-token" } },
     { "GetTranscript", { ConnectionToken = chat.participant_token } },
     { "GetAttachment", { ConnectionToken = token, AttachmentId = "no-such-attachment" } },
@@ -105,7 +105,7 @@ local function canonical(value)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
--- Whether everything that an SDK gives is in what we give; Debian's boto3 knows an older model.
+-- Whether our result has everything that an SDK's has; Debian's boto3 has an older model.
 local function covers(own, other)
   if type(other) ~= "table" then return type(own) == type(other) end
   if type(own) ~= "table" then return false end
@@ -140,7 +140,7 @@ local function compare(name, letter, command)
       if (mine.code or "") ~= (result.code or "") or mine.status ~= result.status then
         problems[#problems + 1] = ("error %s %s, not %s %s"):format(tostring(mine.code),
           tostring(mine.status), tostring(result.code), tostring(result.status))
-      -- A transcript goes on between two runs, so only what is sent for it can be compared.
+      -- A transcript grows between two runs, so only its request can be compared.
       elseif mine.result and case[1] ~= "GetTranscript"
         and not covers(mine.result, result.result) then
         problems[#problems + 1] = ("result %s, not %s"):format(cjson.encode(mine.result),
@@ -155,7 +155,7 @@ local function compare(name, letter, command)
   return different
 end
 
--- Our own flow over what each SDK gives is in spec/; here the SDKs take the emulator's whole way.
+-- An upload and a download by each SDK, against the emulator; ours are in spec/attachment.
 local different = compare("boto3", "p", { "/usr/bin/python3", "spec/conformance/boto3_peer.py" })
 different = different + compare("AWS SDK for JavaScript", "j",
   { "node", "spec/conformance/sdk_peer.mjs", process.root .. "/build/peers" })

@@ -1,5 +1,5 @@
--- What takes too long for every run: many files through a throttled service, and a huge one through
--- flat memory. `make soak` runs it; prints what it saw, and fails where that is not right.
+-- Checks that take minutes: many files through a throttled service, and a huge one through flat
+-- memory. `make soak` runs it; prints what it measured, and fails if that is not right.
 local emulated = require "spec.support.emulated"
 local participant = require "connectparticipant"
 local core = require "connectparticipant.core"

@@ -1,5 +1,5 @@
--- What `make lint` demands of the annotations: whatever a user can name has one in types.lua, and
--- every public function says what it does. Prints what is missing.
+-- What `make lint` demands of the annotations: everything that a user can name has one in
+-- types.lua, and every public function has a comment. Prints what is missing.
 local core = require "connectparticipant.core"
 
 local problems = 0
@@ -41,7 +41,7 @@ local function compare(what, names, class)
   end
 end
 
--- The keys of a table as it stands in a source: `local TYPES = { a = 1, b = 2 }`.
+-- The keys of a table constructor in a source: `local TYPES = { a = 1, b = 2 }`.
 local function keys_in(path, pattern)
   local body = read(ROOT .. path):match(pattern)
   if not body then

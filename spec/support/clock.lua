@@ -1,8 +1,8 @@
--- A clock that only moves when somebody sleeps, and the driver that goes with it: specs of waiting
+-- A clock that only moves when somebody sleeps, and a driver that uses it, so that specs of waiting
 -- need not wait. Transfers go on in real time.
 local clock = {}
 
---- `slept` lists every sleep; `random` gives what it is set to.
+--- `slept` lists every sleep; `random` returns what it is set to.
 function clock.new()
   local self = { slept = {}, seconds = 1000, chance = 0.5, wall = 1790000000 }
   function self.now() return self.seconds end

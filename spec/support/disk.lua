@@ -5,7 +5,7 @@ local disk = {}
 
 local library
 
--- Builds the library that does it, once.
+-- Builds the library that misbehaves, once.
 local function build()
   if library then return library end
   process.run { "mkdir", "-p", process.root .. "/build" }
@@ -18,7 +18,7 @@ local function build()
   return path
 end
 
--- Runs a text of Lua; `env.DISK_FAULTS` says what fails.
+-- Runs Lua source; `env.DISK_FAULTS` says what fails.
 function disk.run(text, env)
   local preload = os.getenv "LD_PRELOAD"
   env = env or {}

@@ -15,7 +15,7 @@ function emulated.start(options)
   return self
 end
 
--- Ends it, and raises if nginx has logged an alert or worse.
+-- Stops it, and raises if nginx has logged an alert or worse.
 function emulated:stop()
   local file = assert(io.open(self.running.log_file))
   local log = file:read "*a"
@@ -51,7 +51,7 @@ function emulated:requests(operation)
   return found
 end
 
--- A raw call of the service; gives the decoded body too.
+-- A raw call of the service; returns the decoded body, too.
 function emulated:call(path, token, input, headers)
   local all = { ["Content-Type"] = "application/json" }
   if token then all["X-Amz-Bearer"] = token end
@@ -113,7 +113,7 @@ function emulated.refused(answer, status, code)
   luassert.equal("string", type(answer.result.Message or answer.result.message))
 end
 
--- GetAttachment and a GET of its URL; gives the answer to the GET.
+-- GetAttachment and a GET of its URL; returns the answer to the GET.
 function emulated:fetch(token, id)
   local got = self:call("attachment", token, { AttachmentId = id }).result
   local port, path = http.split(got.Url)

@@ -1,11 +1,10 @@
--- Answers of a service and its store, in order, for a server that misbehaves as it is told; see
--- spec.support.server.
+-- Scripted answers of a service and its store, in order; see spec.support.server.
 local cjson = require "cjson"
 local server = require "spec.support.server"
 
 local faults = { start = server.start }
 
--- Steps of a service that goes well.
+-- The steps of a service without faults.
 
 function faults.started(changes)
   local metadata = {

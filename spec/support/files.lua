@@ -23,7 +23,7 @@ function files:write(name, text)
   return path
 end
 
--- The bytes of a file, or nil where there is none.
+-- The bytes of a file, or nil if there is none.
 function files.read(path)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -32,7 +32,7 @@ function files.read(path)
   return text
 end
 
--- Commits a sink, and waits until that is done.
+-- Commits a sink, and waits until the commit is done.
 function files.commit(sink)
   local done, err = sink:commit()
   while done == "pending" or done == nil and type(err) == "number" do

@@ -1,5 +1,5 @@
--- What the specs of uploads and downloads share: a server that misbehaves, a client, its calls, and
--- what went over the wire.
+-- What the specs of uploads and downloads share: a scripted server, a client, its calls, and what
+-- went over the wire.
 local assert = require "luassert"
 local Client = require "connectparticipant.client"
 local faults = require "spec.support.faults"
@@ -10,7 +10,7 @@ local flows = {
   COMPLETE = "POST complete-attachment-upload", LOOK = "POST transcript",
 }
 
--- What a server was asked for, in order.
+-- The requests that a server received, in order.
 local function paths(server)
   local list = {}
   for index, request in ipairs(server:seen().requests) do
@@ -20,7 +20,7 @@ local function paths(server)
   return table.concat(list, ", ")
 end
 
--- A spec file's own; `server` and `place` from `open` on, `client` from `begin` on.
+-- One for each spec file; has `server` and `place` after `open`, and `client` after `begin`.
 function flows.new()
   local lab = {}
 
@@ -70,7 +70,7 @@ function flows.flow(...)
   return table.concat({ ... }, ", ")
 end
 
--- The call has failed with these fields, and tells no secret.
+-- Asserts that the call failed with these fields, and that the error shows no secret.
 function flows.failed(result, err, expected)
   assert.is_nil(result)
   for name, value in pairs(expected) do

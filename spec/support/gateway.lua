@@ -1,4 +1,4 @@
--- An nginx with the gateway before an emulator, for specs.
+-- An nginx with the gateway in front of an emulator, for specs.
 local emulated = require "spec.support.emulated"
 local http = require "spec.support.http"
 local nginx = require "spec.support.nginx"
@@ -70,7 +70,7 @@ function gateway:download(id, headers, method)
     headers = headers_of(self, headers) }
 end
 
--- Bytes on a connection of their own, which stays open.
+-- Sends bytes on a new connection, which stays open.
 function gateway:send(text, ...)
   local connection = assert(socket.connect("127.0.0.1", self.port))
   connection:settimeout(10)
@@ -78,7 +78,7 @@ function gateway:send(text, ...)
   return connection
 end
 
--- How many transfers and jobs the worker has under way.
+-- How many transfers and jobs are under way in the worker.
 function gateway:state()
   local body = self.nginx:get("/state").body
   return tonumber(body:match "(%d+) under way"), tonumber(body:match "(%d+) jobs")
@@ -95,7 +95,7 @@ function gateway:reach(transfers)
   error("it was never reached")
 end
 
--- Seconds until nothing is under way.
+-- Waits until nothing is under way; returns how many seconds that took.
 function gateway:rest()
   local began = socket.gettime()
   repeat

@@ -1,9 +1,9 @@
--- A client that sends exactly what it is told, for what no well-behaved client would send.
+-- A client that sends exactly the given bytes, for requests that no well-behaved client would send.
 local socket = require "socket"
 
 local http = {}
 
-local TIMEOUT = 10 -- seconds; only a failing spec waits so long
+local TIMEOUT = 10 -- seconds; only a failing spec waits that long
 
 local function connect(port)
   local connection = assert(socket.connect("127.0.0.1", port))
@@ -11,7 +11,7 @@ local function connect(port)
   return connection
 end
 
--- Sends bytes and gives everything that comes back until the end of the connection.
+-- Sends bytes, and returns everything that arrives until the connection is closed.
 function http.raw(port, bytes)
   local connection = connect(port)
   connection:send(bytes)

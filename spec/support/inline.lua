@@ -1,12 +1,12 @@
--- An HTTP server in the process of the spec itself, which the driver of the client moves: thousands
--- of exchanges take seconds, and each runs as the one before. Answers whole requests only.
+-- An HTTP server in the spec's own process, stepped by the client's driver: thousands of exchanges
+-- take seconds, and are deterministic. Answers complete requests only.
 local socket = require "socket"
 
 local inline = {}
 local Server = {}
 Server.__index = Server
 
---- `respond(request)` gives the bytes of the answer, and how to go on: "keep" the connection,
+--- `respond(request)` returns the bytes of the answer, and what to do then: "keep" the connection,
 --- "close" it, or "reset" it.
 function inline.start(respond)
   local listener = assert(socket.bind("127.0.0.1", 0, 64))
@@ -14,10 +14,10 @@ function inline.start(respond)
   local port = select(2, listener:getsockname())
   local self = setmetatable({ listener = listener, respond = respond, connections = {},
     url = "http://127.0.0.1:" .. port }, Server)
-  -- The `wait` of a driver.
+  -- The driver's `wait`.
   function self.wait(engine)
     self:step()
-    engine:wait(0.005) -- what the client waits for is there, or is its own timer
+    engine:wait(0.005) -- what the client waits for has arrived, or is its own timer
   end
   return self
 end
@@ -61,7 +61,7 @@ local function read(self, connection)
   end
 end
 
---- Takes what has come, and sends what is to go.
+--- Reads what has arrived, and sends what is pending.
 function Server:step()
   local peer = self.listener:accept()
   if peer then
@@ -77,7 +77,7 @@ function Server:step()
   end
 end
 
---- Forgets all connections.
+--- Closes all connections.
 function Server:drop()
   for _, connection in ipairs(self.connections) do connection.peer:close() end
   self.connections = {}

@@ -1,5 +1,5 @@
--- A real nginx with ngx_lua, for specs: its configuration is a few lines of Lua, its error log is
--- looked through at the end.
+-- A real nginx with ngx_lua, for specs: its configuration is a few lines of Lua, and its error log
+-- is checked at the end.
 local http = require "spec.support.http"
 local process = require "spec.support.process"
 local socket = require "socket"
@@ -67,7 +67,7 @@ function nginx.start(given)
   self.command = ("env %s /usr/sbin/nginx -p %s -c %s/nginx.conf"):format(
     quoted(given.env or {}), self.directory, self.directory)
   local help = process.run { "sh", "-c", "/usr/sbin/nginx -h 2>&1" }.stdout
-  -- Since 1.19.5: the log from before it has read which one is meant.
+  -- Since 1.19.5: the log to use before nginx.conf has been read.
   if help:find(" -e ", 1, true) then
     self.command = ("%s -e %s/error.log"):format(self.command, self.directory)
   end
@@ -99,7 +99,7 @@ function nginx:log()
   return text
 end
 
--- Descriptors of the only worker.
+-- The descriptors of the only worker.
 function nginx:descriptors()
   local master = self:pid()
   local children = process.run { "cat", ("/proc/%s/task/%s/children"):format(master, master) }
@@ -107,11 +107,11 @@ function nginx:descriptors()
   return tonumber(process.run { "sh", "-c", "ls /proc/" .. pid .. "/fd | wc -l" }.stdout)
 end
 
--- Ends gracefully; gives the lines that nginx should never have to write.
+-- Ends it gracefully; returns the lines of its log that should never be there.
 function nginx:stop()
   local pid = self:pid()
   self:signal "QUIT"
-  -- A worker that hangs must not make the specs hang, but fail.
+  -- A worker that hangs must make the specs fail, not hang.
   local ended = process.run { "timeout", "30", "tail", "--pid=" .. pid, "-f", "/dev/null" }
   if ended.status ~= 0 then self:signal "KILL" end
   self.stopped = true
@@ -125,7 +125,7 @@ function nginx:stop()
   return table.concat(bad, "\n")
 end
 
--- Ends whatever a failed spec has left.
+-- Ends whatever a failed spec has left running.
 function nginx:remove()
   if not self.stopped then self:stop() end
   process.run { "rm", "-rf", self.directory }

@@ -1,4 +1,4 @@
--- Other programs, run to their end. Every word is quoted, so that nothing is taken for a command.
+-- Runs other programs to their end. Every word is quoted, so that none is taken for a command.
 local core = require "connectparticipant.core"
 
 local process = {}
@@ -38,7 +38,7 @@ function process.run(command)
   return result
 end
 
--- What this process has open: a list of "NUMBER -> what".
+-- The open descriptors of this process, as a list of "NUMBER -> what".
 function process.descriptors()
   local listed = process.run { "find", ("/proc/%d/fd"):format((core.pid())), "-type", "l",
     "-printf", "%f -> %l\\n" }
@@ -48,8 +48,8 @@ function process.descriptors()
   return list
 end
 
--- Something that calls a function when it is collected, and so at the end of this process at the
--- latest, but not of one that it has forked. Tables of Lua 5.1 have no __gc.
+-- An object that calls a function when it is collected, which is at the end of this process at the
+-- latest, but not in a child that was forked. Tables of Lua 5.1 have no __gc.
 function process.guard(action)
   local owner, proxy = (core.pid()), rawget(_G, "newproxy")
   local guard = proxy and proxy(true) or {}
@@ -60,10 +60,10 @@ function process.guard(action)
   return proxy and guard or setmetatable(guard, metatable)
 end
 
--- The interpreter that runs these specs, and where this checkout is.
+-- The interpreter that runs these specs, and the path of this checkout.
 process.lua = os.getenv "LUA_PROGRAM" or "lua"
 process.abi = os.getenv "LUA_ABI" or "5.4"
--- Whether the module was built without what Linux alone has (make POLL=1).
+-- Whether the module was built without what only Linux has (make POLL=1).
 process.portable = (os.getenv "POLL" or "") ~= ""
 process.root = (function()
   local pipe = io.popen "pwd"

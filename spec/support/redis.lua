@@ -10,10 +10,10 @@ local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 local redis = {}
 redis.__index = redis
 
--- Debian packages the library for some Luas only; its text runs on all of them.
+-- Debian packages the library for some Luas only, but its source runs on all of them.
 package.path = package.path .. ";/usr/share/lua/5.1/?.lua" -- luacheck: ignore
 
--- Where `redis-server` listens; what it is told beside that; how long to wait for it.
+-- The socket, further arguments of `redis-server`, and how long to wait for it.
 local COMMAND = "echo $$; exec setpriv --pdeathsig KILL redis-server --port 0 --unixsocket %s "
   .. "--dir %s --save '' --appendonly no %s >%s/log 2>&1"
 
@@ -42,7 +42,7 @@ function redis.start(options)
   return self
 end
 
---- What redis-cli prints of a command.
+--- What redis-cli prints for a command.
 function redis:cli(...)
   local answer = process.run { "timeout", "5", "redis-cli", "-s", self.socket, ... }
   return (answer.stdout:gsub("%s+$", ""))
@@ -80,7 +80,7 @@ function redis:signal(name)
   process.run { "sh", "-c", ("kill -%s %s"):format(name, self.pid) }
 end
 
---- Ends it without a word to anybody; what it held is lost.
+--- Kills it; what it held is lost.
 function redis:kill()
   if not self.pipe then return end
   self:signal "KILL"

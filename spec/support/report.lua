@@ -1,4 +1,5 @@
--- How busted reports here: nothing of what went well, all of what did not, and one closing line.
+-- The output of busted here: nothing about specs that pass, everything about those that do not, and
+-- one closing line.
 return function()
   local busted = require "busted"
   local handler = require "busted.outputHandlers.base"()

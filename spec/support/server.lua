@@ -1,6 +1,6 @@
--- A server that does as a spec tells it, in a process of its own: the service and its object store,
--- whatever goes wrong with them, and a proxy. spec.support.faults and spec.support.service are its
--- faces.
+-- A scripted server in a process of its own: the service and its object store, with anything that
+-- can go wrong in them, and a proxy. spec.support.faults and spec.support.service are its front
+-- ends.
 --
 -- `script { step, step, ... }` answers the next requests in order, whatever they ask for, each
 -- exactly as its step says: {} is 200 without a body. `script { put = { step, ... } }` is by route:
@@ -36,7 +36,7 @@ local server = {}
 local Server = {}
 Server.__index = Server
 
--- As many descriptors as may be, and an end with this process.
+-- Raises the limit of descriptors, and makes the server end with this process.
 local COMMAND = [[ulimit -n "$(ulimit -Hn)"; echo $$; exec %s -e %s]]
 local CODE = [[
 require("connectparticipant.core").exec(%q, { "spec/support/server/main.lua" }, {}, %d)]]
