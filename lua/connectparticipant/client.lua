@@ -7,6 +7,7 @@ local core = require "connectparticipant.core"
 local driver = require "connectparticipant.driver"
 local failure = require "connectparticipant.error"
 local loop = require "connectparticipant.run.loop"
+local metrics = require "connectparticipant.service.metrics"
 local operation = require "connectparticipant.service.operation"
 local options_of = require "connectparticipant.config.options"
 local pace = require "connectparticipant.pace"
@@ -31,13 +32,14 @@ local CLOCK = { now = core.now, time = core.time, random = core.random }
 ---@return connectparticipant.Client
 function Client.new(given, clock)
   local options = options_of.read(given == nil and {} or given, "connectparticipant.new", 3)
-  local problem = pace.problem(options.pace)
+  local problem = pace.problem(options.pace) or metrics.problem(options.metrics)
   if problem then error("connectparticipant.new: " .. problem, 3) end
   clock = clock or CLOCK
   local engine = core.engine()
   return setmetatable({
     options = options,
     engine = engine,
+    counters = metrics.new(options.metrics),
     loop = loop.new(engine, driver.choose(options.driver), clock),
   }, Client)
 end
@@ -227,6 +229,20 @@ function Client:upload_attachments(list, options)
   return map(self, list, function(params)
     return job.run(self, params.timeout, upload.run, params)
   end, options, "StartAttachmentUpload")
+end
+
+--- What this client has done so far, and the gateway with it; of all workers of an nginx, where the
+--- option `metrics` names a shared dictionary. The keys are `calls[operation][outcome]`, where the
+--- outcome is "success" or an error's kind, `retries[operation]`, `throttles[operation]`,
+--- `bytes[operation]`, `call_seconds[operation]` with a count for each bucket and their `sum`, and
+--- of the gateway `requests[what][status]` and `request_seconds[what]`. Transfers are "PUT" and
+--- "GET".
+---@param format? "prometheus" as text, for Prometheus
+---@return table|string
+function Client:metrics(format)
+  if format == "prometheus" then return self.counters:text() end
+  if format ~= nil then error("metrics: the format must be \"prometheus\", or none", 2) end
+  return self.counters:read()
 end
 
 -- The methods that `start` accepts: those that are one call.

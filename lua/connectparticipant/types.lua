@@ -80,6 +80,7 @@
 ---@field allow_insecure? boolean allows http to hosts other than loopback; false
 ---@field pace? connectparticipant.PaceOptions with whom this client shares one pace and retry quota; nobody
 ---@field shared_dict? string short for `pace = { shared_dict = NAME }`
+---@field metrics? string the nginx dictionary in which all workers count; else each counts by itself
 
 ---@class connectparticipant.PaceOptions
 ---@field shared_dict? string the nginx dictionary in which all workers keep them

@@ -3,6 +3,7 @@
 local attempt = require "connectparticipant.service.attempt"
 local clocks = require "spec.support.clock"
 local failure = require "connectparticipant.error"
+local metrics = require "connectparticipant.service.metrics"
 local pace = require "connectparticipant.pace"
 local retry = require "connectparticipant.pace.retry"
 
@@ -56,8 +57,8 @@ describe("attempt.run", function()
   before_each(function()
     clock, events = clocks.new(), {}
     client = {
-      config = { max_attempts = 3, retry_mode = "standard" }, quota = retry.quota(),
-      pace = pace.new(clock.now), options = {
+      counters = metrics.new(), config = { max_attempts = 3, retry_mode = "standard" },
+      quota = retry.quota(), pace = pace.new(clock.now), options = {
         logger = function(event) events[#events + 1] = event end,
       },
     }

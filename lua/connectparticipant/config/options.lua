@@ -11,7 +11,7 @@ local TYPES = {
   use_dualstack = "boolean", max_attempts = "count", retry_mode = "mode",
   connect_timeout = "seconds", timeout = "seconds", stall_timeout = "seconds", ca_file = "text",
   proxy = "text", app_id = "text", driver = "driver", logger = "function",
-  allow_insecure = "boolean", pace = "table", shared_dict = "name",
+  allow_insecure = "boolean", pace = "table", shared_dict = "name", metrics = "name",
 }
 
 local PACE_TYPES = {

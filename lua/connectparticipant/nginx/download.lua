@@ -98,6 +98,7 @@ end
 local function end_well(visit, result)
   visit:audit(result)
   if not begin(visit) then return visit:leave() end
+  visit:count(ngx.status)
   ngx.eof()
   visit.body:finish()
 end
@@ -107,6 +108,7 @@ local function break_off(visit, err)
   if visit.gone then
     visit:leave()
   else
+    visit:count(444)
     visit:audit(nil, err)
     ngx.log(ngx.WARN, "connectparticipant: a download broke off: ", tostring(err))
   end

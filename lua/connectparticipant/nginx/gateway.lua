@@ -23,7 +23,10 @@ end
 -- An answer for what was raised: the caller's functions may raise, and a closed client does.
 local function raised(visit, caught)
   ngx.log(ngx.ERR, "connectparticipant: ", caught.traceback)
-  if visit.begun then ngx.exit(444) end
+  if visit.begun then
+    visit:count(444)
+    ngx.exit(444)
+  end
   local err = job.raised(caught.problem)
   visit:audit(nil, err)
   return answer.failure(err)
@@ -64,6 +67,16 @@ end
 ---@param options? connectparticipant.DownloadGatewayOptions
 function gateway.download(client, options)
   return serve(client, "download", options, download.run)
+end
+
+--- Answers with what the client and its gateway have counted, for Prometheus; for content_by_lua.
+--- Whoever may ask sees it: allow that to whom it concerns.
+---@param client connectparticipant.Client
+function gateway.metrics(client)
+  local text = client:metrics "prometheus"
+  ngx.header["Content-Type"] = "text/plain; version=0.0.4"
+  ngx.header["Content-Length"] = #text
+  ngx.print(text)
 end
 
 return gateway

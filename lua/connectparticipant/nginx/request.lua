@@ -53,7 +53,7 @@ end
 function request.new(client, what, settings)
   local self = setmetatable({
     client = client, settings = settings, what = what, method = ngx.req.get_method(),
-    body = body_of.new(), seen = { what = what },
+    began = core.now(), body = body_of.new(), seen = { what = what },
   }, Visit)
   self.head = self.method == "HEAD"
   return self
@@ -151,9 +151,18 @@ function Visit:preflight(methods)
   } }
 end
 
+--- Counts the request, once.
+---@param status integer
+function Visit:count(status)
+  if self.counted then return end
+  self.counted = true
+  self.client.counters:request(self.what, status, core.now() - self.began)
+end
+
 --- Sends a whole answer, and ends the request so that its body can be no request.
 ---@param given connectparticipant.GatewayAnswer
 function Visit:send(given)
+  self:count(given.status)
   for key, value in pairs(given.headers or {}) do ngx.header[key] = value end
   ngx.status = given.status
   local text = given.body and answer.encode(given.body) .. "\n"
@@ -178,6 +187,7 @@ end
 --- Notes that the client has left: one line, and the caller's own function.
 function Visit:leave()
   if self.left then return end
+  self:count(499)
   self.left = true
   ngx.log(ngx.INFO, "connectparticipant: the client left in the middle of ",
     self.what == "upload" and "an upload" or "a download")

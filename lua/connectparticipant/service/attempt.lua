@@ -22,6 +22,8 @@ local attempt = {}
 ---@field attempt integer how many were started
 ---@field sent? integer the last one that was handed to libcurl
 ---@field counted integer failures that count against max_attempts
+---@field flow? connectparticipant.Flow of a transfer
+---@field moved? integer bytes of a transfer that have arrived, as far as that is known
 ---@field doubt? boolean whether a failed attempt may have been carried out
 ---@field cost? integer what the last retry cost from the quota
 ---@field turn? connectparticipant.Turn its turn in the pace
@@ -125,6 +127,7 @@ local function drive(job, work, exchange)
     repeat own = job:await(exchange) until own or exchange:state() == "done"
   end
   job.exchange = nil
+  if work.flow then work.moved = work.flow:moved(exchange) end
   if not own then return exchange:result() end
   exchange:cancel()
   return nil, own
@@ -173,6 +176,7 @@ end
 
 -- Handles a failed attempt. Returns the seconds until the next one, or nil.
 local function judge(job, work, exchange, err)
+  if err.throttled then job.client.counters:throttle(work) end
   work.cost = nil
   work.doubt = work.doubt or is_doubtful(err, exchange:info().sendings)
   if not (job.patient and err.throttled) then work.counted = work.counted + 1 end
@@ -183,13 +187,7 @@ local function judge(job, work, exchange, err)
   return delay
 end
 
---- Attempts the work until it succeeds or must not be repeated.
----@param job connectparticipant.Job
----@param work connectparticipant.Work
----@return table|nil result
----@return connectparticipant.Error|nil err its `outcome` is "unknown" if the service may have
---- carried out the request
-function attempt.run(job, work)
+local function attempt_all(job, work)
   local paced, last = keeps_pace(job), nil
   work.attempt, work.counted = 0, 0
   while true do
@@ -212,6 +210,23 @@ function attempt.run(job, work)
     local stopped = job:sleep(delay)
     if stopped then return not_sent(job, work, stopped) end
   end
+end
+
+-- Counts it, with its result or its error.
+local function count(job, work, began, result, err)
+  job.client.counters:call(work, job.clock.now() - began, err)
+  return result, err
+end
+
+--- Attempts the work until it succeeds or must not be repeated.
+---@param job connectparticipant.Job
+---@param work connectparticipant.Work
+---@return table|nil result
+---@return connectparticipant.Error|nil err its `outcome` is "unknown" if the service may have
+--- carried out the request
+function attempt.run(job, work)
+  local began = job.clock.now()
+  return count(job, work, began, attempt_all(job, work))
 end
 
 return attempt
