@@ -1,5 +1,5 @@
--- A client: how it is made and closed, and what its operations do when the service does not answer
--- as it should: retries, delays, deadlines, log events.
+-- A client: how it is made and closed, and what its operations do when the service misbehaves:
+-- retries, delays, deadlines, log events.
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local participant = require "connectparticipant"

@@ -1,4 +1,4 @@
--- The rock: what LuaRocks builds and installs works from anywhere, by itself.
+-- The rock: what LuaRocks builds and installs works from any directory, without the checkout.
 local files = require "spec.support.files"
 local process = require "spec.support.process"
 

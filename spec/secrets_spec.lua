@@ -1,5 +1,5 @@
--- Recognisable secrets, and every place where one could come to light: errors, log events,
--- progress, `tostring`, and the memory of a process whose client is closed.
+-- Recognisable secrets, and every place where one could appear: errors, log events, progress,
+-- `tostring`, and the memory of a process whose client is closed.
 local core = require "connectparticipant.core"
 local cjson = require "cjson"
 local files = require "spec.support.files"

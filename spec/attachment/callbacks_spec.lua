@@ -1,4 +1,4 @@
--- The functions that a caller gives: when they are called, with what, and what becomes of a call
+-- The functions that a caller passes: when they are called, with what, and what happens to a call
 -- when they raise, refuse, or call the client themselves.
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"

@@ -67,7 +67,7 @@ end)
 describe("a completion whose outcome is unknown", function()
   local oops = { status = 500, body = "{}" }
 
-  -- Answers after which nobody knows whether the attachment was completed.
+  -- Answers that leave it unknown whether the attachment was completed.
   local function unknown()
     return {
       { LOST, CONFLICT },

@@ -1,4 +1,4 @@
--- download_attachment against stores that misbehave: whole, or not at all.
+-- download_attachment against stores that misbehave: the file is complete, or not there at all.
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"

@@ -1,4 +1,4 @@
--- When a presigned URL ends.
+-- When a presigned URL expires.
 local expiry = require "connectparticipant.attachment.expiry"
 
 describe("the time of a UrlExpiry", function()
@@ -37,7 +37,7 @@ describe("a presigned URL", function()
   local CLOSE = 1691050546 -- 2023-08-03T08:15:46Z
   local UNTIL = "2023-08-03T08:15:46Z"
 
-  -- Clocks of a machine, so many seconds before the end.
+  -- Clocks that show so many seconds before the expiry.
   local function before(seconds, monotonic)
     return { time = function() return CLOSE - seconds end, now = function() return monotonic end }
   end

@@ -49,7 +49,7 @@ describe("a sink that cannot be written", function()
   end)
 end)
 
--- Nothing here waits for the collector, which may come late or never.
+-- The collector is stopped, so nothing here can depend on it.
 describe("what ends early leaves no descriptor:", function()
   local server, own
   setup(function()

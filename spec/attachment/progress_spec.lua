@@ -1,4 +1,4 @@
--- What on_progress is told, and how it cancels.
+-- When on_progress is called, with what, and how it cancels.
 local clocks = require "spec.support.clock"
 local faults = require "spec.support.faults"
 local flows = require "spec.support.flows"
@@ -47,7 +47,7 @@ describe("progress of what hangs", function()
     lab.begin({}, clock)
   end)
 
-  -- Remembers what was told and when; cancels the call of that number.
+  -- Records its calls and their times; its call of that number cancels.
   local function telling(last)
     return function(moved, total)
       told[#told + 1] = { moved = moved, total = total, at = clock.now() }
@@ -55,7 +55,7 @@ describe("progress of what hangs", function()
     end
   end
 
-  -- It was told at least once a second, and never backwards.
+  -- Asserts that it was called at least once a second, and never with less than before.
   local function check_told(began)
     for index, now in ipairs(told) do
       local before = told[index - 1] or { at = began, moved = 0 }

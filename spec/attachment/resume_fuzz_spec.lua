@@ -1,5 +1,5 @@
--- Downloads through a store that does everything wrong, by chance: what succeeds is one object, and
--- what a function was given is the beginning of one.
+-- Downloads through a store that does everything wrong at random: what succeeds is one object, and
+-- what a function was passed is the beginning of one.
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local files = require "spec.support.files"
@@ -149,7 +149,7 @@ local function is_whole(store, bytes)
   return bytes == store.objects[1] or bytes == store.objects[2]
 end
 
--- A sink of a kind: its member, and what looks at it when the download is over.
+-- One kind of sink: its member, and a function that checks it when the download is over.
 local MAKE = {}
 
 function MAKE.body(store)

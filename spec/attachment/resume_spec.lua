@@ -26,7 +26,7 @@ local function broken(etag)
   return etag and with_etag(etag, answer) or answer
 end
 
--- Downloads into each of the sinks; `check(sink, result, err, bytes)` looks at what came of it.
+-- Downloads into each kind of sink; `check(sink, result, err, bytes)` checks the outcome.
 local function into_each(sinks, script, check)
   for _, sink in ipairs(sinks) do
     local pieces, path = {}, lab.place:path("resumed")

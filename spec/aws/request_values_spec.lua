@@ -1,4 +1,4 @@
--- The writer of requests is plain C: it is compiled here without Lua and without libcurl, and told
+-- The request writer is plain C: it is compiled here without Lua and without libcurl, and fed
 -- arbitrary values.
 local process = require "spec.support.process"
 

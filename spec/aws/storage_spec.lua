@@ -1,4 +1,4 @@
--- From an object store's answer to an error: S3's XML, and what is none.
+-- From an object store's answer to an error: S3's XML, and answers that are not XML.
 local transfers = require "spec.support.transfers"
 
 local lab = transfers.new()

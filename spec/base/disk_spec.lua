@@ -1,5 +1,5 @@
--- What stands in the way of a sink: disks and directories that do not do everything, processes that
--- are killed, pipes that nobody reads.
+-- What a sink must cope with: file systems with fewer features, processes that are killed, pipes
+-- that nobody reads.
 local disk = require "spec.support.disk"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
@@ -28,7 +28,7 @@ describe("a sink of a path", function()
     directory = files.new()
   end)
 
-  -- What a program does that gets ten bytes into a sink; it prints what that comes to.
+  -- The program that writes ten bytes to a sink, and prints the outcome.
   local function program(path, before)
     return ([[
       local core = require "connectparticipant.core"
@@ -103,7 +103,7 @@ describe("a sink of a path", function()
     os.remove(aside)
     run("ln", "-s", victim, aside)
     assert.equal("EEXIST", refused "unnamed random")
-    -- A network file system may not know O_EXCL.
+    -- A network file system may not support O_EXCL.
     assert.equal("ELOOP", refused "unnamed random inclusive")
     assert.equal("theirs", files.read(victim))
     assert.equal("precious", files.read(path))

@@ -1,4 +1,4 @@
--- The number by which a forked child is known, asked for by many threads at once.
+-- The count of forks, by which a child is recognised, read by many threads at once.
 local process = require "spec.support.process"
 
 describe("the count of forks", function()

@@ -1,5 +1,5 @@
--- A host that calls setlocale switches no check off. Where none of these locales is installed, what
--- follows still holds in the C locale, and `make lint` refuses functions that would depend on it.
+-- A host that calls setlocale does not disable any check. If none of these locales is installed,
+-- the specs run in the C locale only; `make lint` refuses functions that depend on the locale.
 local core = require "connectparticipant.core"
 local values = require "connectparticipant.cli.values"
 local config = require "connectparticipant.config"

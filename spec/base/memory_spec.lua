@@ -1,5 +1,5 @@
--- What held a secret is wiped before its memory serves others, and what cannot be searched for
--- secrets is not shown. Lua cannot see that, so C looks at the blocks of memory given back.
+-- Memory that held a secret is wiped before it is reused, and text that cannot be searched for
+-- secrets is not shown. Lua cannot see that, so a C program inspects freed blocks.
 local memory = require "spec.support.memory"
 local process = require "spec.support.process"
 local service = require "spec.support.service"

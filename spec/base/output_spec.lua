@@ -18,7 +18,7 @@ end)
 
 local OLD, TEN = "the old bytes, of which none is lost", "0123456789"
 
--- So many that the thread does not wait for more before it writes them.
+-- So many bytes that the thread writes them without waiting for more.
 local MANY = TEN:rep(20000)
 
 -- Lets bytes arrive in the sink.
@@ -38,7 +38,7 @@ local function bytes_of(name)
   return directory.read(name)
 end
 
--- The same as any program does it that is not us.
+-- The same as another program would do it.
 local function append(text)
   local stranger = assert(io.open(path, "ab"))
   stranger:write(text)
@@ -52,8 +52,8 @@ local function refused(result, err, code)
   assert.is_false(err.retryable)
 end
 
--- Every way to open a file that can be written, where in it the handle stands, and what is there
--- in the end.
+-- Every mode of opening a file for writing, the handle's position, and the contents expected in the
+-- end.
 local WAYS = {
   { mode = "w", expected = TEN },
   { mode = "w+", expected = TEN },

@@ -1,7 +1,7 @@
 -- Tokens, presigned URLs and proxies' passwords, in the forms in which servers echo them.
 local core = require "connectparticipant.core"
 
--- As long as Connect's, without a run that repeats, so that every piece is told from others.
+-- As long as Connect's, without a repeated run, so that every piece is unique.
 local function token_of(size, seed)
   local characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/"
   local out, state = {}, seed or 7
@@ -16,7 +16,7 @@ end
 local TOKEN = token_of(500)
 local LONGEST_LEFT = 7
 
--- The longest run of a secret's bytes that a text shows.
+-- The length of the longest run of a secret's bytes in a text.
 local function shown(text, secret)
   local longest = 0
   for from = 1, #secret do

@@ -1,4 +1,4 @@
--- Sinks that block: their thread waits, and nobody else.
+-- Sinks that block: only their thread waits.
 local core = require "connectparticipant.core"
 local disk = require "spec.support.disk"
 local faults = require "spec.support.faults"
@@ -17,7 +17,7 @@ local failed = transfers.failed
 local SIZE = 3000000
 local WHOLE = ("0123456789abcdef"):rep(SIZE / 16)
 
--- A FIFO that somebody has open for reading, and reads nothing from.
+-- A FIFO that is open for reading, and that nobody reads from.
 local function fifo()
   local path = directory:path "fifo"
   os.remove(path)
@@ -30,7 +30,7 @@ local function descriptors()
   return select(2, list.stdout:gsub("\n", ""))
 end
 
--- The thread lets go of what it holds soon, and not at once.
+-- The thread releases what it holds soon, but not immediately.
 local function settle(count)
   local due = core.now() + 10
   while descriptors() > count and core.now() < due do core.sleep(0.01) end

@@ -1,4 +1,4 @@
--- The command, as a user runs it: what it prints, where, and how it ends.
+-- The command as a user runs it: what it prints, where, and its exit status.
 local cjson = require "cjson"
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"

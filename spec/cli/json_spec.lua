@@ -1,4 +1,4 @@
--- What `--json` writes: valid whatever it holds, and the same bytes for the same value.
+-- What `--json` writes: always valid, and the same bytes for the same value.
 local cjson = require "cjson"
 local unicode = require "connectparticipant.cli.unicode"
 local json = require "connectparticipant.cli.json"
@@ -41,7 +41,7 @@ describe("a line of JSON", function()
     local good = "é€😀\194\128\223\191\224\160\128\237\159\191\238\128\128\239\191\191"
       .. "\240\144\128\128\244\143\191\191"
     assert.equal('"' .. good .. '"', json.encode(good))
-    local bad = { -- each byte of these stands alone
+    local bad = { -- each byte of these is invalid by itself
       "\128", "\191", "\192\128", "\193\191", "\194", "\224\159\191", "\237\160\128", "\226\130",
       "\240\143\191\191", "\244\144\128\128", "\245\128\128\128", "\255", "\254",
     }

@@ -1,4 +1,4 @@
--- What cannot be written is a failure of the command, and never goes anywhere else.
+-- Output that cannot be written makes the command fail, and never ends up anywhere else.
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
@@ -18,7 +18,7 @@ teardown(function()
   place:remove()
 end)
 
--- Runs the command as a shell would, with what stands behind it there.
+-- Runs the command through a shell, with the given redirections after it.
 local function shell(words, behind, before)
   local line = { before or "", process.quote(process.lua), "lua/connectparticipant/command.lua" }
   for _, word in ipairs(words) do line[#line + 1] = process.quote(word) end

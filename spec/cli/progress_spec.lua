@@ -1,4 +1,5 @@
--- What a terminal shows while files move: read as a terminal reads it, and never wider than it.
+-- What a terminal shows while files move: interpreted like a terminal does, and never wider than
+-- it.
 local common = require "connectparticipant.cli.common"
 local place = require "connectparticipant.cli.place"
 local progress = require "connectparticipant.cli.progress"

@@ -1,5 +1,5 @@
--- The command tells no secret: not in what it prints, whatever it is asked to say, not to others on
--- the machine by its arguments, and in no file.
+-- The command reveals no secret: neither in what it prints, whatever its options, nor in its
+-- arguments, which others on the machine can see, nor in a file.
 local cjson = require "cjson"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
@@ -51,7 +51,7 @@ local COMMANDS = {
   unpack(TRANSFERS),
 }
 
--- Runs each of the commands; gives all that they said.
+-- Runs each of the commands; returns everything that they printed.
 local function run_all(commands, ...)
   local said = {}
   for _, given in ipairs(commands) do
@@ -124,7 +124,7 @@ describe("what the command says", function()
   end)
 end)
 
--- The arguments of a process and of all that it has started.
+-- The arguments of a process and of all its descendants.
 local function arguments(pid, list)
   list = list or {}
   list[#list + 1] = files.read("/proc/" .. pid .. "/cmdline")

@@ -1,4 +1,4 @@
--- How the command ends when it is told to: nothing is left behind, and its status names the signal.
+-- How the command ends on a signal: nothing is left behind, and its exit status names the signal.
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
@@ -25,7 +25,7 @@ local function start(words)
   for _, word in ipairs(words) do all[#all + 1] = word end
   for index, word in ipairs(all) do all[index] = process.quote(word) end
   local out, err = place:path "out", place:path "err"
-  -- A shell gives what it runs in the background no terminal's signals.
+  -- A shell makes its background commands ignore the terminal's signals.
   local pipe = io.popen(("env --default-signal %s >%s 2>%s & echo $!; wait $!; echo $?")
     :format(table.concat(all, " "), out, err))
   local pid = pipe:read "*l"
@@ -78,7 +78,7 @@ describe("a signal", function()
     local fifo = place:path "fifo"
     assert.equal(0, process.run { "mkfifo", fifo }.status)
     local finish = start { "transcript", "--token-file", fifo }
-    -- Opening waits for the command to open it, which reads then.
+    -- Opening the FIFO waits for the command to open it; then the command reads.
     local writer = assert(io.open(fifo, "w"))
     -- A signal that comes just before the read does not end it; the end of the file does.
     local said = finish("TERM", function() writer:close() end)

@@ -1,4 +1,4 @@
--- Where configuration comes from, and what is said when it is wrong. No real environment is read.
+-- Where configuration comes from, and which errors it causes. The real environment is not read.
 local config = require "connectparticipant.config"
 local core = require "connectparticipant.core"
 local files = require "spec.support.files"
@@ -118,7 +118,7 @@ describe("the profile", function()
     local result = config.resolve({ profile = "a" }, world(HOME, both))
     assert.equal("b-b-1", result.region)
     assert.equal(7, result.max_attempts)
-    -- A profile without anything of ours is one all the same.
+    -- A profile without any setting of ours exists nevertheless.
     assert.is_nil(config.resolve({ profile = "c" }, world(HOME, both)).region)
     both[CREDENTIALS] = "[a]\nregion =\n"
     assert.equal("a-a-1", config.resolve({ profile = "a" }, world(HOME, both)).region)

@@ -1,4 +1,4 @@
--- Other hosts: what a scheduler needs to run calls beside everything else it runs.
+-- Other hosts: what a scheduler needs to run calls together with its other work.
 local cqueues = require "cqueues"
 local faults = require "spec.support.faults"
 local participant = require "connectparticipant"

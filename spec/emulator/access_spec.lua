@@ -1,4 +1,4 @@
--- Who may ask, and what a request must be: tokens, JSON, headers and paths.
+-- Who may call, and what a request must look like: tokens, JSON, headers and paths.
 local emulated = require "spec.support.emulated"
 
 local refused = emulated.refused

@@ -1,4 +1,4 @@
--- The constraints of AWS's model on what comes in.
+-- The constraints of AWS's model on requests.
 local emulated = require "spec.support.emulated"
 
 local refused = emulated.refused

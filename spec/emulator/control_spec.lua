@@ -1,4 +1,4 @@
--- The emulator as a spec in Lua has it: its methods instead of the admin endpoint.
+-- The emulator's Lua methods, which specs use instead of the admin endpoint.
 local cjson = require "cjson"
 local emulator = require "connectparticipant.emulator"
 local files = require "spec.support.files"

@@ -9,8 +9,8 @@ local directory
 before_each(function() directory = files.new() end)
 after_each(function() directory:remove() end)
 
--- A function that ends nginx and its worker without a word, and at once: the shell that does it is
--- there before.
+-- A function that kills nginx and its worker immediately: the shell that does it has been started
+-- before.
 local function killer_of(service)
   local pid = service.running.pid
   -- Stopped first, since nginx would replace the worker in the moment before it is ended itself.

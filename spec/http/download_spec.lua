@@ -1,4 +1,4 @@
--- Downloads through the engine: what is judged before a byte is handed out, and where bytes go.
+-- Downloads through the engine: what is checked before a byte is passed on, and where bytes go.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local transfers = require "spec.support.transfers"
@@ -86,7 +86,7 @@ describe("a part", function()
     return get(all)
   end
 
-  -- The answer is refused with this code, and not one byte of it has been handed out.
+  -- Asserts that the answer is refused with this code, and that no byte of it was passed on.
   local function refused(fields, answer, code)
     server:script { answer }
     local exchange = part(fields)

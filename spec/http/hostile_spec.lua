@@ -1,5 +1,5 @@
--- Peers that mean harm, or are broken: whatever they send is refused, after a bounded number of
--- bytes and in bounded memory.
+-- Malicious or broken peers: whatever they send is refused, after a bounded number of bytes and in
+-- bounded memory.
 local core = require "connectparticipant.core"
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"

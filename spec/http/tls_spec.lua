@@ -1,4 +1,4 @@
--- TLS: the certificate decides, before anything is said.
+-- TLS: the certificate is checked before anything is sent.
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
 local participant = require "connectparticipant"

@@ -1,4 +1,4 @@
--- Transfers: PUTs and GETs with a store that does all that a store can do.
+-- Transfers: PUTs and GETs with a scripted store.
 local core = require "connectparticipant.core"
 local process = require "spec.support.process"
 local transfers = require "spec.support.transfers"

@@ -1,5 +1,5 @@
--- Which URLs are taken, and which are refused with what is wrong: as endpoints, and as presigned
--- URLs. libcurl's own parser forgives more or less from version to version, and never decides.
+-- Which URLs are accepted, and which are refused with which reason: as endpoints, and as presigned
+-- URLs. libcurl's own parser, whose leniency differs between versions, never decides.
 local core = require "connectparticipant.core"
 
 local function settings(endpoint, insecure)

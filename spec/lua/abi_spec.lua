@@ -1,4 +1,4 @@
--- A build for another Lua: it says so, where calling into it would crash.
+-- A build for another Lua: loading it is an error that says so, instead of a crash.
 local process = require "spec.support.process"
 
 local ABIS = { "5.1", "5.2", "5.3", "5.4", "5.5", "luajit" }

@@ -1,4 +1,4 @@
--- No failed allocation passes for success, ours or Lua's, and none loses memory.
+-- No failed allocation, ours or Lua's, is taken for success, and none leaks memory.
 local process = require "spec.support.process"
 
 -- Builds spec/lua/memory.c with all of csrc, for the Lua that runs these specs.

@@ -1,5 +1,4 @@
--- core.exec: what becomes of the environment, of the program that starts and of the one that could
--- not.
+-- core.exec: the environment of the program that it starts, and of this one if that fails.
 local core = require "connectparticipant.core"
 local process = require "spec.support.process"
 

@@ -1,14 +1,14 @@
 -- Browsers that leave, requests that end, light threads that are killed: what their calls held is
--- let go of within 5 s, and nothing depends on the garbage collector.
+-- released within 5 s, without the garbage collector.
 local emulated = require "spec.support.emulated"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local socket = require "socket"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
--- No collector does the work: it is stopped.
+-- The collector is stopped, so nothing here can depend on it.
 local HTTP = [[
   lua_check_client_abort on;
   init_by_lua_block {

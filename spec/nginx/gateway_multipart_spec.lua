@@ -1,4 +1,4 @@
--- The reader of forms: where the files are, whatever the pieces that a body comes in.
+-- The form parser: it finds the files, whatever the pieces in which a body arrives.
 local multipart = require "connectparticipant.nginx.multipart"
 
 local function part(disposition, body, kind)

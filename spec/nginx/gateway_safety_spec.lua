@@ -1,12 +1,12 @@
--- Whatever goes wrong at the gateway: nothing of a body runs as a request, nobody takes a part for
--- the whole, and who leaves leaves nothing behind.
+-- Whatever goes wrong at the gateway: no part of a body is parsed as a request, no client takes a
+-- part for the whole, and a client that leaves leaves nothing behind.
 local cjson = require "cjson"
 local faults = require "spec.support.faults"
 local gateway = require "spec.support.gateway"
 local process = require "spec.support.process"
 local socket = require "socket"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local EVIL = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -5,7 +5,7 @@ local http = require "spec.support.http"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local service

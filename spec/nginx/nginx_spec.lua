@@ -1,11 +1,11 @@
--- At home in nginx: never blocks a worker, and survives what nginx does to it.
+-- Inside nginx: the client never blocks a worker, and survives reloads, aborts and errors.
 local emulated = require "spec.support.emulated"
 local faults = require "spec.support.faults"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local socket = require "socket"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local CLIENT = [[

@@ -4,7 +4,7 @@ local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local socket = require "socket"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local HTTP = [[

@@ -1,5 +1,4 @@
--- What cannot be had for real: a thousand callers of fifty instances. The turns are a real
--- redis-server's, the time is simulated.
+-- A thousand callers of fifty instances, in simulated time. A real redis-server gives the turns.
 local blocking = require "connectparticipant.driver.blocking"
 local pace = require "connectparticipant.pace"
 local redis = require "spec.support.redis"

@@ -1,4 +1,4 @@
--- The numbers of AWS's standard retry mode of 2026, with a pinned random source. Nothing waits.
+-- The numbers of AWS's standard retry mode of 2026, with a fixed random source. Nothing waits.
 local retry = require "connectparticipant.pace.retry"
 
 local function always(value)

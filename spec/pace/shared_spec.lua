@@ -196,7 +196,7 @@ describe("a shared pace", function()
   end)
 end)
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 describe("the workers of an nginx", function()

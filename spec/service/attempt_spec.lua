@@ -1,5 +1,5 @@
--- Attempts, and what is between them: with a job and exchanges that do as the spec says, so that
--- neither time nor network passes.
+-- Attempts, and the waits between them: with a scripted job and scripted exchanges, so that neither
+-- time nor the network is needed.
 local attempt = require "connectparticipant.service.attempt"
 local clocks = require "spec.support.clock"
 local failure = require "connectparticipant.error"

@@ -34,8 +34,7 @@ function flows.new()
     lab.place:remove()
   end
 
-  -- Another client than the one before; a clock that only moves when somebody sleeps, if one is
-  -- given.
+  -- Replaces the client by a new one, with a clock of spec.support.clock if given.
   function lab.begin(options, clock)
     lab.finish()
     local all = { endpoint = lab.server.url, connect_timeout = 5, stall_timeout = 5,

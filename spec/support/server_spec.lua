@@ -1,4 +1,4 @@
--- The server that specs are told by: it must do what a step says to the byte.
+-- The scripted server that specs rely on: it must do exactly what a step says, to the byte.
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local http = require "spec.support.http"
