@@ -10,6 +10,7 @@ curl="$(pkg-config --libs libcurl 2>/dev/null || echo -lcurl) -lpthread -ldl -lm
 case $target in
   secrets) sources=$base ;;
   answers) sources="$base $aws csrc/http/answer.c" ;;
+  headers) sources="$base csrc/aws/retry_after.c csrc/http/answer.c" ;;
   requests) sources="$base csrc/aws/request.c csrc/aws/model.c $rest" ;;
   urls) sources='csrc/http/url.c csrc/base/text.c csrc/base/buffer.c' ;;
   wire) sources='csrc/http/*.c csrc/base/*.c' ;;

@@ -19,11 +19,11 @@ local function replay(target)
 end
 
 describe("the fuzzers' corpus", function()
-  for _, target in ipairs { "secrets", "answers", "requests", "urls", "wire" } do
+  for _, target in ipairs { "secrets", "answers", "requests", "headers", "urls", "wire" } do
     it("is played again by the target " .. target, function() replay(target) end)
   end
 
-  for _, target in ipairs { "ini", "tables" } do
+  for _, target in ipairs { "ini", "tables", "json", "names" } do
     it("is where the target " .. target .. " begins", function()
       local run = process.run { process.lua, "spec/fuzz/" .. target .. ".lua" }
       assert.equal(0, run.status, run.stdout .. run.stderr)

@@ -5,7 +5,7 @@
 set -eu
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- secrets answers requests urls wire ini tables whatwg
+[ $# -gt 0 ] || set -- secrets answers requests headers urls wire ini tables json names whatwg
 for target in "$@"; do
   mkdir -p build/fuzz/"$target" build/fuzz/"$target"-seeds
   if [ -e spec/fuzz/"$target".lua ]; then
