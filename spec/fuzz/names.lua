@@ -1,5 +1,5 @@
--- File names of the gateway: whatever a header or a form says, a name that is taken is UTF-8, without
--- folders and control characters, and comes back as it was from the header that we write of it.
+-- File names of the gateway: whatever a header or a form says, a name that is taken is UTF-8,
+-- without folders and control characters, and comes back as it was from the header that we write.
 local corpus = require "spec.fuzz.corpus"
 local name = require "connectparticipant.nginx.name"
 local random = require "spec.fuzz.random"
