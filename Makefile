@@ -215,10 +215,12 @@ uninstall: ## remove what install has installed, with the same variables
 VERSION = $(shell sed -n 's/.*CONNECTPARTICIPANT_VERSION "\(.*\)"/\1/p' csrc/lua/version.h)
 
 dist: ## make the tarball, the rockspec and the source rock of this version in build/dist
+	@sh spec/support/packages.sh dist
 	@sh spec/packages/dist.sh $(VERSION)
 
-deb: dist ## make a Debian package of this version in build/deb
+deb: ## make a Debian package of this version in build/deb
 	@sh spec/support/packages.sh deb
+	@$(MAKE) --no-print-directory -s dist
 	@sh spec/packages/deb.sh $(VERSION)
 
 clean: ## remove what was built

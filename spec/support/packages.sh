@@ -1,7 +1,7 @@
 #!/bin/sh
-# packages.sh demo|test|lint|fuzz|browser|peers|bench|deb [LUA...]: installs the Debian packages that
-# are missing, or says how. The Luas are those that somebody asked for; without any, all that this
-# Debian has.
+# packages.sh demo|test|lint|fuzz|browser|peers|bench|dist|deb [LUA...]: installs the Debian packages
+# that are missing, or says how. The Luas are those that somebody asked for; without any, all that
+# this Debian has.
 set -eu
 
 # What a name stands for differs from suite to suite: `a|b` is the first of these that there is, and
@@ -26,7 +26,8 @@ shift
 case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
-deb) wanted="build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua-argparse
+dist) wanted="git zip" ;;
+deb) wanted="git zip build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua-argparse
   lua5.4" ;;
 lint) wanted="$tests clang-format clang-tidy cppcheck lua-check" ;;
 fuzz)
@@ -46,13 +47,16 @@ peers | bench)
 *) echo "packages.sh: unknown set $purpose" >&2; exit 2 ;;
 esac
 for lua in "$@"; do wanted="$wanted $(packages_of "$lua")"; done
-if [ "$purpose" != demo ] && [ "$purpose" != deb ]; then
+case $purpose in
+demo | dist | deb) ;;
+*)
   # Beside the Lua that was asked for, a build is tried with one other.
   [ $# -gt 0 ] && others="5.3 5.4" || others="5.1 5.2 5.3 5.4 5.5 luajit"
   for lua in $others; do
     for name in $(packages_of "$lua"); do wanted="$wanted $name?"; done
   done
-fi
+  ;;
+esac
 
 command -v dpkg-query >/dev/null || exit 0 # elsewhere the compiler says what is missing
 # shellcheck disable=SC2086 # a list of words
