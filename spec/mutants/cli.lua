@@ -1,5 +1,5 @@
--- Mutants of the command: { file, what, what instead, the promise that this breaks, specs that see
--- it }.
+-- Mutants of the command and the emulator: { file, what, what instead, the promise that this
+-- breaks, specs that see it }.
 local CLI = "lua/connectparticipant/cli/"
 
 return {
@@ -22,4 +22,9 @@ return {
     "an output that is full is told", "cli/output" },
   { CLI .. "unicode.lua", ':gsub("\\194[\\128-\\159]", "?")', "",
     "a terminal sees no C1 control character", "cli/cli" },
+  { "lua/connectparticipant/emulator/remote.lua", "if size_of(answer) ~= attachment.size then",
+    "if false then", "an object that is not whole is not completed", "emulator/remote" },
+  { "lua/connectparticipant/emulator/remote.lua",
+    'if answer.status == 404 then return nil, "The attachment has not been uploaded" end', "",
+    "an object that is not there is not completed, and told so", "emulator/remote" },
 }

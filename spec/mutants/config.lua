@@ -47,6 +47,6 @@ return {
     "if false then", "no option is cut at a NUL", "config/options" },
   { LIB .. "config/options.lua", "value % 1 == 0 and value < 2 ^ 31", "value % 1 == 0",
     "counts have a range", "config/options" },
-  { LIB .. "driver/init.lua", 'if option == "blocking" then return blocking end', "",
+  { LIB .. "driver/init.lua", 'option == nil or option == "blocking" then', "option == nil then",
     "a client waits as it was told to", "client" },
 }

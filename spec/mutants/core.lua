@@ -6,8 +6,8 @@ return {
   { "csrc/lua/transfer.c", '"Trailer",           "Range",      ', '"Trailer",           ',
     "Range is ours alone", "http/transfer" },
   { "csrc/lua/transfer.c",
-    '    buffer_format(&h->headers, "If-Match: %s", h->x.download.etag);\n'
-      .. '    buffer_add(&h->headers, "", 1);\n', "",
+    '  buffer_format(&h->headers, "If-Match: %s", d->etag);\n'
+      .. '  buffer_add(&h->headers, "", 1);\n', "",
     "a part is asked for on condition that the object is the same", "attachment/resume" },
   { "csrc/lua/transfer.c", "if (problem == NULL && transport->https && !url->https)", "if (false)",
     "a presigned URL is as safe as the endpoint", "http/transfer" },
@@ -23,8 +23,9 @@ return {
     "a body lives as long as it is sent", "lua/fields", sanitize = true },
   { "csrc/lua/transfer.c", "h->x.download.etag = h->etag.data;", "h->x.download.etag = etag;",
     "nothing points into strings that Lua may free", "lua/fields", sanitize = true },
-  { "csrc/lua/transfer.c", "download->kind == DOWNLOAD_DRAINED && download->offset > 0 &&",
-    "false &&", "what cannot be continued is not even asked for", "http/download" },
+  { "csrc/lua/transfer.c",
+    "download->kind == DOWNLOAD_DRAINED && download->offset > download->first &&", "false &&",
+    "what cannot be continued is not even asked for", "http/download" },
   { "csrc/lua/fields.c", "  return f;\n}\n\nint fields_index",
     "  for (int i = 0; i < count; i++) {\n    lua_getfield(L, index, known[i].name);\n"
       .. "    lua_replace(L, f.first + i);\n  }\n  return f;\n}\n\nint fields_index",

@@ -113,11 +113,11 @@ end
 -- A spec that fails anyway would kill every mutant; each that kills is run once without any. On a
 -- busy machine one may be late now and then, but hardly twice.
 local sound = {}
-local function check_alone(mutant, by)
-  local path = by:match "^(.*):%d+$"
-  local key = path and path .. (mutant.lua or "") .. tostring(mutant.sanitize)
-  if not path or sound[key] then return end
-  sound[key] = test(mutant, path, LONGEST_WHOLE) or test(mutant, path, LONGEST_WHOLE)
+local function check_alone(mutant, specs, by)
+  local path = by:match "^(.*):%d+$" or specs
+  local key = path .. (mutant.lua or "") .. tostring(mutant.sanitize)
+  if sound[key] then return end
+  sound[key] = test(mutant, path, LONGEST) or test(mutant, path, LONGEST_WHOLE)
   if sound[key] then return end
   io.write(read(LOG), path, " fails without any mutant\n")
   os.exit(1)
@@ -133,7 +133,7 @@ local function try(mutant, specs, seconds, otherwise)
   local by = killed and killer()
   if killed then found = is_built(mutant) and "killed by " .. by or "does not build" end
   write(path, text)
-  if killed then check_alone(mutant, by) end
+  if killed then check_alone(mutant, specs, by) end
   return found
 end
 
