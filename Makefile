@@ -50,7 +50,7 @@ OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/obj/%.o)
 CORE := $(BUILD)/connectparticipant/core.so
 
 export LUA_PATH := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
-export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;;
+export LUA_CPATH := $(CURDIR)/$(BUILD)/?.so;$(CURDIR)/build/modules/$(LUA)/?.so;;
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 .DEFAULT_GOAL := build

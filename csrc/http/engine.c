@@ -190,12 +190,20 @@ static void clear_tls_errors(void) {
   if (symbol != NULL) clear();
 }
 
+/* Says that there was no memory where libcurl says something else. Its URL was parsed before: that
+ * libcurl 8.23 finds none is for want of memory. */
+static CURLcode find_no_memory(struct engine *engine, struct exchange *x, CURLcode code) {
+  bool starved = engine->set.starved && code == CURLE_COULDNT_CONNECT;
+  if (starved) engine->set.starved = false;
+  if (starved || code == CURLE_URL_MALFORMAT) code = CURLE_OUT_OF_MEMORY;
+  if (code == CURLE_OUT_OF_MEMORY)
+    x->error[0] = '\0'; /* libcurl may only say what it was about to do */
+  return code;
+}
+
 static void end(struct engine *engine, struct exchange *x, CURLcode code) {
   struct sigpipe guard;
-  if (code == CURLE_COULDNT_CONNECT && engine->set.starved) {
-    engine->set.starved = false;
-    code = CURLE_OUT_OF_MEMORY;
-  }
+  code = find_no_memory(engine, x, code);
   sigpipe_block(&guard);
   if (code == CURLE_OK) pollset_keep(&engine->set, x);
   curl_multi_remove_handle(x->lane->multi, x->easy);

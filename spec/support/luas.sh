@@ -1,14 +1,17 @@
 #!/bin/sh
-# luas.sh demo|specs [LUA...]: prints which of these, or of all that there are, can run the demo or the
-# specs here. Why the others cannot is told on standard error, a line for each; then the status is 1.
+# luas.sh demo|specs|server [LUA...]: prints which of these, or of all that there are, can run the
+# demo, the specs, or the server that specs start. Why the others cannot is told on standard error, a
+# line for each; then the status is 1.
 set -u
 
-# What is required, beside the module itself: by the command, or by the specs and their server.
 purpose=$1
 shift
+
+# What is required, beside the module itself.
 case $purpose in
 demo) needed="cjson argparse" ;;
-*) needed="cjson busted socket cqueues openssl" ;;
+server) needed="cjson socket cqueues openssl" ;;
+*) needed="cjson busted socket" ;;
 esac
 
 why_not() {
@@ -18,8 +21,7 @@ why_not() {
     echo "there is no $program"
     return
   fi
-  LUA_CPATH="$PWD/build/$1-modules/?.so;;" LUA_PATH="$PWD/build/$1-modules/?.lua;;" \
-    "$program" -e 'for name in ("'"$needed"'"):gmatch "%S+" do
+  LUA_CPATH="$PWD/build/modules/$1/?.so;;" "$program" -e 'for name in ("'"$needed"'"):gmatch "%S+" do
       if not pcall(require, name) then
         print("its module " .. name .. " is not installed")
         break

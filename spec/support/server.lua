@@ -36,14 +36,17 @@ local server = {}
 local Server = {}
 Server.__index = Server
 
--- Raises the limit of descriptors, and makes the server end with this process.
-local COMMAND = [[ulimit -n "$(ulimit -Hn)"; echo $$; exec %s -e %s]]
+-- Raises the limit of descriptors, and makes the server end with this process. Where its Lua lacks
+-- what the server requires, the server runs on another one.
+local COMMAND = [[ulimit -n "$(ulimit -Hn)"; echo $$; ]]
+  .. [[[ -z "$SERVER_LUA" ] || export LUA_CPATH="$SERVER_CPATH"; exec %s -e %s]]
 local CODE = [[
 require("connectparticipant.core").exec(%q, { "spec/support/server/main.lua" }, {}, %d)]]
 
 function server.start()
-  local code = CODE:format(process.lua, (core.pid()))
-  local pipe = io.popen(COMMAND:format(process.quote(process.lua), process.quote(code)))
+  local program = os.getenv "SERVER_LUA" or process.lua
+  local code = CODE:format(program, (core.pid()))
+  local pipe = io.popen(COMMAND:format(process.quote(program), process.quote(code)))
   local self = setmetatable({ pipe = pipe, pid = pipe:read "*l" }, Server)
   self.port = tonumber((assert(pipe:read "*l", "the server did not start")))
   self.url = "http://127.0.0.1:" .. self.port

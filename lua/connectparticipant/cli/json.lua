@@ -50,9 +50,8 @@ end
 
 local function object_of(object, depth)
   local names, values = {}, {}
-  for name, value in pairs(object) do
-    local text = value_of(value, depth, name)
-    name = tostring(name)
+  for key, value in pairs(object) do
+    local text, name = value_of(value, depth, key), tostring(key)
     if text and not values[name] then names[#names + 1], values[name] = name, text end
   end
   table.sort(names)

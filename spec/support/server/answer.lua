@@ -40,8 +40,9 @@ end
 
 -- Headers are a map, or a list of pairs where order or repetition matters.
 local function add_headers(fields, headers)
-  for name, value in pairs(headers or {}) do
-    if type(name) == "number" then name, value = value[1], value[2] end
+  for key, entry in pairs(headers or {}) do
+    local name, value = key, entry
+    if type(key) == "number" then name, value = entry[1], entry[2] end
     fields[#fields + 1] = { name, written(value) }
   end
 end
