@@ -32,7 +32,8 @@ end
 local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 
 -- Debian has no cqueues for Lua 5.5.
-for _, name in ipairs(pcall(require, "cqueues") and { "cqueues", "scheduler" } or { "scheduler" }) do
+local names = { "scheduler", (pcall(require, "cqueues")) and "cqueues" or nil }
+for _, name in ipairs(names) do
   describe("the example of " .. name, function()
     it("uploads all files at once", function()
       local list = paths()
