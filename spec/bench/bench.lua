@@ -2,6 +2,7 @@
 -- their ratios. bench.lua ROUNDS SCALE
 local cjson = require "cjson"
 local core = require "connectparticipant.core"
+local instructions_of = require "spec.bench.instructions"
 local picture = require "spec.bench.picture"
 local process = require "spec.support.process"
 local servers = require "spec.bench.servers"
@@ -236,6 +237,42 @@ local function puts(tls)
   stop()
 end
 
+-- A program as a contender: what it takes, in the words of the other contenders.
+local function timed(...) return { "/usr/bin/python3", "spec/bench/timed.py", ... } end
+
+-- The server's file is that of the PUTs, of 1 GiB.
+local function downloads()
+  local url, out = base .. "/file", directory .. "/out"
+  process.run { "truncate", "-s", "1G", directory .. "/file" }
+  local seen = contest({
+    path = { words = ours("get", "1", out) }, write = { words = ours("get", "1") },
+    curl = { words = timed("/usr/bin/curl", "-s", "-o", directory .. "/out-curl", url) },
+    curl_null = { words = timed("/usr/bin/curl", "-s", "-o", "/dev/null", url) },
+  }, 5)
+  for _, pair in ipairs { { "path", "curl" }, { "write", "curl_null" } } do
+    local own, other = seen[pair[1]], seen[pair[2]]
+    local what = "download of 1 GiB to " .. (pair[1] == "path" and "a path" or "write")
+    local against = pair[1] == "path" and "curl -o" or "curl -o /dev/null"
+    row(what .. ", GB/s", against, ratio(other.wall, own.wall), 0.95, false,
+      gb_per_second(own.wall) .. " and " .. gb_per_second(other.wall))
+    row(what .. ", CPU", against, ratio(own.cpu, other.cpu), 1.1, true,
+      ms(own.cpu) .. " and " .. ms(other.cpu))
+  end
+end
+
+-- Many small files, from the directory to the last completion: links to one file of 64 KiB.
+local function small_files()
+  local files, n = directory .. "/files", times(10000)
+  process.run { "sh", "-c", ("mkdir %s && cd %s && truncate -s 64K 1.pdf && i=2 && "
+    .. "while [ $i -le %s ]; do ln 1.pdf $i.pdf; i=$((i + 1)); done"):format(files, files, n) }
+  local seen = contest({
+    own = { words = ours("files", n, "32", files) },
+    boto3 = { words = boto3("files", base, times(500), "32", files) },
+  }, 3)
+  row("files of 64 KiB, 32 in flight, files/s", "boto3 script", ratio(seen.boto3.wall,
+    seen.own.wall), 16, false, rate(seen.own.wall) .. " and " .. rate(seen.boto3.wall))
+end
+
 local function connections()
   local first, later = {}, {}
   -- As large as a system's bundle, with our CA in it.
@@ -286,36 +323,54 @@ local function starts()
   row(what, "JavaScript SDK", ratio(seen.own, seen.node), 1 / 20, true, ms(seen.node))
 end
 
+-- CPU of one flow of a run of 2n beyond what a run of n takes: without start and new connections.
+local function later(seen, name)
+  local list = {}
+  for round, cpu in ipairs(seen[name .. 2].cpu) do
+    list[round] = 2 * cpu - seen[name .. 1].cpu[round]
+  end
+  return list
+end
+
+local function width()
+  local contenders = {}
+  for part = 1, 2 do
+    local n = times(10000 * part / math.min(scale, 1))
+    contenders["narrow" .. part] = { words = ours("flows", n, "10") }
+    contenders["wide" .. part] = { words = ours("flows", n, "1000") }
+    -- Each connection is a descriptor.
+    contenders["widest" .. part] = { words = { "sh", "-c", "ulimit -n 20000; exec "
+      .. table.concat(ours("flows", n, "5000"), " ") } }
+    contenders["raw_narrow" .. part] = { words = raw("flows", n, "10", "65536") }
+    contenders["raw_wide" .. part] = { words = raw("flows", n, "1000", "65536") }
+  end
+  local seen = contest(contenders, 3)
+  local narrow, wide, widest = later(seen, "narrow"), later(seen, "wide"), later(seen, "widest")
+  row("CPU per flow, 1,000 in flight", "10 in flight", ratio(wide, narrow), 1.15, true,
+    us(wide) .. " and " .. us(narrow) .. "; raw C "
+    .. short(ratio(later(seen, "raw_wide"), later(seen, "raw_narrow"))))
+  row("CPU per flow, 5,000 in flight", "10 in flight", ratio(widest, narrow), 1.3, true, us(widest))
+  local each = {}
+  for round, peak in ipairs(seen.wide1.peak) do
+    each[round] = (peak - seen.narrow1.peak[round]) / 990
+  end
+  row("memory of a flow in flight, KiB", "", median(each), 48, true,
+    ("%.0f of a peak of %d KiB"):format(median(each), median(seen.wide1.peak)))
+end
+
 local function growth()
   local few, many = "1000", times(100000)
-  -- So many that 1,000 new connections are not what is measured.
-  local n = times(20000)
   local seen = contest({
     few = { words = on_one_core(ours("client", few)) },
     many = { words = on_one_core(ours("client", many)) },
-    narrow = { words = ours("flows", n, "10") }, wide = { words = ours("flows", n, "1000") },
-    raw_narrow = { words = raw("flows", n, "10", "65536") },
-    raw_wide = { words = raw("flows", n, "1000", "65536") },
   }, 3)
   row("CPU per call at 10^5 calls", "at 10^3", ratio(seen.many.cpu, seen.few.cpu), 1.05, true,
     us(seen.many.cpu) .. " and " .. us(seen.few.cpu))
-  row("CPU per flow, 1,000 in flight", "10 in flight", ratio(seen.wide.cpu, seen.narrow.cpu), 1.3,
-    true, us(seen.wide.cpu) .. " and " .. us(seen.narrow.cpu) .. "; raw C "
-    .. short(ratio(seen.raw_wide.cpu, seen.raw_narrow.cpu)))
 end
 
--- Instructions per call, without start-up: the difference of two runs.
 local function instructions()
-  local function count(words)
-    local all = { "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null" }
-    for _, word in ipairs(words) do all[#all + 1] = word end
-    return tonumber(process.run(all).stderr:match "Collected : (%d+)")
-  end
-  local function per_call(command, mode)
-    return (count(command(mode, "400")) - count(command(mode, "200"))) / 200
-  end
-  local own = { raw = per_call(raw, "calls"), core = per_call(ours, "core"),
-    client = per_call(ours, "client") }
+  local own = { raw = instructions_of(raw, "calls"), core = instructions_of(ours, "core"),
+    client = instructions_of(ours, "client") }
   local seen = ("%.0f, %.0f and %.0f"):format(own.core, own.client, own.raw)
   row("one after another: core, instructions", "raw C", own.core / own.raw, 1.45, true, seen)
   row("one after another: client, instructions", "raw C", own.client / own.raw, 1.75, true, seen)
@@ -328,9 +383,12 @@ local ok, problem = pcall(function()
   flows()
   puts(false)
   puts(true)
+  downloads()
+  small_files()
   connections()
   starts()
   growth()
+  width()
   draw()
   print(missed == 0 and "\nall targets met" or ("\n%d targets missed"):format(missed))
 end)

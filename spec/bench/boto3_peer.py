@@ -1,4 +1,4 @@
-# boto3's side of the benchmark: boto3_peer.py calls|parallel|flows URL COUNT WIDTH
+# boto3's side of the benchmark: boto3_peer.py calls|parallel|flows|files URL COUNT WIDTH [DIRECTORY]
 import json
 import resource
 import sys
@@ -25,23 +25,29 @@ def call(_):
         ContentType="application/pdf")
 
 
-def flow(_):
+def flow(_, body=BODY):
     started = call(None)
     metadata = started["UploadMetadata"]
     request = urllib.request.Request(
-        metadata["Url"], data=BODY, method="PUT", headers=metadata["HeadersToInclude"])
+        metadata["Url"], data=body, method="PUT", headers=metadata["HeadersToInclude"])
     urllib.request.urlopen(request).read()
     client.complete_attachment_upload(
         ConnectionToken=TOKEN, AttachmentIds=[started["AttachmentId"]])
 
 
+def file(index):
+    with open(f"{sys.argv[5]}/{index + 1}.pdf", "rb") as opened:
+        flow(index, opened.read())
+
+
+DO = {"parallel": call, "flows": flow, "files": file}
 wall, cpu = time.perf_counter(), time.process_time()
 if mode == "calls":
     for index in range(count):
         call(index)
 else:
     with ThreadPoolExecutor(width) as pool:
-        list(pool.map(call if mode == "parallel" else flow, range(count)))
+        list(pool.map(DO[mode], range(count)))
 print(json.dumps({
     "count": count, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu,
     "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))

@@ -43,6 +43,24 @@ function modes.flows()
   assert(not errors, errors and tostring(select(2, next(errors))))
 end
 
+-- Uploads the files of a directory.
+function modes.files()
+  local client, list = client_of(), {}
+  for index = 1, count do
+    list[index] = { ConnectionToken = TOKEN, path = ("%s/%d.pdf"):format(arg[5], index) }
+  end
+  local _, errors = client:upload_attachments(list, { concurrency = tonumber(more) })
+  assert(not errors, errors and tostring(select(2, next(errors))))
+end
+
+-- One download, to a path or, where none is given, to a function.
+function modes.get()
+  assert(client_of():download_attachment {
+    ConnectionToken = TOKEN, AttachmentId = "a", path = more,
+    write = not more and function() end or nil,
+  })
+end
+
 -- One PUT of a file, without the two calls around it.
 function modes.put()
   local settings = assert(core.settings { endpoint = url, ca_file = ca_file })

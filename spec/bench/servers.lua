@@ -11,11 +11,12 @@ local MODULES = "/usr/lib/nginx/modules/"
 
 local CONF = [[
 %(modules)
-daemon off; worker_processes 1; pid %(directory)/pid-%(port); error_log %(directory)/error.log;
+daemon off; worker_processes 1; worker_rlimit_nofile 20000;
+pid %(directory)/pid-%(port); error_log %(directory)/error.log;
 %(user)
-events { worker_connections 8192; }
+events { worker_connections 16384; }
 http {
-  access_log off; keepalive_requests 100000000;
+  access_log off; sendfile on; keepalive_requests 100000000;
   client_max_body_size 0; client_body_buffer_size 128k;
   client_body_temp_path %(directory)/a; proxy_temp_path %(directory)/b;
   fastcgi_temp_path %(directory)/c; uwsgi_temp_path %(directory)/d; scgi_temp_path %(directory)/e;
@@ -28,6 +29,10 @@ http {
       return 200 '%(started)';
     }
     location = /participant/complete-attachment-upload { return 200 '{}'; }
+    location = /participant/attachment {
+      return 200 '{"Url":"http://127.0.0.1:%(port)/file","AttachmentSizeInBytes":1073741824}';
+    }
+    location = /file { root %(directory); }
     # Whoever answers before it has read the body is refused, and rightly so.
     location /o/ { content_by_lua_block { ngx.req.read_body() ngx.exit(200) } }
   }

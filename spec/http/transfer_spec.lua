@@ -33,6 +33,16 @@ describe("a transfer", function()
     assert.equal(100, fetch:info().bytes_received)
   end)
 
+  it("asks for path and query as the URL has them, and encodes what is not ASCII", function()
+    local sent = { ["/a/../b/./c?x=%2F&y=1"] = "/a/../b/./c?x=%2F&y=1", ["?a=/b"] = "/?a=/b",
+      ["/p?"] = "/p?", [""] = "/", ["/\195\164"] = "/%c3%a4" }
+    for target, expected in pairs(sent) do
+      server:script { {} }
+      assert(finish(assert(transfer { source = "x", url = server.url .. target })))
+      assert.equal(expected, server:seen().requests[1].path)
+    end
+  end)
+
   it("has no result while it is under way", function()
     server:script { {} }
     local exchange = assert(transfer { source = "bytes" })
