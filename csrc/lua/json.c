@@ -33,7 +33,8 @@ static void decode(lua_State *L, const char *text, size_t size) {
 bool json_push_object(lua_State *L, const char *text, size_t size) {
   size_t start = 0;
   while (start < size && strchr(" \t\r\n", text[start]) != NULL && text[start] != '\0') start++;
-  if (start == size || text[start] != '{') {
+  /* lua-cjson takes a NUL for the end, and anything behind it for nothing. */
+  if (start == size || text[start] != '{' || memchr(text, '\0', size) != NULL) {
     lua_pushnil(L);
     lua_pushliteral(L, "it is not a JSON object");
     return false;

@@ -60,7 +60,7 @@ describe("a result", function()
 
   it("is a protocol error if the answer is not one JSON object", function()
     for _, body in ipairs { "[1]", "null", "nonsense", '{"a":1', "{} {}", '"text"', "<html>",
-      ("["):rep(5000), ('{"a":'):rep(5000), "{\"a\":NaN}" } do
+      ("["):rep(5000), ('{"a":'):rep(5000), "{\"a\":NaN}", "{}\0", "{}\0{}", '{"a":\0}' } do
       local err = failed(200, { ["x-amzn-requestid"] = "id-2" }, body)
       assert.equal("protocol", err.kind)
       assert.equal("InvalidResponse", err.code)

@@ -6,7 +6,7 @@ local json = require "connectparticipant.emulator.json"
 local random = require "spec.fuzz.random"
 local text = require "connectparticipant.emulator.text"
 
-local NAMES = { "transcript", "start", "error", "numbers", "html" }
+local NAMES = { "transcript", "start", "error", "numbers", "nul", "html" }
 local STATUSES = { 200, 200, 200, 201, 204, 302, 400, 403, 429, 500, 503, 599 }
 local HEADERS = { "x-amzn-errortype", "x-amzn-requestid", "retry-after", "content-type", "date" }
 local operations = core.operations()
