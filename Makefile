@@ -109,6 +109,12 @@ test: ## build for every Lua that is here (or for LUA) and run all specs (or SPE
 matrix: ## make demo and make test from bare, in each Debian release or in SUITES (root, debootstrap)
 	@bash spec/support/matrix.sh $(SUITES)
 
+matrix-redis: ## the specs of a fleet's pace with each Redis and Valkey that Debian has, or SERVERS
+	@sh spec/support/packages.sh test $(LUA)
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(MAKE) --no-print-directory -s build
+	@LUA_ABI=$(LUA) sh spec/support/redis_matrix.sh $(SERVERS)
+
 lint: ## check formatting, warnings and style of everything
 	@sh spec/support/packages.sh lint $(LUA)
 	@$(MAKE) --no-print-directory -s build

@@ -46,13 +46,18 @@ end
 
 --- Cancels what is under way, and closes all connections. May be called again.
 function Client:close()
+  if self.loop.closed then return end
   self.loop:close()
+  if self.pace then self.pace:close() end
 end
 
--- Tables of Lua 5.1 have no __gc. There too, the engine, which is userdata, closes its connections
--- when it is collected.
-Client.__gc = Client.close
 Client.__close = Client.close
+
+-- A collector must not wait for a server. Tables of Lua 5.1 have no __gc. There too, the engine,
+-- which is userdata, closes its connections when it is collected.
+function Client:__gc()
+  self.loop:close()
+end
 
 function Client:__tostring()
   return self.loop.closed and "connectparticipant.client (closed)" or "connectparticipant.client"

@@ -1,11 +1,11 @@
--- One pace for a fleet, on a real redis-server: its turns, and what becomes of them when the server
--- fails.
+-- One pace for a fleet, on a real redis-server: its turns. What becomes of them when the server
+-- fails is in fleet_outage_spec.
 local core = require "connectparticipant.core"
 local blocking = require "connectparticipant.driver.blocking"
 local memory = require "connectparticipant.pace.memory"
 local pace = require "connectparticipant.pace"
+local participant = require "connectparticipant"
 local redis = require "spec.support.redis"
-local socket = require "socket"
 
 local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 
@@ -16,15 +16,8 @@ setup(function() server = redis.start() end)
 teardown(function() server:stop() end)
 before_each(function() server:cli "FLUSHALL" end)
 
--- A client of a machine; `clock` where the spec moves the time.
 local function open(options, clock, events)
-  local given = { redis = server.url, instance = "here" }
-  for name, value in pairs(options or {}) do given[name] = value end
-  if given.eval then given.redis = nil end
-  return assert(pace.open(given, "https://one.example", {
-    now = clock and function() return clock.time end or core.now, driver = blocking,
-    logger = events and function(event) events[#events + 1] = event end,
-  }))
+  return server:pace(options, clock, events)
 end
 
 local function soon()
@@ -56,10 +49,11 @@ describe("a fleet's pace", function()
   end)
 
   it("books no turn that would come too late", function()
-    local one = open()
-    for _ = 1, 4 do one:reserve(START, soon()) end
-    for _ = 1, 20 do assert.same({ nil, false }, { one:reserve(START, core.now() + 0.3) }) end
-    assert.near(0.5, (one:reserve(START, soon())), 0.2)
+    local one = open { rates = { [START] = 0.2 } }
+    assert.equal(0, (one:reserve(START, soon())))
+    for _ = 1, 20 do assert.same({ nil, false }, { one:reserve(START, core.now() + 2) }) end
+    local wait = one:reserve(START, soon())
+    assert.truthy(wait > 0 and wait <= 5, wait)
   end)
 
   it("gives many turns at once, those in time", function()
@@ -81,6 +75,43 @@ describe("a fleet's pace", function()
     one:reserve(COMPLETE, soon()) -- what is given back rides along
     assert.near(0.5, (two:reserve(START, soon())), 0.3)
     assert.near(1, (two:reserve(START, soon())), 0.3)
+  end)
+
+  it("gives back at its end what nobody will use", function()
+    local one, two = open(), open()
+    local bookings = {}
+    for number = 1, 8 do bookings[number] = select(2, one:reserve(START, soon())) end
+    for number = 8, 5, -1 do one:give_back(START, bookings[number]) end
+    one:close()
+    assert.near(0.5, (two:reserve(START, soon())), 0.3)
+  end)
+
+  it("gives back what the calls of a client that is closed have booked", function()
+    local client = participant.new { endpoint = "http://127.0.0.1:1", max_attempts = 1,
+      pace = { redis = server.url, instance = "here" } }
+    local list = {}
+    for number = 1, 8 do
+      list[number] = { ConnectionToken = "t", body = "x", AttachmentName = number .. ".txt" }
+    end
+    -- Four have their turns at once, and fail.
+    local _, errors = client:upload_attachments(list, { on_result = function() client:close() end })
+    assert.equal(8, #errors)
+    assert.equal("4", server:cli("HGET", "connectparticipant:{here}:" .. START, "count"))
+  end)
+
+  it("loses the turn of a caller that has died, and no other", function()
+    local time, run = 5000, server:runner()
+    local function eval(_, keys, args)
+      args[2] = ("%.0f"):format(time * 1e6)
+      return run(keys, args)
+    end
+    local dead, alive = open { eval = eval }, open { eval = eval }
+    for _ = 1, 4 do alive:reserve(START, soon()) end
+    assert.near(0.5, (dead:reserve(START, soon())), 1e-6)
+    assert.near(1, (alive:reserve(START, soon())), 1e-6)
+    time = time + 1.5
+    assert.equal(0, (alive:reserve(START, soon())))
+    assert.near(0.5, (alive:reserve(START, soon())), 1e-6)
   end)
 
   it("moves all turns to come when the service throttles, and keeps their order", function()
@@ -186,166 +217,6 @@ describe("a fleet's pace", function()
     assert.truthy(events[1].message:find "WRONGPASS", events[1].message)
     assert.is_nil(events[1].message:find "wrong[^%w]?$")
     guarded:stop()
-  end)
-end)
-
-describe("a fleet's server that", function()
-  local events
-  before_each(function() events = {} end)
-  -- What a failed spec has left.
-  after_each(function() server:signal "CONT" end)
-
-  -- Two clients that know of each other; the second one's server fails then.
-  local function pair(options)
-    local clock = { time = core.now() }
-    local other = open()
-    other:reserve(START, soon())
-    local one = open(options, clock, events)
-    one:reserve(START, clock.time + 60)
-    assert.same({}, events)
-    return one, clock
-  end
-
-  -- Paces by itself at half the rate, and has said so once.
-  local function assert_alone(one, clock)
-    local first = one:reserve(START, clock.time + 60)
-    local second = one:reserve(START, clock.time + 60)
-    local third = one:reserve(START, clock.time + 60)
-    assert.truthy(first and second and third)
-    assert.near(1, third - second, 1e-3)
-    assert.equal(1, #events)
-    assert.equal("alone", events[1].pace)
-    assert.equal(2, events[1].clients)
-  end
-
-  local function assert_shared_again(one, clock)
-    clock.time = clock.time + 40
-    assert.truthy(one:reserve(START, clock.time + 60))
-    assert.equal(2, #events)
-    assert.equal("shared", events[2].pace)
-  end
-
-  it("was killed leaves each client its share, and is found again", function()
-    local one, clock = pair()
-    server:kill()
-    assert_alone(one, clock)
-    server:restart()
-    assert_shared_again(one, clock)
-  end)
-
-  it("was never reached is not taken for one that nobody else uses", function()
-    server:kill()
-    local clock = { time = 1000 }
-    local one = open(nil, clock, events)
-    assert.equal(0, (one:reserve(START, clock.time + 60)))
-    assert.near(0.5, (one:reserve(START, clock.time + 60)), 1e-6)
-    assert.equal("alone", events[1].pace)
-    server:restart()
-  end)
-
-  it("is busy when all begin has a second for the first question", function()
-    server:signal "STOP"
-    local resume = io.popen(("sleep 0.3; kill -CONT %s"):format(server.pid))
-    local one = open(nil, nil, events)
-    assert.equal(0, (one:reserve(START, soon())))
-    resume:close()
-    assert.same({}, events)
-  end)
-
-  it("is stopped holds nobody up beyond the bound, and is asked seldom", function()
-    local one, clock = pair()
-    server:signal "STOP"
-    local began = core.now()
-    assert_alone(one, clock)
-    for _ = 1, 100 do one:reserve(START, clock.time + 600) end
-    assert.truthy(core.now() - began < 1, core.now() - began)
-    server:signal "CONT"
-    assert_shared_again(one, clock)
-  end)
-
-  it("was started anew meanwhile makes turns of before void, and no trouble", function()
-    local one, clock = pair()
-    local booking
-    for _ = 1, 8 do booking = select(2, one:reserve(START, clock.time + 60)) end
-    server:restart()
-    assert.equal(0, (one:reserve(START, clock.time + 60)))
-    assert.is_false(one:stands(START, booking))
-    assert.same({}, events)
-  end)
-
-  it("forgets the script is told it again", function()
-    local one, clock = pair()
-    server:cli("SCRIPT", "FLUSH")
-    assert.truthy(one:reserve(START, clock.time + 60))
-    assert.same({}, events)
-  end)
-
-  it("is full leaves each client its share", function()
-    local one, clock = pair()
-    server:cli("CONFIG", "SET", "maxmemory", "1")
-    assert_alone(one, clock)
-    assert.truthy(events[1].message:find "OOM", events[1].message)
-    server:cli("CONFIG", "SET", "maxmemory", "0")
-    assert_shared_again(one, clock)
-  end)
-
-  it("has something else in its keys begins anew, or leaves each client its share", function()
-    local one, clock = pair()
-    local key = "connectparticipant:{here}:" .. START
-    server:cli("HSET", key, "turn", "nan")
-    for _ = 1, 4 do assert.equal(0, (one:reserve(START, clock.time + 60))) end
-    server:cli("DEL", key)
-    server:cli("SET", key, "x")
-    assert_alone(one, clock)
-  end)
-
-  it("answers nonsense leaves each client its share", function()
-    for _, nonsense in ipairs { "", "x", "1", "1 2\n", "1 2\n3", "1 2\n1 2 3 x", "1 0\n1 2 3 4 5",
-      "1e300 2\n1 2 3 4 5", ("9"):rep(400), 5, true, {} } do
-      events = {}
-      local clock, answer = { time = 1000 }, nil
-      local run = memory.new()
-      local one = open({ eval = function(_, keys, args)
-        if answer ~= nil then return answer end
-        args[2] = "5000000000000"
-        return (run(keys, args):gsub("^(%d+) 1", "%1 2"))
-      end }, clock, events)
-      one:reserve(START, clock.time + 60)
-      answer = nonsense
-      assert_alone(one, clock)
-      answer = nil
-      assert_shared_again(one, clock)
-    end
-  end)
-
-  it("speaks another protocol is none", function()
-    local listener = assert(socket.bind("127.0.0.1", 0))
-    local port = select(2, listener:getsockname())
-    local clock = { time = 1000 }
-    local one = open({ redis = "redis://127.0.0.1:" .. port }, clock, events)
-    local hurried = { patience = function() return 0.01 end }
-    local began = core.now()
-    assert.equal(0, (one:reserve(START, clock.time + 60, hurried)))
-    assert.truthy(core.now() - began < 1)
-    assert.equal("alone", events[1].pace)
-    listener:close()
-  end)
-
-  it("raises in a function of the caller's is none", function()
-    local clock = { time = 1000 }
-    local one = open({ eval = function() error "broken" end }, clock, events)
-    assert.equal(0, (one:reserve(START, clock.time + 60)))
-    assert.truthy(events[1].message:find "broken")
-  end)
-
-  it("was lost gives the turns of before their place in the line", function()
-    local one, clock = pair()
-    local last
-    for _ = 1, 12 do last = one:reserve(START, clock.time + 60) end
-    server:kill()
-    local next_one = one:reserve(START, clock.time + 60)
-    assert.truthy(next_one >= last and next_one < last + 3, next_one .. " after " .. last)
-    server:restart()
   end)
 end)
 

@@ -1,6 +1,8 @@
 -- A redis-server for specs, on a Unix socket in a directory of its own. It ends with this process
 -- at the latest.
+local blocking = require "connectparticipant.driver.blocking"
 local core = require "connectparticipant.core"
+local pace = require "connectparticipant.pace"
 local process = require "spec.support.process"
 local redis_blocking = require "connectparticipant.pace.redis_blocking"
 local script = require "connectparticipant.pace.script"
@@ -13,8 +15,11 @@ redis.__index = redis
 -- Debian packages the library for some Luas only, but its source runs on all of them.
 package.path = package.path .. ";/usr/share/lua/5.1/?.lua" -- luacheck: ignore
 
--- The socket, further arguments of `redis-server`, and how long to wait for it.
-local COMMAND = "echo $$; exec setpriv --pdeathsig KILL redis-server --port 0 --unixsocket %s "
+-- The program to run, if it is not this system's redis-server.
+local SERVER = os.getenv "REDIS_SERVER" or "redis-server"
+
+-- The program, its socket, its directory and further arguments.
+local COMMAND = "echo $$; exec setpriv --pdeathsig KILL %s --port 0 --unixsocket %s "
   .. "--dir %s --save '' --appendonly no %s >%s/log 2>&1"
 
 local function await(self)
@@ -27,7 +32,8 @@ local function await(self)
 end
 
 local function launch(self)
-  self.pipe = io.popen(COMMAND:format(self.socket, self.directory, self.options, self.directory))
+  self.pipe = io.popen(COMMAND:format(process.quote(SERVER), self.socket, self.directory,
+    self.options, self.directory))
   self.pid = self.pipe:read "*l"
   await(self)
 end
@@ -74,6 +80,18 @@ function redis:runner()
     for _, arg in ipairs(args) do words[#words + 1] = arg end
     return command("evalsha", unpack(words))
   end, command
+end
+
+--- The pace and the quota of a client that shares them here; `clock` where the spec moves the time,
+--- `events` to note what the logger is told. On a busy machine a server may take its time.
+function redis:pace(options, clock, events)
+  local given = { redis = self.url, instance = "here", timeout = 10 }
+  for name, value in pairs(options or {}) do given[name] = value end
+  if given.eval then given.redis = nil end
+  return assert(pace.open(given, "https://one.example", {
+    now = clock and function() return clock.time end or core.now, driver = blocking,
+    logger = events and function(event) events[#events + 1] = event end,
+  }))
 end
 
 function redis:signal(name)

@@ -268,9 +268,25 @@ function Store:stands(operation, booking, job)
   return true, more >= TOLERANCE and more or nil
 end
 
+-- Tells what would have ridden along with the next question. Whether it arrives changes nothing.
+local function flush(self)
+  local back = self.backs[1]
+  local operation = back and back.operation or next(self.passed)
+  if not operation or self.outage then return end
+  ask(self, self.server, { verb = "look", operation = operation, least = 4 })
+end
+
 function Store:give_back(operation, booking)
   if not booking.keeper then return self.own:give_back(operation, booking) end
   if #self.backs < MOST_BACK then self.backs[#self.backs + 1] = booking end
+  if self.closed then flush(self) end
+end
+
+--- No question follows: tells the rest now, and, where that can wait for an answer anywhere, what
+--- calls that end later give back.
+function Store:close()
+  self.closed = self.blocks
+  flush(self)
 end
 
 function Store:report(operation, now, refused, limits, job)
@@ -311,6 +327,7 @@ end
 ---@field own connectparticipant.PaceStore
 ---@field capacity integer of the quota
 ---@field logger? function
+---@field blocks boolean whether `run` waits without yielding
 
 --- A store and tokens that a fleet shares.
 ---@param options connectparticipant.FleetOptions
@@ -319,6 +336,7 @@ function fleet.open(options)
   local store = setmetatable({
     prefix = prefix_of(options.instance), name = core.uuid():sub(1, 13), now = options.now,
     own = options.own, capacity = options.capacity, logger = options.logger,
+    blocks = options.blocks,
     server = { run = options.run, places = {}, clients = 1 },
     backs = {}, passed = {}, tokens_back = 0, last = {},
   }, Store)

@@ -78,6 +78,11 @@ function Pace:report(operation, refused, job)
     self.limits[operation] or OTHERS, job)
 end
 
+--- The client is closed: what it has booked is the others'.
+function Pace:close()
+  if self.store.close then self.store:close() end
+end
+
 -- Where the numbers of a pace are kept: in this process alone here, in nginx's shared dictionary in
 -- `shared`, and on a server that a fleet shares in `fleet`. Each has the four methods of Own.
 ---@class connectparticipant.PaceStore
@@ -155,6 +160,7 @@ local function open_fleet(options, instance, host)
   local shared = require("connectparticipant.pace.fleet").open {
     run = run, instance = instance, now = host.now, own = pace.own(),
     capacity = retry.tokens().capacity, logger = host.logger,
+    blocks = options.redis ~= nil and host.driver.alone or false,
   }
   local own = pace.new(host.now, shared.store, options.rates)
   own.always = true

@@ -95,8 +95,10 @@ local function run(self, keys, args, job)
   if not self.met then
     bound = math.max(bound, math.min(FIRST_BOUND, job and job:patience() or math.huge))
   end
-  local reply, problem = ask(self, keys, args, core.now() + bound)
+  -- Whatever a library raises must not end the call that asks.
+  local ok, reply, problem = guard.pcall(ask, self, keys, args, core.now() + bound)
   self.met = true
+  if not ok then return nil, tostring(reply) end
   return reply, problem
 end
 

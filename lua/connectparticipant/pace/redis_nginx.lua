@@ -52,10 +52,12 @@ local function connect(library, address, left)
   if not ok then return nil, problem end
   local reused = client:get_reused_times() > 0
   if address.tls and not reused then
-    ok, problem = client._sock:sslhandshake(nil, address.host, true)
-    if not ok then
+    -- lua-resty-core 0.1.25 raises when a certificate is refused.
+    local done
+    done, ok, problem = pcall(client._sock.sslhandshake, client._sock, nil, address.host, true)
+    if not done or not ok then
       client:close()
-      return nil, problem
+      return nil, "TLS: " .. (done and problem or "the certificate was refused")
     end
   end
   return setmetatable({ client = client, reused = reused }, Connection)

@@ -209,6 +209,9 @@ function commands.back(words)
   if state.began ~= tonumber(words[3]) or number >= state.count then return {} end
   if number == state.count - 1 then
     state.count = number
+    while state.free[#state.free] == state.count - 1 do
+      state.count = table.remove(state.free)
+    end
   elseif time_of(state, number) > now and #state.free < MOST_FREE then
     table.insert(state.free, number)
     table.sort(state.free)

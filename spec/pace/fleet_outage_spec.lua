@@ -1,0 +1,181 @@
+-- What becomes of a fleet's pace when its server fails: a real redis-server that is killed,
+-- stopped, full, or not one at all.
+local core = require "connectparticipant.core"
+local memory = require "connectparticipant.pace.memory"
+local redis = require "spec.support.redis"
+local socket = require "socket"
+
+local START = "StartAttachmentUpload"
+
+local server
+setup(function() server = redis.start() end)
+teardown(function() server:stop() end)
+before_each(function() server:cli "FLUSHALL" end)
+
+local function open(options, clock, events)
+  return server:pace(options, clock, events)
+end
+
+local function soon()
+  return core.now() + 60
+end
+
+describe("a fleet's server that", function()
+  local events
+  before_each(function() events = {} end)
+  -- What a failed spec has left.
+  after_each(function() server:signal "CONT" end)
+
+  -- Two clients that know of each other; the second one's server fails then.
+  local function pair(options)
+    local clock = { time = core.now() }
+    local other = open()
+    other:reserve(START, soon())
+    local one = open(options, clock, events)
+    one:reserve(START, clock.time + 60)
+    assert.same({}, events)
+    return one, clock
+  end
+
+  -- Paces by itself at half the rate, and has said so once.
+  local function assert_alone(one, clock)
+    local first = one:reserve(START, clock.time + 60)
+    local second = one:reserve(START, clock.time + 60)
+    local third = one:reserve(START, clock.time + 60)
+    assert.truthy(first and second and third)
+    assert.near(1, third - second, 1e-3)
+    assert.equal(1, #events)
+    assert.equal("alone", events[1].pace)
+    assert.equal(2, events[1].clients)
+  end
+
+  local function assert_shared_again(one, clock)
+    clock.time = clock.time + 40
+    assert.truthy(one:reserve(START, clock.time + 60))
+    assert.equal(2, #events)
+    assert.equal("shared", events[2].pace)
+  end
+
+  it("was killed leaves each client its share, and is found again", function()
+    local one, clock = pair()
+    server:kill()
+    assert_alone(one, clock)
+    server:restart()
+    assert_shared_again(one, clock)
+  end)
+
+  it("was never reached is not taken for one that nobody else uses", function()
+    server:kill()
+    local clock = { time = 1000 }
+    local one = open(nil, clock, events)
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.near(0.5, (one:reserve(START, clock.time + 60)), 1e-6)
+    assert.equal("alone", events[1].pace)
+    server:restart()
+  end)
+
+  it("is busy when all begin has a second for the first question", function()
+    server:signal "STOP"
+    local resume = io.popen(("sleep 0.3; kill -CONT %s"):format(server.pid))
+    local one = open({ timeout = 0.05 }, nil, events)
+    assert.equal(0, (one:reserve(START, soon())))
+    resume:close()
+    assert.same({}, events)
+  end)
+
+  it("is stopped holds nobody up beyond the bound, and is asked seldom", function()
+    local one, clock = pair { timeout = 0.05 }
+    server:signal "STOP"
+    local began = core.now()
+    assert_alone(one, clock)
+    for _ = 1, 100 do one:reserve(START, clock.time + 600) end
+    assert.truthy(core.now() - began < 1, core.now() - began)
+    server:signal "CONT"
+    assert_shared_again(one, clock)
+  end)
+
+  it("was started anew meanwhile makes turns of before void, and no trouble", function()
+    local one, clock = pair()
+    local booking
+    for _ = 1, 8 do booking = select(2, one:reserve(START, clock.time + 60)) end
+    server:restart()
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.is_false(one:stands(START, booking))
+    assert.same({}, events)
+  end)
+
+  it("forgets the script is told it again", function()
+    local one, clock = pair()
+    server:cli("SCRIPT", "FLUSH")
+    assert.truthy(one:reserve(START, clock.time + 60))
+    assert.same({}, events)
+  end)
+
+  it("is full leaves each client its share", function()
+    local one, clock = pair()
+    server:cli("CONFIG", "SET", "maxmemory", "1")
+    assert_alone(one, clock)
+    assert.truthy(events[1].message:find "OOM", events[1].message)
+    server:cli("CONFIG", "SET", "maxmemory", "0")
+    assert_shared_again(one, clock)
+  end)
+
+  it("has something else in its keys begins anew, or leaves each client its share", function()
+    local one, clock = pair()
+    local key = "connectparticipant:{here}:" .. START
+    server:cli("HSET", key, "turn", "nan")
+    for _ = 1, 4 do assert.equal(0, (one:reserve(START, clock.time + 60))) end
+    server:cli("DEL", key)
+    server:cli("SET", key, "x")
+    assert_alone(one, clock)
+  end)
+
+  it("answers nonsense leaves each client its share", function()
+    for _, nonsense in ipairs { "", "x", "1", "1 2\n", "1 2\n3", "1 2\n1 2 3 x", "1 0\n1 2 3 4 5",
+      "1e300 2\n1 2 3 4 5", ("9"):rep(400), 5, true, {} } do
+      events = {}
+      local clock, answer = { time = 1000 }, nil
+      local run = memory.new()
+      local one = open({ eval = function(_, keys, args)
+        if answer ~= nil then return answer end
+        args[2] = "5000000000000"
+        return (run(keys, args):gsub("^(%d+) 1", "%1 2"))
+      end }, clock, events)
+      one:reserve(START, clock.time + 60)
+      answer = nonsense
+      assert_alone(one, clock)
+      answer = nil
+      assert_shared_again(one, clock)
+    end
+  end)
+
+  it("speaks another protocol is none", function()
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local port = select(2, listener:getsockname())
+    local clock = { time = 1000 }
+    local one = open({ redis = "redis://127.0.0.1:" .. port, timeout = 0.05 }, clock, events)
+    local hurried = { patience = function() return 0.01 end }
+    local began = core.now()
+    assert.equal(0, (one:reserve(START, clock.time + 60, hurried)))
+    assert.truthy(core.now() - began < 1)
+    assert.equal("alone", events[1].pace)
+    listener:close()
+  end)
+
+  it("raises in a function of the caller's is none", function()
+    local clock = { time = 1000 }
+    local one = open({ eval = function() error "broken" end }, clock, events)
+    assert.equal(0, (one:reserve(START, clock.time + 60)))
+    assert.truthy(events[1].message:find "broken")
+  end)
+
+  it("was lost gives the turns of before their place in the line", function()
+    local one, clock = pair()
+    local last
+    for _ = 1, 12 do last = one:reserve(START, clock.time + 60) end
+    server:kill()
+    local next_one = one:reserve(START, clock.time + 60)
+    assert.truthy(next_one >= last and next_one < last + 3, next_one .. " after " .. last)
+    server:restart()
+  end)
+end)
