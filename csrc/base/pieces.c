@@ -36,7 +36,8 @@ struct index {
 /* A character as it is compared: without case, and as base64 has it, not base64url. */
 static char fold(char c) {
   if (c == '-') return '+';
-  return c == '_' ? '/' : ascii_lower(c);
+  if (c == '_') return '/';
+  return ascii_lower(c);
 }
 
 static bool are_alike(const char *a, const char *b, size_t size) {

@@ -17,7 +17,7 @@ local IDLE = 0.25
 
 -- Seconds without any job after which the pump ends, and its thread. Longer than a client's pauses
 -- between calls usually are, for a thread takes longer to start than a call takes to make.
-local LINGER = 5
+local LINGER = 2
 
 -- If the pump has not run for this many seconds, its timer is gone, and a new one is started.
 local PATIENCE = 2
