@@ -87,7 +87,7 @@ demo: ## upload FILE (default: the README) to a local emulator, and download it 
 	@$(LUA_PROGRAM) lua/connectparticipant/command.lua demo $(if $(FILE),-- "$(FILE)")
 
 gateway: ## serve doc/examples/gateway, a page with its nginx.conf, before a local emulator
-	@sh spec/support/packages.sh test $(LUA)
+	@sh spec/support/packages.sh test luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) doc/examples/gateway/serve.lua
@@ -97,7 +97,7 @@ PUPPETEER := build/browser/node_modules/puppeteer-core
 $(PUPPETEER): ; @npm install --prefix build/browser --no-audit --no-fund --silent puppeteer-core
 
 test-browser: ## drive doc/examples/gateway with a headless Chromium, over HTTP/1.1 and HTTP/2
-	@sh spec/support/packages.sh browser $(LUA)
+	@sh spec/support/packages.sh browser luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build $(PUPPETEER)
 	@$(LUA_PROGRAM) spec/browser/run.lua
@@ -179,7 +179,7 @@ bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough loo
 	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
 
 bench-nginx: ## time a trivial location of an nginx worker that uploads
-	@sh spec/support/packages.sh test $(LUA)
+	@sh spec/support/packages.sh test luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
