@@ -33,7 +33,8 @@ describe("on_start", function()
       on_start = function(what) story[#story + 1] = what end,
       write = function() story[#story + 1] = "byte" end,
     })
-    assert.same({ AttachmentSizeInBytes = SIZE, ContentType = "image/png" }, story[1])
+    assert.same({ AttachmentSizeInBytes = SIZE, ContentType = "image/png", ETag = '"one"' },
+      story[1])
     for index = 2, #story do assert.equal("byte", story[index]) end
   end)
 

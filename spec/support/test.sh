@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh [LUA...]: builds for each Lua, or for all that can run the specs here, and runs them, two
-# Luas at a time. Every run has a home and a temporary directory of its own, which must be empty
+# test.sh [LUA...]: builds for each Lua, or for all that can run the specs here, and runs them, one
+# Lua more at a time than there are processors, for specs also wait. Every run has a home and a temporary directory of its own, which must be empty
 # again at its end.
 set -u
 
@@ -104,7 +104,11 @@ case " $* " in
 *" luajit "*) first=luajit ;;
 *) first="" ;;
 esac
-work $first "$@" &
+lanes=$(getconf _NPROCESSORS_ONLN)
+while [ "$lanes" -gt 0 ]; do
+  work $first "$@" &
+  lanes=$((lanes - 1))
+done
 work $first "$@"
 wait
 
