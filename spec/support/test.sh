@@ -1,7 +1,7 @@
 #!/bin/sh
 # test.sh [LUA...]: builds for each Lua, or for all that can run the specs here, and runs them, one
-# Lua more at a time than there are processors, for specs also wait. Every run has a home and a temporary directory of its own, which must be empty
-# again at its end.
+# Lua more at a time than there are processors, for specs also wait. Every run has a home and a
+# temporary directory of its own, which must be empty again at its end.
 set -u
 
 sh spec/support/modules.sh 5.5
