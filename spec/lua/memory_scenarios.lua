@@ -78,8 +78,11 @@ end
 local function ends(how, sink, err)
   if not sink then return tostring(err) end
   local done, problem = sink[how](sink)
-  while how == "commit" and (done == "pending" or done == nil and type(problem) == "number") do
+  -- Asked in any case, though a commit that was quick has told all.
+  while how == "commit" and (done or done == nil and type(problem) == "number") do
+    local quick = done == true
     done, problem = sink:finished(1)
+    if done or quick then break end
   end
   if done == true and how == "commit" then done = sink:body() == "" end
   sink:discard()
