@@ -23,19 +23,19 @@ fetch() {
   root=$place/$1
   [ ! -e "$root/server" ] || return 0
   rm -rf "$root"
-  mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/root"
+  mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/unpacked"
   : >"$root/status"
   echo "deb $mirror ${1%/*} main" >"$root/sources.list"
   apt update && apt -y --no-install-recommends --download-only install "${1#*/}" || return 1
   for package in "$root"/cache/archives/*.deb; do
-    dpkg-deb -x "$package" "$root/root" || return 1
+    dpkg-deb -x "$package" "$root/unpacked" || return 1
   done
   rm -rf "$root/cache" "$root/state"
-  loader=$(find "$root/root" -name 'ld-linux-*' | head -n 1)
-  libraries=$(dirname "$(find "$root/root" -name 'libc.so.6' | head -n 1)")
-  usr=$(find "$root/root/usr/lib" -maxdepth 1 -name '*-linux-gnu' | head -n 1)
+  loader=$(find "$root/unpacked" -name 'ld-linux-*' | head -n 1)
+  libraries=$(dirname "$(find "$root/unpacked" -name 'libc.so.6' | head -n 1)")
+  usr=$(find "$root/unpacked/usr/lib" -maxdepth 1 -name '*-linux-gnu' | head -n 1)
   printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries:$usr" \
-    "$root/root/usr/bin/${1#*/}" >"$root/server.new"
+    "$root/unpacked/usr/bin/${1#*/}" >"$root/server.new"
   chmod +x "$root/server.new" && mv "$root/server.new" "$root/server"
 }
 
