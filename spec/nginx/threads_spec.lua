@@ -23,11 +23,12 @@ local HTTP = [[
 
 local STATE = [[
   location /state { content_by_lua_block {
-    local jobs = 0
+    local jobs, asleep = 0, 0
     for _, own in ipairs { client, other } do
       for _ in pairs(own.loop.alive) do jobs = jobs + 1 end
+      for _ in pairs(own.loop.sleeping) do asleep = asleep + 1 end
     end
-    ngx.print(jobs, " ", ngx.worker.pid())
+    ngx.print(jobs, " ", ngx.worker.pid(), " ", asleep)
   } }
 ]]
 
@@ -51,8 +52,8 @@ local function ask(server)
 end
 
 local function state(server)
-  local jobs, pid = server:get("/state").body:match "^(%d+) (%d+)$"
-  return tonumber(jobs), pid
+  local jobs, pid, asleep = server:get("/state").body:match "^(%d+) (%d+) (%d+)$"
+  return tonumber(jobs), pid, tonumber(asleep)
 end
 
 describe("a function of map in nginx", function()
@@ -175,9 +176,11 @@ describe("a function of map in nginx", function()
     local due = socket.gettime() + 20
     repeat until state(server) == 30 or socket.gettime() > due
     for index = 1, 10 do list[index]:close() end
-    local jobs, now
+    local jobs, now, asleep
     due = socket.gettime() + 6
-    repeat jobs, now = state(server) until jobs == 0 or socket.gettime() > due
-    assert.same({ 0, pid }, { jobs, now })
+    repeat
+      jobs, now, asleep = state(server)
+    until jobs == 0 and asleep == 0 or socket.gettime() > due
+    assert.same({ 0, pid, 0 }, { jobs, now, asleep })
   end)
 end)

@@ -194,6 +194,7 @@ function Job:abandon()
   while innermost.inner do innermost = innermost.inner end
   while innermost do
     innermost:release()
+    if innermost.waker then self.loop.sleeping[innermost.waker] = nil end
     if innermost == self then break end
     innermost = innermost.outer
   end

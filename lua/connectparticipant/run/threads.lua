@@ -108,7 +108,10 @@ function Task:drop()
     job:release()
     job = job.outer
   end
-  if not self:reap() then self.bell:wake() end
+  if self:reap() then return end
+  -- nginx may have killed it, and then nothing of it would take its bell out of the loop.
+  self.scheduler.loop.sleeping[self.bell] = nil
+  self.bell:wake()
 end
 
 --- Ends the light thread, or frees the one that has ended: nginx keeps it for its parent. False if
