@@ -31,7 +31,8 @@ end
 -- Lets many arrive, and waits until they are in the file.
 local function fill_with_many(sink)
   assert(fill(sink, MANY))
-  local due, moved = core.now() + 10, nil
+  local due = core.now() + 10
+  local moved
   repeat
     moved = select(2, sink:finished(0.001)) -- what a write that has returned has written
   until moved == #MANY or core.now() > due
