@@ -239,6 +239,19 @@ describe("the password of a pace's server", function()
     assert.equal("alone", event.pace)
   end)
 
+  it("is in no event, although the host's library raises it", function()
+    local store = redis.start ""
+    local library = package.loaded.redis
+    finally(function()
+      package.loaded.redis = library
+      store:stop()
+    end)
+    package.loaded.redis = { connect = function() error("cannot log in with " .. secrets.REDIS) end }
+    assert.truthy(paced(("unix:%s?password=%s"):format(store.socket, secrets.REDIS)))
+    local event = told[#told].pace and told[#told] or told[#told - 1]
+    assert.equal("alone", event.pace)
+  end)
+
   it("is not told where the URL is wrong", function()
     for _, url in ipairs { "redis://user:%s@", "redis://%s@127.0.0.1:1", "http://user:%s@127.0.0.1",
       "redis://user:%s@127.0.0.1:99999", "unix:x?password=%s", "rediss://user:%s@127.0.0.1:1" } do

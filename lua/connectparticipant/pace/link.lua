@@ -64,7 +64,7 @@ local function evaluate(self, connection, keys, args, deadline)
   return reply, problem
 end
 
--- A server that does not know AUTH repeats the password in its refusal.
+-- A server that does not know AUTH repeats the password in its refusal, and a library may raise it.
 local function without_password(self, problem)
   return failure.protocol("InvalidResponse", problem, { token = self.address.password }).message
 end
@@ -76,7 +76,9 @@ local function ask(self, keys, args, deadline)
     local connection, problem = self.connect(self.address, deadline - core.now())
     if not connection then return nil, problem end
     local reply
-    reply, problem = evaluate(self, connection, keys, args, deadline)
+    local ok
+    ok, reply, problem = guard.pcall(evaluate, self, connection, keys, args, deadline)
+    if not ok then reply, problem = nil, tostring(reply) end
     if type(reply) == "string" then
       connection:keep()
       return reply
@@ -85,7 +87,7 @@ local function ask(self, keys, args, deadline)
     stale = stale + 1
     local is_stale = reply == nil and connection.reused and core.now() < deadline
     if not is_stale or stale > MOST_STALE then
-      return nil, without_password(self, problem or "its answer is not the script's")
+      return nil, problem or "its answer is not the script's"
     end
   end
 end
@@ -98,8 +100,8 @@ local function run(self, keys, args, job)
   -- Whatever a library raises must not end the call that asks.
   local ok, reply, problem = guard.pcall(ask, self, keys, args, core.now() + bound)
   self.met = true
-  if not ok then return nil, tostring(reply) end
-  return reply, problem
+  if not ok then reply, problem = nil, tostring(reply) end
+  return reply, problem and without_password(self, problem)
 end
 
 -- The same through a function of the caller's, which may yield and raise.

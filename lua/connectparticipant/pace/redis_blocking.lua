@@ -77,9 +77,13 @@ local function connect(self, address, left)
     return nil, problem
   end
   if address.port then socket:setoption("tcp-nodelay", true) end
-  return setmetatable({
-    socket = own, client = self.library.connect { socket = own }, link = self, reused = false,
-  }, Connection)
+  local client
+  ok, client = pcall(self.library.connect, { socket = own })
+  if not ok then
+    socket:close()
+    return nil, tostring(client)
+  end
+  return setmetatable({ socket = own, client = client, link = self, reused = false }, Connection)
 end
 
 --- A function that gives a connection; nil where the library is missing.
