@@ -246,7 +246,9 @@ describe("the password of a pace's server", function()
       package.loaded.redis = library
       store:stop()
     end)
-    package.loaded.redis = { connect = function() error("cannot log in with " .. secrets.REDIS) end }
+    package.loaded.redis = {
+      connect = function() error("cannot log in with " .. secrets.REDIS) end,
+    }
     assert.truthy(paced(("unix:%s?password=%s"):format(store.socket, secrets.REDIS)))
     local event = told[#told].pace and told[#told] or told[#told - 1]
     assert.equal("alone", event.pace)
