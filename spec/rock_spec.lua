@@ -79,7 +79,8 @@ describe("the rockspec", function()
 end)
 
 describe("the rock", function()
-  if not KNOWS_ROCKSPEC then return end
+  -- Compiling takes long, and between the oldest Lua and today's nothing here differs.
+  if not KNOWS_ROCKSPEC or VERSION == "5.2" or VERSION == "5.3" then return end
 
   it("installs into a tree, works from a clean directory, and goes again", function()
     local place = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
@@ -90,7 +91,7 @@ describe("the rock", function()
       .. "/README.md checkout", cwd = place }
     assert.equal(0, copied.status, copied.stderr)
     local command = { "luarocks", "--lua-version", VERSION, "make", "--deps-mode=none", "--tree",
-      place .. "/tree", cwd = place .. "/checkout", env = { HOME = place } }
+      place .. "/tree", "CFLAGS=-fPIC", cwd = place .. "/checkout", env = { HOME = place } }
     if process.abi == "luajit" then
       command[#command + 1] = "LUA_INCDIR="
         .. process.run({ "pkg-config", "--variable=includedir", "luajit" }).stdout:gsub("\n", "")

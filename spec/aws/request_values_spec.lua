@@ -2,6 +2,8 @@
 -- arbitrary values.
 local process = require "spec.support.process"
 
+if not process.thorough then return end
+
 describe("the writer of requests", function()
   it("builds a whole request or refuses it with a reason, whatever it is given", function()
     local program = os.tmpname()

@@ -22,7 +22,7 @@ end
 local IN_C = { "secrets", "answers", "requests", "headers", "urls", "wire" }
 
 describe("the fuzzers' corpus", function()
-  for _, target in ipairs(process.abi == "luajit" and IN_C or {}) do
+  for _, target in ipairs(process.thorough and IN_C or {}) do
     it("is played again by the target " .. target, function() replay(target) end)
   end
 

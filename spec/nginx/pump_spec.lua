@@ -59,7 +59,9 @@ local function steps_of_a_call(server)
   return tonumber(answer:match "^sent after (%d+) steps$"), answer
 end
 
+-- A worker that answers has started its thread pool.
 local function threads(server)
+  assert.equal("pong", server:get("/ping").body)
   local master = server:pid()
   local children = process.run { "cat", ("/proc/%s/task/%s/children"):format(master, master) }
   local pid = children.stdout:match "%d+"

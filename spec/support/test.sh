@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh [LUA...]: builds for each Lua, or for all that can run the specs here, and runs them, one
-# Lua more at a time than there are processors, for specs also wait. Every run has a home and a
+# test.sh [LUA...]: builds for each Lua, or for all that can run the specs here, and runs them, two
+# Luas more at a time than there are processors, for specs also wait. Every run has a home and a
 # temporary directory of its own, which must be empty again at its end.
 set -u
 
@@ -16,9 +16,17 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT INT TERM
 lua_path=$PWD/lua/?.lua\;$PWD/lua/?/init.lua\;$PWD/?.lua\;\;
 
+# What a run is of: a Lua, or "nginx", LuaJIT's specs of nginx. They take as long as all its others,
+# mostly waiting, so where nobody asks for some specs alone they are a run of their own.
 run() {
-  abi=$1
-  out=$results/$abi
+  abi=$1 chosen=$specs
+  out=$results/$1
+  if [ -z "${SPEC:-}" ]; then
+    case $1 in
+    nginx) abi=luajit chosen=spec/nginx ;;
+    luajit) chosen=$(find spec doc/examples -name '*_spec.lua' ! -path 'spec/nginx/*' | sort) ;;
+    esac
+  fi
   mkdir -p "$out/home" "$out/tmp"
   if ! sh spec/support/luas.sh specs "$abi" >/dev/null 2>>"$out/log"; then
     echo "0 1" >"$out/sum"
@@ -56,7 +64,7 @@ run() {
     ${SANITIZE:+SANITIZE=$SANITIZE UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1} \
     ${SANITIZE:+ASAN_OPTIONS=verify_asan_link_order=0:log_path=$reports/asan} \
     ${EAGER:+EAGER=$EAGER} ${VALGRIND:+VALGRIND=$VALGRIND} \
-    $watch "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $specs >>"$out/log" 2>&1
+    $watch "$program" /usr/bin/busted --pattern=_spec -o spec.support.report $chosen >>"$out/log" 2>&1
   status=$?
   sum=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$out/log" | tail -n 1)
   # A run that tells no sum has crashed.
@@ -84,32 +92,34 @@ done
 
 tell() {
   read -r good bad <"$results/$1/sum"
-  echo "== Lua $1: $good passed, $bad failed"
+  case $1 in nginx) what="nginx" ;; *) what="Lua $1" ;; esac
+  echo "== $what: $good passed, $bad failed"
   grep '^note: ' "$results/$1/log"
   [ "$bad" = 0 ] || grep -av ' passed, ' "$results/$1/log"
 }
 
 # Runs those that nobody else has claimed yet, and tells of each once it is done.
 work() {
-  for abi in "$@"; do
-    mkdir "$results/$abi/claimed" 2>/dev/null || continue
-    run "$abi"
-    tell "$abi" >"$results/$abi/told"
-    cat "$results/$abi/told"
+  for unit in "$@"; do
+    mkdir "$results/$unit/claimed" 2>/dev/null || continue
+    run "$unit"
+    tell "$unit" >"$results/$unit/told"
+    cat "$results/$unit/told"
   done
 }
 
-# LuaJIT runs nginx's specs as well and takes longest, so it goes first.
-case " $* " in
-*" luajit "*) first=luajit ;;
-*) first="" ;;
+case "${SPEC:-} $* " in
+" "*" luajit "*)
+  mkdir "$results/nginx"
+  set -- nginx "$@"
+  ;;
 esac
-lanes=$(getconf _NPROCESSORS_ONLN)
+lanes=$(($(getconf _NPROCESSORS_ONLN) + 1))
 while [ "$lanes" -gt 0 ]; do
-  work $first "$@" &
+  work "$@" &
   lanes=$((lanes - 1))
 done
-work $first "$@"
+work "$@"
 wait
 
 passed=0 failed=0
