@@ -29,7 +29,7 @@ CLIB_OBJS=$(find csrc -name '*.c' | sort | sed 's/c$/lo/' | tr '\n' ' ')
 PKG_LIBS_PRIVATE=-lcurl -lpthread
 END
 done
-dpkg-buildpackage -us -uc -b >../build.log 2>&1 || { tail -n 40 ../build.log >&2; exit 1; }
+dpkg-buildpackage -Jauto -us -uc -b >../build.log 2>&1 || { tail -n 40 ../build.log >&2; exit 1; }
 cd ..
 # No bug asks for a package that is not in Debian.
 lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs ./*.changes

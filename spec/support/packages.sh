@@ -88,7 +88,9 @@ missing() {
 
 missing=$(missing)
 [ -n "$missing" ] || exit 0
-install="apt-get install -y --no-install-recommends"
+# dpkg's question whether to replace a configuration file that somebody changed would be asked in the
+# log, where nobody sees it: the changed file is kept.
+install="apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold"
 if [ "$(id -u)" = 0 ]; then
   as_root=""
 elif sudo -n true 2>/dev/null; then
