@@ -12,9 +12,9 @@ local common = { printable = unicode.printable, bytes = unicode.bytes }
 
 common.client_options = {
   { long = "--region", argname = "REGION", convert = values.text,
-    description = "AWS region of the Amazon Connect instance." },
+    description = "AWS region of the Amazon Connect instance (or AWS_REGION)." },
   { long = "--endpoint", argname = "URL", convert = values.text,
-    description = "Another endpoint, such as the emulator's." },
+    description = "Another endpoint, such as the emulator's (or AWS_ENDPOINT_URL)." },
   { long = "--profile", argname = "NAME", convert = values.text,
     description = "Profile of AWS's shared config file." },
   { long = "--ca-file", argname = "FILE", convert = values.text,

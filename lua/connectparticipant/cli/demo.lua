@@ -27,10 +27,10 @@ local function sha256(path)
 end
 
 local WHAT = {
-  start = "StartAttachmentUpload      the service gives an id, a presigned URL and headers",
-  put = "PUT to the presigned URL   the bytes go to the object store",
-  complete = "CompleteAttachmentUpload   the attachment is in the chat",
-  get = "GET from a presigned URL   the bytes come back",
+  start = "StartAttachmentUpload        an id, a presigned URL and headers for the PUT",
+  put = "PUT to the presigned URL     the bytes go to the object store",
+  complete = "CompleteAttachmentUpload     the attachment is in the chat",
+  get = "GET from a presigned URL     the bytes come back",
 }
 
 -- Prints one line for each attempt, from its log event.
@@ -39,7 +39,7 @@ local function narrator(world)
     if world.display then world.display:hide() end
     local what = WHAT[event.step] or event.operation
     if event.step == "get" and event.bytes_sent > 0 then
-      what = "GetAttachment              another presigned URL, to download it"
+      what = "GetAttachment                another presigned URL, to download it"
     elseif event.operation == "CreateParticipantConnection" then
       what = "CreateParticipantConnection  a ConnectionToken for the ParticipantToken"
     end
