@@ -1,17 +1,17 @@
--- What the gateway answers: the status that an error stands for, bodies of JSON, and nothing that a
--- client should not see.
+-- The gateway's answers: which status an error has, what of it the client may see, and JSON.
 
 local cjson = require "cjson"
 
 local answer = {}
 
--- Where only the kind of an error counts. A client that is told 502 or 504 has made no mistake.
+-- By kind, for errors that neither their code nor the service's status decides. A 5xx means that
+-- the client is not at fault.
 local BY_KIND = {
   validation = 400, source = 400, configuration = 500, raised = 500, sink = 500, storage = 502,
   transport = 502, protocol = 502, timeout = 504, cancelled = 503, service = 502,
 }
 
--- What the service's own statuses become; 402 is a quota of the instance.
+-- By the service's status. It answers 402 when a quota of the instance is used up.
 local BY_STATUS = {
   [400] = 400, [401] = 401, [402] = 422, [403] = 403, [404] = 404, [409] = 409, [413] = 413,
   [415] = 415, [422] = 422,
@@ -22,10 +22,10 @@ local BY_CODE = {
   TooLarge = 413, UnsupportedType = 415, InvalidRange = 416,
 }
 
--- These speak of this server, not of the request.
+-- Kinds whose messages describe this server rather than the request: clients do not see them.
 local HIDDEN = { configuration = true, raised = true }
 
---- The status of an answer that tells of this error.
+--- The status of the answer that reports an error.
 ---@param err connectparticipant.Error
 ---@return integer
 function answer.status_of(err)
@@ -35,7 +35,7 @@ function answer.status_of(err)
   return err.kind == "service" and BY_STATUS[err.status] or BY_KIND[err.kind] or 502
 end
 
---- An error as the body of an answer has it.
+--- The body of the answer that reports an error.
 ---@param err connectparticipant.Error
 ---@return table
 function answer.describe(err)
@@ -48,9 +48,9 @@ function answer.describe(err)
   }
 end
 
---- An error as an answer.
+--- The answer that reports an error.
 ---@param err connectparticipant.Error
----@param status? integer another one than the error's own
+---@param status? integer instead of the error's own
 ---@return connectparticipant.GatewayAnswer
 function answer.failure(err, status)
   local headers = {}
@@ -63,7 +63,7 @@ function answer.failure(err, status)
   return { status = status, body = answer.describe(err), headers = headers }
 end
 
---- A table as JSON, with its lists as lists.
+--- Encodes a body as JSON.
 ---@param body table
 ---@return string
 function answer.encode(body)

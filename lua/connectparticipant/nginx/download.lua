@@ -1,6 +1,6 @@
--- An attachment to a browser as it arrives. Nothing is answered before the store's own headers are
--- there; and what breaks off after that ends the connection, so that nobody takes a part for the
--- whole.
+-- Sends an attachment to a browser as it arrives. The answer begins when the store's headers have
+-- arrived, so a failure until then has a status of its own. A failure after that closes the
+-- connection, so that no client takes the part for the whole.
 
 local download_of = require "connectparticipant.attachment.download"
 local job = require "connectparticipant.run.job"
@@ -19,16 +19,16 @@ local function default_id()
   return ngx.var.arg_id and ngx.unescape_uri(ngx.var.arg_id)
 end
 
--- What shows that a part that was asked for is not to be had, but the whole may be.
+-- Codes of errors after which the part cannot be had, but perhaps the whole.
 local NO_PART = { ObjectChanged = true, RangeIgnored = true, WrongRange = true }
 
--- A strong or weak ETag, as the store has sent it.
+-- The form of an ETag, strong or weak.
 local ETAG = '^W?/?"[\33\35-\126]*"$'
 
--- The part that a request asks for; nil: the whole.
+-- The part that a request asks for; nil for the whole.
 local function part_of(visit)
-  -- For its headers: a byte is less than what is on its way before a transfer is cancelled, and its
-  -- connection can be kept.
+  -- HEAD needs the store's headers only. A GET of one byte ends by itself and keeps its connection;
+  -- one of the whole would have to be cancelled, with much of it under way and the connection lost.
   if visit.head then
     return { choose = function(size)
       if size > 1 then return 0, 1 end
@@ -39,14 +39,14 @@ local function part_of(visit)
   return { etag = etag, choose = function(size)
     visit.size, visit.first, visit.stop = size, range.of(asked, size)
     if visit.first then return visit.first, visit.stop end
-    -- Where the object may be another one, its range counts for nothing.
+    -- With If-Range, the client's part may be of another object, and then the whole is the answer.
     if etag then return nil end
     return nil, refuse(416, "InvalidRange", ("the attachment has %.0f bytes, and none of those"
       .. " asked for"):format(size)).err
   end }
 end
 
--- Sets what is known of the attachment, and which part of it is sent.
+-- Sets the headers that describe the attachment, and the part of it that is sent.
 local function describe(visit, start)
   local headers = ngx.header
   local kind = start.ContentType or UNKNOWN
@@ -63,14 +63,14 @@ local function describe(visit, start)
   headers["Content-Length"] = ("%.0f"):format(size)
   headers["Content-Disposition"] = name_of.disposition(name and name_of.clean(name),
     inline and "inline" or "attachment")
-  -- Whatever it is, it is no page of this origin.
+  -- A page among the attachments must not run scripts in this site's origin.
   headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
   headers["Accept-Ranges"] = "bytes"
   if start.ETag and start.ETag:find(ETAG) then headers["ETag"] = start.ETag end
 end
 
--- Sends the headers, once; gives false where nobody is there. nginx itself makes a 304 of the
--- answer, by its ETag, where If-None-Match says so: then no body follows.
+-- Sends the headers, once; returns false if the client has disconnected. If the ETag matches
+-- If-None-Match, nginx itself turns the answer into a 304: then no body follows.
 local function begin(visit)
   if visit.begun then return true end
   visit.begun = true
@@ -86,7 +86,7 @@ local function writer(visit)
     local ok, problem = begin(visit)
     if visit.enough then return false end
     if ok then ok, problem = ngx.print(chunk) end
-    -- What is flushed is with the kernel: no more is asked for than the client takes.
+    -- Waits until the kernel has the bytes, so the store is read no faster than the client reads.
     if ok then ok, problem = ngx.flush(true) end
     if ok then return true end
     visit.gone = true
@@ -94,7 +94,7 @@ local function writer(visit)
   end
 end
 
--- The transfer ended before the answer began, or all of it was sent.
+-- Ends an answer whose transfer has succeeded. Its headers are sent here if no byte was written.
 local function end_well(visit, result)
   visit:audit(result)
   if not begin(visit) then return visit:leave() end
@@ -103,7 +103,7 @@ local function end_well(visit, result)
   visit.body:finish()
 end
 
--- Ends the connection in the middle of the answer.
+-- Closes the connection in the middle of the answer (nginx's 444).
 local function break_off(visit, err)
   if visit.gone then
     visit:leave()
@@ -115,13 +115,13 @@ local function break_off(visit, err)
   ngx.exit(444)
 end
 
--- Fetches the part, or the whole.
+-- Fetches the part, or the whole if there is none.
 local function fetch(visit, params, part)
   if visit.client.loop.closed then error("the client is closed", 0) end
   visit.first, visit.stop = nil, nil
   function params.on_start(start)
     visit.start = start
-    -- The headers are all that was wanted.
+    -- HEAD needs no body.
     if visit.head and not part then return false end
   end
   return job.run(visit.client, params.timeout, download_of.run, params, part)
@@ -147,12 +147,12 @@ local function run(visit, token, id)
   return told
 end
 
--- nginx would answer these with a 412 of its own, in the middle of this function's work.
+-- When the headers are sent, nginx would turn the answer to these into a 412 of its own.
 local CONDITIONS = { "If-Match", "If-Unmodified-Since" }
 
---- Brings what a request asks for.
+--- Answers a request for an attachment.
 ---@param visit connectparticipant.Visit
----@return connectparticipant.GatewayAnswer|nil nil where all has been said
+---@return connectparticipant.GatewayAnswer|nil nil if the answer has been sent
 function download.run(visit)
   for _, name in ipairs(CONDITIONS) do ngx.req.clear_header(name) end
   local token, refusal = visit:token()

@@ -1,8 +1,8 @@
--- Which part of an attachment a request asks for: Range and If-Range of RFC 9110. Pure.
+-- Which part of an attachment a request asks for: Range and If-Range of RFC 9110. Does no I/O.
 
 local range = {}
 
--- More digits than any size has, which are whole numbers still.
+-- Digits. What has more counts as 10^15: no attachment is as large, and a double holds it exactly.
 local MOST_DIGITS = 15
 
 local function number(text)
@@ -10,8 +10,8 @@ local function number(text)
   return tonumber(text)
 end
 
---- What a Range header asks for: nil where it is to be ignored, as what is malformed, of another
---- unit, or several ranges at once is; the whole is a right answer to all of these.
+--- What a Range header asks for; nil if it is to be ignored, since it is malformed, has another
+--- unit than bytes, or asks for several ranges. RFC 9110 lets a server answer those with the whole.
 ---@param text string|nil
 ---@return connectparticipant.Range|nil
 function range.read(text)
@@ -29,7 +29,7 @@ end
 ---@field last? integer the last byte, not the one after it; nil: up to the end
 ---@field suffix? integer how many bytes at the end, instead of both
 
---- The range of so many bytes; nil where there is none of it.
+--- The range in an attachment of this size; nil if the attachment has no byte of it.
 ---@param asked connectparticipant.Range
 ---@param size integer
 ---@return integer|nil first
@@ -46,8 +46,8 @@ function range.of(asked, size)
   return first, stop
 end
 
---- What an If-Range header demands: a strong ETag; false where nothing can meet it, as a date or a
---- weak ETag: the whole is to be sent then; nil: there is none.
+--- The strong ETag that an If-Range header has; nil if there is no such header; false if it has
+--- something else, such as a date or a weak ETag, which match nothing: then the whole is sent.
 ---@param text string|nil
 ---@return string|false|nil etag
 function range.condition(text)
@@ -56,7 +56,7 @@ function range.condition(text)
 end
 
 --- The value of Content-Range.
----@param first integer|nil nil: there is no such range
+---@param first integer|nil nil if the attachment has no byte of the range
 ---@param stop integer|nil
 ---@param size integer
 ---@return string

@@ -1,5 +1,5 @@
--- One request to the gateway: what its headers say, who may see its answer, and how the answer goes
--- out.
+-- One request to the gateway: the token and the name in its headers, its origin (CORS), and how its
+-- answer is sent.
 
 local answer = require "connectparticipant.nginx.answer"
 local body_of = require "connectparticipant.nginx.body"
@@ -10,7 +10,7 @@ local settings_of = require "connectparticipant.nginx.settings"
 
 local request = {}
 
--- What browsers may send along, and show to a page, across origins.
+-- Headers that a page of another origin may send, and headers of the answer that it may read.
 local ALLOWED = "Authorization, Content-Type, Content-Disposition, If-Range, Range, "
   .. "X-Connection-Token, X-File-Name"
 local EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, "
@@ -22,7 +22,7 @@ local EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Ran
 ---@field what "upload"|"download"
 ---@field method string
 ---@field body connectparticipant.Body
----@field seen connectparticipant.GatewayRequest what the caller's functions are told
+---@field seen connectparticipant.GatewayRequest what is passed to the caller's functions
 local Visit = {}
 Visit.__index = Visit
 
@@ -40,7 +40,7 @@ local function default_name()
   return header and name_of.of_disposition(header)
 end
 
---- A type without its parameters, in lower case.
+--- A media type without its parameters, in lower case.
 ---@param text? string
 ---@return string|nil
 function request.essence(text)
@@ -48,7 +48,7 @@ function request.essence(text)
   return kind and core.lower(kind)
 end
 
---- Looks at a request of nginx's.
+--- The request that nginx is handling. Reads nothing of its body.
 ---@return connectparticipant.Visit
 function request.new(client, what, settings)
   local self = setmetatable({
@@ -59,7 +59,7 @@ function request.new(client, what, settings)
   return self
 end
 
---- The token; nil and a refusal where there is none.
+--- The token; nil and a refusal if there is none.
 function Visit:token()
   local token = (self.settings.token or default_token)(ngx)
   if type(token) == "string" and token ~= "" then
@@ -70,7 +70,7 @@ function Visit:token()
     "a connection token is needed: the header X-Connection-Token, or Authorization: Bearer")
 end
 
---- A file's name as it may be stored; nil and a refusal where it is none.
+--- The file's name, cleaned; nil and a refusal if it is missing or cannot be stored.
 ---@param given? string instead of the request's own
 function Visit:name(given)
   local text = given or (self.settings.name or default_name)(ngx)
@@ -83,7 +83,7 @@ function Visit:name(given)
   return nil, settings_of.refuse(400, "InvalidName", problem)
 end
 
---- Whether the caller's own function lets it pass; a refusal where it does not.
+--- Asks `authorize`; returns a refusal if that does not allow the request.
 function Visit:refusal()
   local authorize = self.settings.authorize
   if not authorize then return nil end
@@ -93,7 +93,7 @@ function Visit:refusal()
     type(message) == "string" and message or "this is not allowed")
 end
 
---- Tells the caller's own function how it went; what that raises is logged, and hurts nobody.
+--- Calls `on_result`, once. What that raises is logged, and the answer stays as it is.
 function Visit:audit(result, err)
   local tell = self.settings.on_result
   if not tell or self.told then return end
@@ -102,10 +102,10 @@ function Visit:audit(result, err)
   if not ok then ngx.log(ngx.ERR, "connectparticipant: on_result failed: ", tostring(problem)) end
 end
 
---- An error as an answer, told to the caller's own function, and to the log where it is no mistake
---- of the client's.
+--- Makes the answer that reports an error, and passes the error to `on_result`. What is not the
+--- client's fault (5xx) is logged.
 ---@param err connectparticipant.Error
----@param status? integer another one than the error's own
+---@param status? integer instead of the error's own
 ---@return connectparticipant.GatewayAnswer
 function Visit:fail(err, status)
   self:audit(nil, err)
@@ -117,7 +117,8 @@ function Visit:fail(err, status)
   return told
 end
 
--- The browser's origin, where its pages may see the answer.
+-- The value of Access-Control-Allow-Origin; nil if pages of the request's origin may not see the
+-- answer.
 local function allowed_origin(self)
   local cors, origin = self.settings.cors, ngx.var.http_origin
   if not cors or not origin then return nil end
@@ -127,7 +128,7 @@ local function allowed_origin(self)
   end
 end
 
---- Sets what every answer has.
+--- Sets the headers that every answer has.
 function Visit:begin()
   local headers = ngx.header
   headers["X-Content-Type-Options"] = "nosniff"
@@ -140,7 +141,7 @@ function Visit:begin()
   headers["Access-Control-Expose-Headers"] = EXPOSED
 end
 
---- Answers a browser that asks whether it may ask.
+--- The answer to a browser's CORS preflight (OPTIONS).
 ---@param methods string
 ---@return connectparticipant.GatewayAnswer
 function Visit:preflight(methods)
@@ -151,7 +152,7 @@ function Visit:preflight(methods)
   } }
 end
 
---- Counts the request, once.
+--- Adds the request to the metrics, once.
 ---@param status integer
 function Visit:count(status)
   if self.counted then return end
@@ -159,7 +160,8 @@ function Visit:count(status)
   self.client.counters:request(self.what, status, core.now() - self.began)
 end
 
---- Sends a whole answer, and ends the request so that its body can be no request.
+--- Sends a whole answer, and ends the request so that no unread byte of its body is parsed as the
+--- next request.
 ---@param given connectparticipant.GatewayAnswer
 function Visit:send(given)
   self:count(given.status)
@@ -176,7 +178,7 @@ function Visit:send(given)
   self.body:finish()
 end
 
---- Has nginx tell when the client leaves, where it looks (lua_check_client_abort).
+--- Ends the request when the client disconnects, if nginx watches (lua_check_client_abort on).
 function Visit:watch()
   ngx.on_abort(function()
     self:leave()
@@ -184,7 +186,7 @@ function Visit:watch()
   end)
 end
 
---- Notes that the client has left: one line, and the caller's own function.
+--- Reports, once, that the client has disconnected: to the metrics, the log and `on_result`.
 function Visit:leave()
   if self.left then return end
   self:count(499)
