@@ -4,6 +4,9 @@ local process = require "spec.support.process"
 
 local VERSION = process.abi == "luajit" and "5.1" or process.abi
 
+-- The module that make test builds where Debian has none.
+local BUILT_MODULES = ("%s/build/modules/%s/?.so;;"):format(process.root, process.abi)
+
 local KNOWS_ROCKSPEC = not process.run { "luarocks", "--version" }.stdout:match " [012]%.%d"
 
 local function sources()
@@ -37,7 +40,7 @@ describe("make install", function()
     end
     make "install"
     local told = process.run { place .. "/a prefix/bin/connectparticipant", "--version",
-      cwd = place, env = { LUA_PATH = ";;", LUA_CPATH = ";;", HOME = place } }
+      cwd = place, env = { LUA_PATH = ";;", LUA_CPATH = BUILT_MODULES, HOME = place } }
     assert.truthy(told.stdout:match "^connectparticipant %d", told.stderr)
     local share = place .. "/a prefix/share/"
     for _, page in ipairs { "man/man1/connectparticipant.1",
@@ -101,7 +104,8 @@ describe("the rock", function()
     local paths = {
       LUA_PATH = ("%s/tree/share/lua/%s/?.lua;%s/tree/share/lua/%s/?/init.lua;;")
         :format(place, VERSION, place, VERSION),
-      LUA_CPATH = ("%s/tree/lib/lua/%s/?.so;;"):format(place, VERSION), HOME = place,
+      LUA_CPATH = ("%s/tree/lib/lua/%s/?.so;%s"):format(place, VERSION, BUILT_MODULES),
+      HOME = place,
     }
     local tried = process.run { process.lua, "-e", [[
       local participant = require "connectparticipant"

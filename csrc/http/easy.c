@@ -31,10 +31,6 @@ void easy_global_init(void) {
   pthread_once(&once, initialise);
 }
 
-bool easy_checks_idle(void) {
-  return about->version_num >= 0x080100;
-}
-
 /* libcurl's built-in CA bundle; NULL if this version does not tell. */
 static const char *default_bundle(void) {
 #if LIBCURL_VERSION_NUM >= 0x074600

@@ -17,10 +17,6 @@ struct url;
  * may outlive the Lua state that loaded it. */
 void easy_global_init(void);
 
-/* Whether this libcurl looks itself whether anything has arrived on an idle connection before it
- * takes it. Ask only when there are exchanges. */
-bool easy_checks_idle(void);
-
 /* A new easy handle with the options that never change; NULL: out of memory, or libcurl refuses an
  * option that security depends on. */
 CURL *easy_new(struct pollset *set, CURLSH *share);

@@ -169,9 +169,10 @@ void pollset_attach(struct lane *lane) {
   curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
 }
 
-/* Shuts down an idle connection that its peer closed or sent unrequested bytes on. libcurl before
- * 8.1 would take such bytes for the answer to the next request; after shutdown, with nothing left
- * to read, every version sees that the connection is dead. */
+/* Shuts down an idle connection that its peer closed or sent unrequested bytes on. libcurl would
+ * take such bytes for the answer to the next request: before 8.1 always, and newer versions (seen
+ * with 8.23) within a second after they last looked. After shutdown, with nothing left to read,
+ * every version sees that the connection is dead. */
 static void end_idle(struct pollset *set, int fd, struct watched *state) {
   char rest[4096];
   shutdown(fd, SHUT_RDWR);
@@ -275,14 +276,6 @@ static void run_timers(struct lanes *lanes, double now) {
   }
 }
 
-/* Whether idle connections must be looked at before an exchange starts. From 8.1 on libcurl takes
- * none on which something has arrived; that saves an exchange on its own a system call. Where there
- * are others, the call fetches their events, too. */
-static bool must_look(const struct list *members) {
-  bool alone = members->next != members && members->next->next == members;
-  return !alone || !easy_checks_idle();
-}
-
 /* libcurl starts new exchanges through its timer. Events left over from the last step are handled
  * before new ones are fetched, so that no socket starves; so are those that a wait has fetched,
  * unless an exchange may start now, before which idle connections must be looked at. */
@@ -291,7 +284,7 @@ void pollset_step(struct pollset *set, struct lanes *lanes, const struct list *m
   double now = clock_now(), due = lanes_due(lanes);
   bool is_due = due > 0 && now >= due;
   bool is_handled = set->at == set->count;
-  if (is_due ? (is_handled || set->at == 0) && must_look(members) : is_handled) fetch(set, 0);
+  if (is_handled || (is_due && set->at == 0)) fetch(set, 0);
   if (set->at == 0) end_idles(set, members);
   if (is_due) run_timers(lanes, now);
   while (set->at < set->count) {

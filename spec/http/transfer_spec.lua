@@ -35,11 +35,12 @@ describe("a transfer", function()
 
   it("asks for path and query as the URL has them, and encodes what is not ASCII", function()
     local sent = { ["/a/../b/./c?x=%2F&y=1"] = "/a/../b/./c?x=%2F&y=1", ["?a=/b"] = "/?a=/b",
-      ["/p?"] = "/p?", [""] = "/", ["/\195\164"] = "/%c3%a4" }
+      ["/p?"] = "/p?", [""] = "/", ["/\195\164"] = "/%C3%A4" }
     for target, expected in pairs(sent) do
       server:script { {} }
       assert(finish(assert(transfer { source = "x", url = server.url .. target })))
-      assert.equal(expected, server:seen().requests[1].path)
+      -- libcurl 7.88 and 8.23 differ in the case of the digits, which means nothing.
+      assert.equal(expected, (server:seen().requests[1].path:gsub("%%%x%x", string.upper)))
     end
   end)
 

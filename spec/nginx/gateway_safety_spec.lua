@@ -246,7 +246,7 @@ end)
 
 describe("a thousand clients of the gateway at once", function()
   it("are all served, and nothing is left", function()
-    local server, list = serve(), {}
+    local server, list = serve { stall_timeout = 60 }, {}
     for index = 1, 1000 do
       list[index] = server:send(head(5, "Connection: close\r\n") .. "hello")
     end

@@ -12,7 +12,7 @@ local HTTP = [[
   init_by_lua_block {
     gateway = require "connectparticipant.nginx.gateway"
     client = require("connectparticipant").new { endpoint = os.getenv "ENDPOINT",
-      stall_timeout = 3, max_attempts = 1 }
+      stall_timeout = %s, connect_timeout = 30, max_attempts = 1 }
   }
 ]]
 
@@ -28,12 +28,13 @@ local LOCATIONS = [[
   } }
 ]]
 
--- start { upload, download: the options as Lua text; locations, http, endpoint, level }
+-- start { upload, download: the options as Lua text; locations, http, endpoint, level,
+-- stall_timeout: the client's, 3 s if not given }
 function gateway.start(service, given)
   given = given or {}
   local self = setmetatable({ service = service, http2 = nginx.free_port() }, gateway)
   self.nginx = nginx.start {
-    http = (given.http or "") .. HTTP,
+    http = (given.http or "") .. HTTP:format(given.stall_timeout or 3),
     locations = LOCATIONS:format(self.http2, given.upload or "nil", given.download or "nil")
       .. (given.locations or ""),
     env = { ENDPOINT = given.endpoint or service.endpoint }, level = given.level,
