@@ -15,23 +15,33 @@ local CLIENT = [[
   init_by_lua_block {
     cjson, core = require "cjson", require "connectparticipant.core"
     events = {}
-    client = require("connectparticipant").new { endpoint = "http://127.0.0.1:1",
+    client = require("connectparticipant").new { endpoint = "http://127.0.0.1:1", max_attempts = 1,
       pace = { redis = %q, instance = "here", timeout = %g },
       logger = function(event) if event.pace then events[#events + 1] = event end end }
+    function turn()
+      local problem = client:prepare()
+      if problem then return ngx.print(cjson.encode { problem = tostring(problem) }) end
+      local wait = client.pace:reserve("StartAttachmentUpload", core.now() + 600)
+      local told = events[1] or {}
+      ngx.print(cjson.encode { wait = wait, events = #events, pace = told.pace,
+        message = told.message, clients = told.clients })
+      if client.pace.store.outage == nil then events = {} end
+    end
   }
 ]]
 
--- /turn books a turn; /again has the next question asked whatever failed before.
+-- /turn books a turn; /again has the next question asked whatever failed before; /busy books one
+-- after the worker was held up. /upload waits for its turn, and gets no further; /told tells how
+-- often the logger was told.
 local LOCATIONS = [[
-  location /turn { content_by_lua_block {
-    local problem = client:prepare()
-    if problem then return ngx.print(cjson.encode { problem = tostring(problem) }) end
-    local wait = client.pace:reserve("StartAttachmentUpload", core.now() + 600)
-    local told = events[1] or {}
-    ngx.print(cjson.encode { wait = wait, events = #events, pace = told.pace,
-      message = told.message, clients = told.clients })
-    if client.pace.store.outage == nil then events = {} end
+  location /turn { content_by_lua_block { turn() } }
+  location /busy { content_by_lua_block { core.sleep(0.8) turn() } }
+  location /upload { content_by_lua_block {
+    local _, err = client:start_attachment_upload { ConnectionToken = "t", AttachmentName = "a.txt",
+      AttachmentSizeInBytes = 1, ContentType = "text/plain" }
+    ngx.print(err.code)
   } }
+  location /told { content_by_lua_block { ngx.print(#events) } }
   location /again { content_by_lua_block {
     if client.pace.store.outage then client.pace.store.outage.retry = 0 end
     events = {}
@@ -64,10 +74,28 @@ local function turn(path)
   return cjson.decode(web:get(path or "/turn").body)
 end
 
+-- Sends a request, whose answer is read later.
+local function ask(path)
+  local asking = assert(socket.connect("127.0.0.1", web.port))
+  asking:send(("GET %s HTTP/1.0\r\n\r\n"):format(path))
+  return asking
+end
+
+local function answer_of(asking)
+  local body = asking:receive "*a":match "\r\n\r\n(.*)"
+  asking:close()
+  return body
+end
+
 -- How many connections it has, but for the one that asks.
 local function connections()
   local list = server:cli("CLIENT", "LIST")
   return select(2, list:gsub(" addr=", "")) - select(2, list:gsub("cmd=client", ""))
+end
+
+-- How many there have been, with the one that asks.
+local function received()
+  return tonumber(server:cli("INFO", "stats"):match "total_connections_received:(%d+)")
 end
 
 describe("in nginx, a fleet's pace", function()
@@ -142,17 +170,43 @@ describe("in nginx, a fleet's server that", function()
     serve { timeout = 0.3 }
     for _ = 1, 6 do turn() end
     server:signal "STOP"
-    local asking = assert(socket.connect("127.0.0.1", web.port))
-    asking:send "GET /turn HTTP/1.0\r\n\r\n"
+    local asking = ask "/turn"
     assert.equal("pong", web:get("/ping").body)
-    local answer = cjson.decode(asking:receive "*a":match "\r\n\r\n(.*)")
-    asking:close()
+    local answer = cjson.decode(answer_of(asking))
     assert.same({ "alone", 1 }, { answer.pace, answer.clients })
     assert.truthy(answer.message:find "timeout", answer.message)
     assert.equal(1, turn().events)
     server:signal "CONT"
     assert_shared_again()
     assert.is_nil(turn().pace)
+  end)
+
+  it("answers within the bound is not late because the worker was busy before", function()
+    serve { timeout = 1 }
+    turn()
+    -- It answers after the bound, counted from when the worker has begun with the request; others
+    -- have nginx look at its timers meanwhile.
+    local before = received()
+    server:cli("CLIENT", "PAUSE", "1200")
+    local asking = ask "/busy"
+    repeat web:get "/ping" until socket.select({ asking }, nil, 0)[1]
+    local answer = cjson.decode(answer_of(asking))
+    assert.same({ 0, 0 }, { answer.wait, answer.events })
+    -- It was asked once: the only connections since are those of the two that ask here.
+    assert.equal(before + 2, received())
+  end)
+
+  it("was late once gives a turn of its line to who waits for one that was booked alone", function()
+    serve { timeout = 0.3 }
+    for _ = 1, 7 do turn() end
+    server:signal "STOP"
+    local asking = ask "/upload"
+    local ended = socket.gettime() + 20
+    repeat until web:get("/told").body == "1" or socket.gettime() > ended
+    server:signal "CONT"
+    assert.equal("COULDNT_CONNECT", answer_of(asking))
+    assert.equal("2", web:get("/told").body)
+    assert.equal("8", server:cli("HGET", "connectparticipant:{here}:" .. START, "count"))
   end)
 
   it("was started anew closes what the pool has kept, and nobody notices", function()

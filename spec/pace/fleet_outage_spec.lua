@@ -169,6 +169,16 @@ describe("a fleet's server that", function()
     assert.truthy(events[1].message:find "broken")
   end)
 
+  it("was lost keeps the last rate that is known, not the highest one", function()
+    local one = open({ rates = { [START] = 20 } }, { time = 1000 }, events)
+    one:report(START, true)
+    server:kill()
+    local first = one:reserve(START, 1060)
+    assert.near(1 / 17, one:reserve(START, 1060) - first, 0.005)
+    assert.equal("alone", events[1].pace)
+    server:restart()
+  end)
+
   it("was lost gives the turns of before their place in the line", function()
     local one, clock = pair()
     local last
@@ -178,4 +188,141 @@ describe("a fleet's server that", function()
     assert.truthy(next_one >= last and next_one < last + 3, next_one .. " after " .. last)
     server:restart()
   end)
+end)
+
+describe("a fleet's server that was late once", function()
+  local KEY = "connectparticipant:{here}:" .. START
+
+  local BOUND = 0.3
+
+  local events, one, other
+  before_each(function()
+    events = {}
+    other = open()
+    other:reserve(START, soon())
+    one = open({ timeout = BOUND }, nil, events)
+    for _ = 1, 5 do one:reserve(START, soon()) end
+  end)
+  after_each(function() server:signal "CONT" end)
+
+  -- Books a turn, which the server does not give; it answers again then.
+  local function reserve_late(latest)
+    server:signal "STOP"
+    local wait, booking = one:reserve(START, latest or soon())
+    server:signal "CONT"
+    assert.equal("alone", events[1].pace)
+    return wait, booking
+  end
+
+  -- One less than the turns that it has given.
+  local function last_turn()
+    return tonumber(server:cli("HGET", KEY, "count")) - 1
+  end
+
+  it("is asked by the next call, and not after a while", function()
+    reserve_late()
+    one:reserve(START, soon())
+    assert.equal("shared", events[2].pace)
+  end)
+
+  it("gives nothing to who does not await it any more", function()
+    reserve_late()
+    assert.equal(5, last_turn())
+  end)
+
+  it("takes no tokens for who does not await them any more", function()
+    local _, quota = open { timeout = BOUND }
+    quota:acquire(true)
+    local left = server:cli("GET", "connectparticipant:{here}:tokens")
+    server:signal "STOP"
+    assert.truthy(quota:acquire(true))
+    server:signal "CONT"
+    assert.equal(left, server:cli("GET", "connectparticipant:{here}:tokens"))
+  end)
+
+  it("gives a turn of its line instead of one that was booked alone", function()
+    local wait, booking = reserve_late()
+    assert.truthy(wait > 0.5, wait)
+    assert.near(0.05, one:nap(booking, wait), 1e-6)
+    local stands, more = one:stands(START, booking)
+    assert.is_true(stands)
+    assert.truthy(more > 0 and more <= 1.5, more)
+    assert.same({ "shared", 6, 6 }, { events[2].pace, booking.number, last_turn() })
+    assert.equal(more, one:nap(booking, more))
+    -- The next one is behind it, and if it is given back, that is the fleet's turn.
+    other:reserve(START, soon())
+    assert.equal(7, last_turn())
+    one:give_back(START, booking)
+    one:close()
+    assert.equal("6", server:cli("HGET", KEY, "free"))
+  end)
+
+  it("gives turns instead of all, in their order, but for those that were given back", function()
+    local bookings, last = {}, 5
+    server:signal "STOP"
+    for number = 1, 4 do bookings[number] = select(2, one:reserve(START, soon())) end
+    server:signal "CONT"
+    one:give_back(START, bookings[2])
+    one.store.outage.retry = 0
+    one:stands(START, bookings[4])
+    for _, number in ipairs { 1, 3, 4 } do
+      assert.is_true((one:stands(START, bookings[number])))
+      assert.equal(last + 1, bookings[number].number)
+      last = bookings[number].number
+    end
+    assert.equal(8, last_turn())
+  end)
+
+  it("leaves a turn that was booked alone where the fleet has none in time", function()
+    for _ = 1, 20 do other:reserve(START, soon()) end
+    local wait, booking = reserve_late(core.now() + 5)
+    assert.truthy(wait > 0 and wait < 5, wait)
+    local stands, more = one:stands(START, booking)
+    assert.is_true(stands)
+    assert.truthy(more > 0 and more <= wait, more)
+    assert.equal("shared", events[2].pace)
+    -- It stays so, and there is nothing to look for.
+    assert.equal(more, one:nap(booking, more))
+    assert.equal(25, last_turn())
+  end)
+
+  it("may have a turn in time that is not there alone", function()
+    for _ = 1, 15 do one:reserve(START, soon()) end
+    server:signal "STOP"
+    assert.same({ nil, true }, { one:reserve(START, core.now() + 3) })
+    -- It fails again: then nobody shall wait in vain.
+    assert.same({ nil, false }, { one:reserve(START, core.now() + 3) })
+  end)
+
+  it("leaves turns that were booked alone as they are while it fails", function()
+    server:signal "STOP"
+    local wait, booking = one:reserve(START, soon())
+    local stands, more = one:stands(START, booking)
+    assert.is_true(stands)
+    assert.truthy(more > 0 and more <= wait)
+    -- Twice in a row is no accident.
+    assert.truthy(one:nap(booking, 60) > 0.1)
+    server:signal "CONT"
+    one.store.outage.retry = 0
+    one:stands(START, booking)
+    assert.equal(6, booking.number)
+  end)
+
+  it("is told its time anew when its clock is set", function()
+    one.store.server.offset = one.store.server.offset - 900000
+    assert.truthy((one:reserve(START, soon())) > 0)
+    assert.same({}, events)
+    assert.equal(6, last_turn())
+  end)
+end)
+
+it("questions that fail together are one failure of a fleet's server", function()
+  local one = open({ eval = function() coroutine.yield() return nil, "timeout" end }, nil, {})
+  local asking = {}
+  for number = 1, 3 do
+    asking[number] = coroutine.create(function() one:reserve(START, soon()) end)
+    assert(coroutine.resume(asking[number]))
+  end
+  for number = 1, 3 do assert(coroutine.resume(asking[number])) end
+  assert.equal(0, one.store.outage.trials)
 end)

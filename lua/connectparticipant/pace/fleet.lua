@@ -1,10 +1,15 @@
 -- One pace and one retry quota for a fleet, reckoned by a script on a server that it shares.
--- What need not be told at once (turns given back, tokens, what went through) rides along with the
--- next question. Where the server does not do its work, this client paces by itself at its share of
--- the rate, and asks again after a while. Knows nothing of how the server is reached.
+-- Where the server does not do its work, this client paces by itself at its share of the rate, and
+-- asks again: at once after the first failure, for a busy machine may just have been late, and then
+-- after a while. Turns that it has booked by itself meanwhile and that are still to come become
+-- turns of the fleet then: else they would come beside the fleet's line, too soon for the service,
+-- and so late for this client that the others would get its share. Knows nothing of how the server
+-- is reached.
 
 local core = require "connectparticipant.core"
+local keeper_of = require "connectparticipant.pace.keeper"
 local memory = require "connectparticipant.pace.memory"
+local question = require "connectparticipant.pace.question"
 
 local fleet = {}
 
@@ -12,7 +17,7 @@ local floor, max, min = math.floor, math.max, math.min
 
 local SECOND = 1000000
 
--- Seconds until a server that failed is asked again: doubled each time, from the first on.
+-- Seconds until a server that failed twice in a row is asked again: doubled each further time.
 local FIRST_DELAY, LONGEST_DELAY = 0.5, 30
 
 -- A turn that was waited for longer than this, in microseconds, is looked up again when it comes,
@@ -29,137 +34,37 @@ local LONGEST = 1000000 * SECOND
 -- So many turns are passed over at most; each costs a moment.
 local MOST_SKIPPED = 2000
 
--- So many turns are given back in one question.
-local MOST_BACK = 50
-
----@class connectparticipant.Place where a line of turns is
----@field began integer when it was begun, which tells it from an earlier one
----@field base integer a turn's number
----@field turn integer when that turn is, of the server's clock
----@field interval integer from one turn to the next
----@field offset integer the server's clock less ours
----@field heard integer when that was heard, of our clock
-
----@alias connectparticipant.ScriptRunner fun(keys: string[], args: string[],
---- job?: connectparticipant.Job): string|nil, string|nil
-
----@class connectparticipant.Keeper who reckons the turns: the server, or this process
----@field run connectparticipant.ScriptRunner
----@field places table<string, connectparticipant.Place> by operation
----@field clients integer how many share the rate
+-- Whoever waits for a turn that this process has given looks this often whether there is a fleet's
+-- turn instead, once the server may be asked; in microseconds.
+local NAP = SECOND / 20
 
 ---@class connectparticipant.FleetBooking: connectparticipant.Booking
 ---@field keeper connectparticipant.Keeper
+---@field operation string
 ---@field began integer
 ---@field number integer
 ---@field booked integer when, of our clock
+---@field latest number a turn from then on is of no use, of our clock
+---@field limits connectparticipant.PaceLimits
+---@field settled? boolean whether it stays with this process, or was given back
+
+---@class connectparticipant.Outage
+---@field retry number when the server is asked again
+---@field delay number seconds, the next time that it fails
+---@field trials integer how often it has failed since the first time
+---@field trying? boolean whether it is being asked
 
 ---@class connectparticipant.FleetStore: connectparticipant.PaceStore
 ---@field server connectparticipant.Keeper
 ---@field alone? connectparticipant.Keeper while the server fails
----@field outage? { retry: number, delay: number } while it fails
+---@field outage? connectparticipant.Outage while it fails
+---@field errands connectparticipant.Errands
+---@field waiting table<string, table<connectparticipant.FleetBooking, true>> turns of this process
+--- that may become the fleet's, by operation
+---@field last table<string, number> when the last turn is that was given, of our clock
 ---@field own connectparticipant.PaceStore for what is no limit of the instance
 local Store = {}
 Store.__index = Store
-
--- What the script takes for limits, of one of so many clients.
-local function words_of(limits, clients, burst)
-  local most = limits.most or limits.rate
-  local least = min(limits.rate, most)
-  return ("%.0f %.0f %.0f"):format(max(1, floor(least * 1000 / clients)),
-    max(1, floor(most * 1000 / clients)), max(1, burst))
-end
-
--- The server reckons for all. The service counts when a request arrives, and some take longer
--- than others: with one less at once than is allowed, they may be late by a turn's length and pass.
---
--- This process reckons for its share, and without a burst. Others may have used up what the service
--- allows at once, and before anybody has counted the fleet, each would take all of it.
-local function limits_for(self, keeper, limits)
-  if keeper == self.server then return words_of(limits, 1, limits.burst - 1) end
-  return words_of(limits, keeper.clients, 1)
-end
-
--- The lists KEYS and ARGV of a question, as they grow.
-local function new_question(prefix)
-  return { keys = { prefix .. "clients", prefix .. "tokens" }, args = {}, indices = {},
-    prefix = prefix }
-end
-
-local function add(question, verb, operation, ...)
-  local words, keys, indices = { verb }, question.keys, question.indices
-  if operation then
-    if not indices[operation] then
-      keys[#keys + 1] = question.prefix .. operation
-      indices[operation] = #keys
-    end
-    words[2] = tostring(indices[operation])
-  end
-  for _, word in ipairs { ... } do
-    words[#words + 1] = type(word) == "number" and ("%.0f"):format(word) or word
-  end
-  question.args[#question.args + 1] = table.concat(words, " ")
-end
-
--- A question: what is pending, and then the command itself.
-local function question_of(self, keeper, command)
-  local question = new_question(self.prefix)
-  for _, back in ipairs(self.backs) do
-    if back.keeper == keeper then
-      add(question, "back", back.operation, back.began, back.number)
-    end
-  end
-  for operation, count in pairs(self.passed) do add(question, "passed", operation, count) end
-  if self.tokens_back > 0 then add(question, "put", nil, self.capacity, self.tokens_back) end
-  self.backs, self.passed, self.tokens_back = {}, {}, 0
-  if command.limits then
-    add(question, command.verb, command.operation, limits_for(self, keeper, command.limits),
-      command[1], command[2])
-  else
-    add(question, command.verb, command.operation, command[1], command[2])
-  end
-  return question.keys, question.args
-end
-
-local function numbers_in(line)
-  local numbers = {}
-  for word in line:gmatch "%S+" do
-    if not word:find "^%d+$" or #word > 16 then return nil end
-    numbers[#numbers + 1] = tonumber(word)
-  end
-  return numbers
-end
-
--- Reads the script's answer: its first line, and the one of the last command; nil if it is none.
-local function read(reply, count)
-  if type(reply) ~= "string" then return nil end
-  local lines = {}
-  for line in (reply .. "\n"):gmatch "([^\n]*)\n" do lines[#lines + 1] = numbers_in(line) end
-  local head = lines[1]
-  if #lines ~= count + 1 or not head or #head ~= 2 or head[2] < 1 then return nil end
-  return head, lines[#lines]
-end
-
--- Asks a keeper of the turns. Gives the numbers that answer the command, and the keeper's time.
-local function ask(self, keeper, command, job)
-  local keys, args = question_of(self, keeper, command)
-  local count = #args
-  table.insert(args, 1, self.name)
-  table.insert(args, 2, keeper == self.server and "" or ("%.0f"):format(self:time()))
-  local reply, problem = keeper.run(keys, args, job)
-  if not reply then return nil, problem end
-  local head, numbers = read(reply, count)
-  if not head or command.least and #numbers < command.least then
-    return nil, "its answer is not the script's"
-  end
-  local now = self:time()
-  if keeper == self.server then keeper.clients = head[2] end
-  if command.limits or command.verb == "look" then
-    keeper.places[command.operation] = { began = numbers[1], base = numbers[2], turn = numbers[3],
-      interval = max(1, numbers[4]), offset = head[1] - now, heard = now }
-  end
-  return numbers, head[1]
-end
 
 -- The client's own clock, in microseconds.
 function Store:time()
@@ -170,21 +75,20 @@ local function tell(self, event)
   if self.logger then self.logger(event) end
 end
 
--- The server did not do its work: it is left alone for a while.
-local function lost(self, problem, command)
+-- The server did not do its work. `trial` is the outage in which it was asked whether it is back.
+local function lost(self, problem, command, trial)
   local outage, server = self.outage, self.server
   if not outage then
-    outage = { delay = FIRST_DELAY }
-    self.outage = outage
-    self.alone = { run = memory.new(), places = {}, clients = server.clients }
+    self.outage = { retry = self.now(), delay = FIRST_DELAY, trials = 0 }
+    self.alone = keeper_of.alone(server, memory.new())
     tell(self, { operation = command.operation, pace = "alone", clients = server.clients,
       message = ("the pace is not shared for now, and this client keeps to one of %d shares: %s")
         :format(server.clients, problem or "no answer") })
-  elseif self.now() < outage.retry and not outage.trying then
-    return -- others have found out before
-  end
-  outage.retry = self.now() + outage.delay * (1 + core.random()) / 2
-  outage.delay, outage.trying = min(LONGEST_DELAY, outage.delay * 2), nil
+  elseif outage == trial then
+    outage.retry = self.now() + outage.delay * (1 + core.random()) / 2
+    outage.delay = min(LONGEST_DELAY, outage.delay * 2)
+    outage.trials, outage.trying = outage.trials + 1, nil
+  end -- else others have found out before
 end
 
 local function recovered(self, command)
@@ -202,27 +106,39 @@ local function begin_alone(self, operation, limits)
   if not limits or alone.places[operation] or ahead <= 0 then return end
   local command = { verb = "reserve", operation = operation, limits = limits, least = 4,
     LONGEST, 0 }
-  ask(self, alone, command)
+  alone:ask(command)
   command[2] = min(MOST_SKIPPED, math.ceil(ahead / alone.places[operation].interval))
-  ask(self, alone, command)
+  alone:ask(command)
+end
+
+-- Asks the server, unless it was found failing lately. Gives nothing where it does not answer.
+local function try(self, command, job)
+  local outage = self.outage
+  if outage then
+    if self.now() < outage.retry then return nil end
+    -- One at a time tries whether it is back.
+    outage.retry, outage.trying = self.now() + LONGEST_DELAY, true
+  end
+  local numbers, moment = self.server:ask(command, job)
+  if numbers then
+    recovered(self, command)
+    return numbers, moment
+  end
+  lost(self, moment, command, outage)
 end
 
 -- Asks the server, or else this process. Gives the answer, the time of whoever gave it, and who.
 function Store:ask(command, job)
-  local outage = self.outage
-  if not outage or self.now() >= outage.retry then
-    -- One at a time tries whether it is back.
-    if outage then outage.retry, outage.trying = self.now() + LONGEST_DELAY, true end
-    local numbers, moment = ask(self, self.server, command, job)
-    if numbers then
-      recovered(self, command)
-      return numbers, moment, self.server
-    end
-    lost(self, moment, command)
-  end
+  local numbers, moment = try(self, command, job)
+  if numbers then return numbers, moment, self.server end
   begin_alone(self, command.operation, command.limits)
-  local numbers, moment = ask(self, self.alone, command)
+  numbers, moment = self.alone:ask(command)
   return numbers, moment, self.alone
+end
+
+local function reserve_command(operation, limits, patience, count)
+  return { verb = "reserve", operation = operation, limits = limits, least = 4,
+    max(0, min(LONGEST, patience)), count }
 end
 
 -- Microseconds until a turn, as far as is known of its line.
@@ -230,21 +146,89 @@ local function wait_for(place, number, moment)
   return max(0, place.turn + (number - place.base) * place.interval - moment)
 end
 
+local function wait_of(self, booking)
+  local place = booking.keeper.places[booking.operation]
+  return wait_for(place, booking.number, self:time() + place.offset)
+end
+
+-- Notes turns of this process, which may become the fleet's.
+local function note_waiting(self, operation, bookings)
+  local waiting = self.waiting[operation] or {}
+  self.waiting[operation] = waiting
+  for _, booking in ipairs(bookings) do waiting[booking] = true end
+end
+
 --- As rate.reserve; `count` turns where more than one is wanted, and the further ones third.
 function Store:reserve(operation, now, latest, limits, job, count)
   if limits.guessed then return self.own:reserve(operation, now, latest, limits) end
-  local numbers, moment, keeper = self:ask({
-    verb = "reserve", operation = operation, limits = limits, least = 4,
-    max(0, min(LONGEST, latest - now)), count or 1,
-  }, job)
+  local numbers, moment, keeper = self:ask(
+    reserve_command(operation, limits, latest - now, count or 1), job)
   local place, bookings = keeper.places[operation], {}
   for index = 5, #numbers do
     bookings[#bookings + 1] = { keeper = keeper, operation = operation, began = place.began,
-      number = numbers[index], booked = place.heard }
+      number = numbers[index], booked = place.heard, latest = latest, limits = limits }
   end
-  if not bookings[1] then return nil, false end
+  -- The fleet may have one in time, and a server that was late once may well answer now.
+  local outage = self.outage
+  if not bookings[1] then return nil, outage ~= nil and outage.trials == 0 end
   self.last[operation] = place.heard + wait_for(place, numbers[#numbers], moment)
+  if keeper ~= self.server then note_waiting(self, operation, bookings) end
   return wait_for(place, numbers[5], moment), table.remove(bookings, 1), bookings
+end
+
+-- The turns of this process that are still to come, in their order. They are not noted any more:
+-- nobody else is to exchange them meanwhile.
+local function take_waiting(self, operation)
+  local list, latest = {}, 0
+  for booking in pairs(self.waiting[operation] or {}) do
+    if not booking.settled and wait_of(self, booking) > 0 then
+      list[#list + 1] = booking
+      latest = max(latest, booking.latest)
+    end
+  end
+  self.waiting[operation] = nil
+  table.sort(list, function(one, other) return wait_of(self, one) < wait_of(self, other) end)
+  return list, latest
+end
+
+-- Makes the turn of a booking the fleet's, unless that is of no use: there is none in time, or its
+-- own one has come, or was given back, while the server was asked.
+local function replace(self, booking, number, moment)
+  local place, server, operation = self.server.places[booking.operation], self.server,
+    booking.operation
+  local turn = number and place.heard + wait_for(place, number, moment)
+  if number and (booking.settled or wait_of(self, booking) == 0 or turn >= booking.latest) then
+    self.errands:give_back { keeper = server, operation = operation, began = place.began,
+      number = number }
+    number = nil
+  end
+  if not number then
+    booking.settled = true
+    return
+  end
+  booking.keeper, booking.began, booking.number = server, place.began, number
+  booking.booked, self.last[operation] = place.heard, turn
+end
+
+-- Asks the server for turns instead of those that this process has given for an operation.
+local function exchange(self, operation, limits, job)
+  local outage = self.outage
+  if outage and self.now() < outage.retry or not self.waiting[operation] then return end
+  local list, latest = take_waiting(self, operation)
+  if not list[1] then return end
+  local numbers, moment = try(self,
+    reserve_command(operation, limits, latest - self:time(), #list), job)
+  if not numbers then return note_waiting(self, operation, list) end
+  for index, booking in ipairs(list) do replace(self, booking, numbers[index + 4], moment) end
+end
+
+-- Asks where the line of turns is, if nothing was heard of it lately.
+local function look_again(self, operation, booking, job)
+  local now = self:time()
+  if not self.outage and now - booking.booked > STALE
+    and now - self.server.places[operation].heard > STALE then
+    self:ask({ verb = "look", operation = operation, least = 4 }, job)
+  end
 end
 
 --- Whether a turn is still the caller's, and the microseconds by which it has moved back.
@@ -254,31 +238,39 @@ end
 ---@return boolean
 ---@return integer|nil more
 function Store:stands(operation, booking, job)
-  local keeper = booking.keeper
-  if not keeper then return self.own:stands(operation, booking) end
-  local now = self:time()
-  if keeper == self.server and not self.outage and now - booking.booked > STALE
-    and now - keeper.places[operation].heard > STALE then
-    self:ask({ verb = "look", operation = operation, least = 4 }, job)
-    now = self:time()
+  if not booking.keeper then return self.own:stands(operation, booking) end
+  if booking.keeper == self.server then
+    look_again(self, operation, booking, job)
+  elseif not booking.settled and wait_of(self, booking) >= TOLERANCE then
+    exchange(self, operation, booking.limits, job)
   end
-  local place = keeper.places[operation]
-  if place.began ~= booking.began then return false end
-  local more = wait_for(place, booking.number, now + place.offset)
+  if booking.keeper.places[operation].began ~= booking.began then return false end
+  local more = wait_of(self, booking)
   return true, more >= TOLERANCE and more or nil
+end
+
+--- How much of a wait to sleep before the turn is looked at again.
+---@param booking connectparticipant.FleetBooking
+---@param wait number microseconds
+---@return number
+function Store:nap(booking, wait)
+  local outage = self.outage
+  if not booking.keeper or booking.keeper == self.server or booking.settled then return wait end
+  local left = outage and not outage.trying and (outage.retry - self.now()) * SECOND or 0
+  return min(wait, max(NAP, left))
 end
 
 -- Tells what would have ridden along with the next question. Whether it arrives changes nothing.
 local function flush(self)
-  local back = self.backs[1]
-  local operation = back and back.operation or next(self.passed)
+  local operation = self.errands:operation()
   if not operation or self.outage then return end
-  ask(self, self.server, { verb = "look", operation = operation, least = 4 })
+  self.server:ask { verb = "look", operation = operation, least = 4 }
 end
 
 function Store:give_back(operation, booking)
   if not booking.keeper then return self.own:give_back(operation, booking) end
-  if #self.backs < MOST_BACK then self.backs[#self.backs + 1] = booking end
+  booking.settled = true
+  self.errands:give_back(booking)
   if self.closed then flush(self) end
 end
 
@@ -292,7 +284,7 @@ end
 function Store:report(operation, now, refused, limits, job)
   if limits.guessed then return self.own:report(operation, now, refused, limits) end
   if not refused then
-    self.passed[operation] = (self.passed[operation] or 0) + 1
+    self.errands:count_passed(operation)
     return
   end
   self:ask({ verb = "refused", operation = operation, limits = limits, least = 4 }, job)
@@ -309,19 +301,12 @@ function Tokens:take(count, job)
 end
 
 function Tokens:put(count)
-  self.store.tokens_back = min(self.store.capacity, self.store.tokens_back + count)
-end
-
--- Braces have a cluster keep all of an instance's keys in one place.
-local function prefix_of(instance)
-  local plain = instance:gsub("[%c%s{}%%]", function(character)
-    return ("%%%02X"):format(character:byte())
-  end)
-  return ("connectparticipant:{%s}:"):format(plain)
+  self.store.errands:put(count)
 end
 
 ---@class connectparticipant.FleetOptions
 ---@field run connectparticipant.ScriptRunner
+---@field bound? number seconds that `run` awaits an answer
 ---@field instance string
 ---@field now fun(): number monotonic seconds
 ---@field own connectparticipant.PaceStore
@@ -333,12 +318,14 @@ end
 ---@param options connectparticipant.FleetOptions
 ---@return { store: connectparticipant.FleetStore, tokens: connectparticipant.FleetTokens }
 function fleet.open(options)
+  local errands = question.errands(options.capacity)
   local store = setmetatable({
-    prefix = prefix_of(options.instance), name = core.uuid():sub(1, 13), now = options.now,
-    own = options.own, capacity = options.capacity, logger = options.logger,
-    blocks = options.blocks,
-    server = { run = options.run, places = {}, clients = 1 },
-    backs = {}, passed = {}, tokens_back = 0, last = {},
+    now = options.now, own = options.own, capacity = options.capacity, logger = options.logger,
+    blocks = options.blocks, errands = errands, waiting = {}, last = {},
+    server = keeper_of.server {
+      run = options.run, bound = options.bound, now = options.now, errands = errands,
+      name = core.uuid():sub(1, 13), prefix = question.prefix_of(options.instance),
+    },
   }, Store)
   return { store = store, tokens = setmetatable({ store = store }, Tokens) }
 end

@@ -62,6 +62,15 @@ function Pace:stands(operation, booking, job)
   return stands, more and more / MICROSECONDS
 end
 
+--- How much of a wait for a turn to sleep before asking whether the turn stands.
+---@param booking connectparticipant.Booking
+---@param wait number seconds
+---@return number
+function Pace:nap(booking, wait)
+  local store = self.store
+  return store.nap and store:nap(booking, wait * MICROSECONDS) / MICROSECONDS or wait
+end
+
 --- Gives a turn back that was booked, and is not used.
 ---@param operation string
 ---@param booking connectparticipant.Booking
@@ -155,10 +164,10 @@ end
 ---@field ca_file? string
 
 local function open_fleet(options, instance, host)
-  local run, problem = require("connectparticipant.pace.link").open(options, host)
-  if not run then return nil, problem end
+  local run, bound = require("connectparticipant.pace.link").open(options, host)
+  if not run then return nil, bound end
   local shared = require("connectparticipant.pace.fleet").open {
-    run = run, instance = instance, now = host.now, own = pace.own(),
+    run = run, bound = bound, instance = instance, now = host.now, own = pace.own(),
     capacity = retry.tokens().capacity, logger = host.logger,
     blocks = options.redis ~= nil and host.driver.alone or false,
   }

@@ -126,7 +126,8 @@ local MISSING = {
 ---@param options connectparticipant.PaceOptions
 ---@param host connectparticipant.PaceHost
 ---@return (fun(keys: string[], args: string[], job?: table): string|nil, string|nil)|nil run
----@return string|nil problem
+---@return number|string|nil bound seconds that an answer is awaited, where that is known; or what
+-- is missing
 function link.open(options, host)
   if options.eval then return through(options.eval) end
   local address, problem = redis_url.parse(options.redis)
@@ -140,7 +141,7 @@ function link.open(options, host)
   connect, problem = require("connectparticipant.pace.redis_" .. kind).open(address)
   if not connect then return nil, problem or MISSING[kind] end
   local self = { address = address, bound = options.timeout or BOUND, connect = connect }
-  return function(keys, args, job) return run(self, keys, args, job) end
+  return function(keys, args, job) return run(self, keys, args, job) end, self.bound
 end
 
 return link

@@ -10,14 +10,17 @@ local IDLE, MOST = 60000, 64
 local Connection = {}
 Connection.__index = Connection
 
-local function milliseconds(left)
-  return math.max(1, math.ceil(left * 1000))
+-- nginx counts from the time at which it woke up last: a worker that has been busy since would have
+-- that count against Redis.
+local function set_bound(client, left)
+  ngx.update_time()
+  client:set_timeout(math.max(1, math.ceil(left * 1000)))
 end
 
 function Connection:command(left, name, ...)
   if left <= 0 then return nil, "timeout" end
   local client = self.client
-  client:set_timeout(milliseconds(left))
+  set_bound(client, left)
   local reply, problem = client[name](client, ...)
   if reply == ngx.null then return false, "it has answered nothing" end
   return reply, problem
@@ -41,7 +44,7 @@ end
 local function connect(library, address, left)
   local client, problem = library:new()
   if not client then return nil, problem end
-  client:set_timeout(milliseconds(left))
+  set_bound(client, left)
   local ok
   local options = { pool = pool_of(address) }
   if address.path then

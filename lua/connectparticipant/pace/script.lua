@@ -11,7 +11,9 @@
 -- KEYS     the clients that were seen lately, the retry tokens, then one key an operation
 -- ARGV[1]  the client's name
 -- ARGV[2]  microseconds to use instead of the server's clock, for specs; else ""
--- ARGV[3]… commands, of words. `key` is an index into KEYS; `limits` are three whole numbers:
+-- ARGV[3]  until when the client awaits the answer, of the server's clock, or "": what it would get
+--          later is not given, for it would be nobody's
+-- ARGV[4]… commands, of words. `key` is an index into KEYS; `limits` are three whole numbers:
 --          requests in 1,000 s below which the pace never falls, those above which it never
 --          rises, and how many may come at once
 --            reserve key limits latest count   up to `count` turns within `latest` microseconds
@@ -49,6 +51,9 @@ if not now then
   local time = redis.call("TIME")
   now = tonumber(time[1]) * SECOND + tonumber(time[2])
 end
+
+local awaited = tonumber(ARGV[3])
+local is_late = awaited ~= nil and now > awaited
 
 -- The time of a turn, were there no earlier time at which it may not be used.
 local function time_of(state, number)
@@ -151,7 +156,7 @@ local commands = {}
 function commands.reserve(words)
   local limits = limits_of(words, 3)
   local state, key = state_of(words[2], limits)
-  local latest, wanted = now + tonumber(words[6]), tonumber(words[7])
+  local latest, wanted = now + tonumber(words[6]), is_late and 0 or tonumber(words[7])
   follow_rate(state, interval_of(state, limits))
   local earliest = now - (limits.burst - 1) * state.interval
   if time_of(state, state.count) < earliest then
@@ -233,7 +238,7 @@ end
 function commands.take(words)
   local count = tonumber(words[3])
   local left = left_of(tonumber(words[2]))
-  if left < count then return { "0" } end
+  if is_late or left < count then return { "0" } end
   keep(left - count)
   return { "1" }
 end
@@ -250,7 +255,7 @@ redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", whole(now - SEEN))
 redis.call("PEXPIRE", KEYS[1], KEPT)
 
 local lines = { whole(now) .. " " .. whole(redis.call("ZCARD", KEYS[1])) }
-for index = 3, #ARGV do
+for index = 4, #ARGV do
   local words = {}
   for word in string.gmatch(ARGV[index], "%S+") do words[#words + 1] = word end
   lines[#lines + 1] = table.concat(commands[words[1]](words), " ")

@@ -92,7 +92,7 @@ end
 local function await(job, own, wait, booking)
   own.booking = booking
   while wait > 0 do
-    local stopped = job:sleep(wait)
+    local stopped = job:sleep(own.pace:nap(booking, wait))
     if stopped then return nil, stopped end
     local stands, more = own.pace:stands(own.key, booking, job)
     if not stands then
