@@ -32,7 +32,7 @@ local CLIENT = [[
 
 -- /turn books a turn; /again has the next question asked whatever failed before; /busy books one
 -- after the worker was held up. /upload waits for its turn, and gets no further; /told tells how
--- often the logger was told.
+-- often the logger was told. /many has eight uploads wait for their turns, and get no further.
 local LOCATIONS = [[
   location /turn { content_by_lua_block { turn() } }
   location /busy { content_by_lua_block { core.sleep(0.8) turn() } }
@@ -40,6 +40,13 @@ local LOCATIONS = [[
     local _, err = client:start_attachment_upload { ConnectionToken = "t", AttachmentName = "a.txt",
       AttachmentSizeInBytes = 1, ContentType = "text/plain" }
     ngx.print(err.code)
+  } }
+  location /many { content_by_lua_block {
+    local list = {}
+    for number = 1, 8 do
+      list[number] = { ConnectionToken = "t", body = "x", AttachmentName = number .. ".txt" }
+    end
+    ngx.print(#select(2, client:upload_attachments(list)))
   } }
   location /told { content_by_lua_block { ngx.print(#events) } }
   location /again { content_by_lua_block {
@@ -107,6 +114,12 @@ describe("in nginx, a fleet's pace", function()
     for number = 5, 14 do assert.near((number - 4) / 2, waits[number], 1.5) end
     assert.equal("14", server:cli("HGET", "connectparticipant:{here}:" .. START, "count"))
     assert.truthy(connections() <= 2, connections())
+  end)
+
+  it("gives uploads that begin together the turns that they need, and no more", function()
+    serve()
+    assert.equal("8", web:get("/many").body)
+    assert.equal("8", server:cli("HGET", "connectparticipant:{here}:" .. START, "count"))
   end)
 
   -- A server with a certificate for that name, and the URL of its address.

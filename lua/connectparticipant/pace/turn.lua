@@ -63,18 +63,39 @@ local function next_spare(group, pace, key, latest, now)
   end
 end
 
--- Takes as many turns as the map will need at once; gives the first.
+-- Takes as many turns as the map will need at once; gives the first. Where that is asked over a
+-- network, the map's other calls go on meanwhile, and must not take turns of their own.
 local function reserve_many(job, group, key, latest)
-  local pace, count = job.client.pace, group.expects[key]
+  local pace, count, others = job.client.pace, group.expects[key], {}
   group.expects[key] = nil
+  group.asking = group.asking or {}
+  group.asking[key] = others
   local wait, booking, further = pace:reserve(key, latest, job, count)
+  group.asking[key] = nil
   if further and further[1] then
     local spare = setmetatable({ pace = pace, key = key, bookings = further }, Spare)
     group.spare = group.spare or {}
     group.spare[key] = spare
     group:hold(spare, "give_back")
   end
+  for other in pairs(others) do
+    if other.waker then other.waker:wake() end
+  end
   return wait, booking
+end
+
+-- Waits while another call of the map asks for turns for all of them; no longer than a call may
+-- that has to ask again, for the other one may be gone.
+local function await_group(job, key)
+  local group = job.outer
+  local others = group and group.asking and group.asking[key]
+  if not others then return nil end
+  others[job] = true
+  job.loop:await_end(job, job.clock.now() + math.min(ASK_AGAIN, job:patience()), function()
+    return group.asking[key] ~= others
+  end)
+  others[job] = nil
+  return job:problem()
 end
 
 -- Books a turn for a job; as Pace:reserve.
@@ -118,8 +139,9 @@ function turn.wait(job, work)
   local clock, pace, key = job.clock, job.client.pace, work.pace or work.operation
   local began = clock.now()
   while true do
+    local is_ready, stopped = nil, await_group(job, key)
+    if stopped then return clock.now() - began, stopped end
     local wait, booking = reserve(job, key)
-    local is_ready, stopped
     if wait and booking then
       is_ready, stopped = await(job, turn_of(job, work, pace, key), wait, booking)
     elseif wait then
