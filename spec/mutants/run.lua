@@ -1,13 +1,13 @@
 -- Applies each mutant of the lists beside this file to a copy of the sources, builds that, and runs
--- the specs that should find it out; where they do not, all of spec. A mutant that no spec finds
--- lives: the promise that it breaks is not specified.
--- usage: run.lua [PATTERN]: only mutants whose file or promise has it. NAMED=1: only the specs that
--- a mutant names, for whoever writes one. SECONDS=n: no mutant is begun later; what was found is
--- kept in build/mutants, and the next run goes on from there.
+-- the specs that should notice; if none does, all of spec. A mutant that no spec notices is alive:
+-- the promise that it breaks is not specified.
+-- usage: run.lua [PATTERN]: only mutants whose file or promise contains it. NAMED=1: only the specs
+-- that a mutant names, for writing a new one. SECONDS=n: begins no mutant after n seconds. Verdicts
+-- are kept in build/mutants, and the next run goes on from there.
 local LISTS = { "base", "http", "aws", "core", "calls", "config", "cli", "nginx" }
 local TREE, LOG, RESULTS = "build/mutants/tree", "build/mutants/log", "build/mutants/results"
 
--- A mutant may well hang what it breaks: seconds.
+-- Seconds, since a mutant can make a spec hang.
 local LONGEST, LONGEST_WHOLE = 300, 1800
 
 local only, is_quick = arg[1] or "", os.getenv "NAMED" ~= nil
@@ -32,7 +32,7 @@ local function write(path, text, mode)
   file:close()
 end
 
--- What is tracked, and what could be; nothing that was built.
+-- Copies the files that git tracks or would add; nothing that was built.
 local function copy_tree()
   assert(run("rm -rf %s && mkdir -p %s", TREE, TREE))
   assert(run([[{ git ls-files -z -co --exclude-standard 2>/dev/null ||
@@ -46,8 +46,8 @@ local function specs_of(mutant)
   end))
 end
 
--- Stands for the mutant, the file that it changes and the specs that it names: where none of them
--- has changed, what was found holds.
+-- A hash of the mutant, the file that it changes and the specs that it names. As long as it is the
+-- same, an earlier verdict holds.
 local function key_of(mutant)
   local input = os.tmpname()
   write(input, ("%s\0%s\0%s\0%s"):format(mutant[2], mutant[3], mutant.lua, mutant.sanitize))
@@ -59,7 +59,7 @@ local function key_of(mutant)
   return key
 end
 
--- What earlier runs have found, by key.
+-- The verdicts of earlier runs, by key.
 local function remembered()
   local found = {}
   for key, verdict in read(RESULTS):gmatch "(%x+)\t([^\n]*)\n" do found[key] = verdict end
@@ -86,7 +86,7 @@ local function inside(how, command, seconds)
     timeout -k 9 %d %s >../log 2>&1]], TREE, how, seconds, command)
 end
 
--- This builds what has changed.
+-- Builds what has changed, and runs the specs.
 local function test(mutant, specs, seconds)
   return inside(("SPEC='%s' %s"):format(specs, mutant.sanitize and "SANITIZE=1" or ""),
     "sh spec/support/test.sh " .. (mutant.lua or "5.4"), seconds)
@@ -105,13 +105,13 @@ local function changed(mutant, text)
   return text:sub(1, first - 1) .. to .. text:sub(last + 1)
 end
 
--- The first spec that failed, by its place; a crash and a run that took too long have none.
+-- File and line of the first spec that failed; a crash or a timeout has none.
 local function killer()
   return read(LOG):match "\n(spec/[%w_/]+_spec%.lua:%d+): " or "no spec came to its end"
 end
 
--- A spec that fails anyway would kill every mutant; each that kills is run once without any. On a
--- busy machine one may be late now and then, but hardly twice.
+-- A spec that fails without a mutant would kill every mutant, so each spec that kills one is also run
+-- without any. On a busy machine it may time out, but hardly twice in a row.
 local sound = {}
 local function check_alone(mutant, specs, by)
   local path = by:match "^(.*):%d+$" or specs
@@ -152,7 +152,7 @@ local function settle(mutant, verdict)
   if verdict ~= "escapes" or is_quick then tell(mutant) end
 end
 
--- Those that have come to `verdict` (nil: to none), while there is time.
+-- Calls `action` for each mutant that has this verdict (nil: none yet), until the time is over.
 local function each(list, verdict, action)
   for _, mutant in ipairs(list) do
     if mutant.verdict == verdict and os.time() < deadline then action(mutant) end
