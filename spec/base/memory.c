@@ -1,61 +1,20 @@
-/* Looks at every block of memory that is given back: none may hold a piece of a secret. And lets
- * each allocation fail in turn: what cannot be searched must not be shown. Linked with --wrap for
- * the allocator's functions; see memory_spec.lua. */
+/* Looks at every block of memory that is freed or moved: none may hold a part of a secret. And lets
+ * each allocation fail in turn: what cannot be searched must not be shown. Linked with
+ * spec/support/failing.c; see memory_spec.lua. */
 #include "base/buffer.h"
 #include "base/secrets.h"
+#include "support/failing.h"
 
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void __real_free(void *memory);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void __wrap_free(void *memory);
-
 static const char secret[] = "SECRET";
-static int leaks, blocks;
-static int left = -1; /* which allocation fails, from 1 on; -1: none */
+static int leaks;
 
-static void look(const char *memory) {
-  size_t size = memory == NULL ? 0 : malloc_usable_size((void *)memory);
-  if (size > 0 && memmem(memory, size, secret, sizeof secret - 1) != NULL) leaks++;
-}
-
-static bool fails(void) {
-  if (left < 0 || --left > 0) return false;
-  left = -1;
-  return true;
-}
-
-void *__wrap_malloc(size_t size) {
-  void *memory = fails() ? NULL : __real_malloc(size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-  void *memory = fails() ? NULL : __real_calloc(count, size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-  if (fails()) return NULL;
-  look(memory); /* it may move, and then leaves its bytes behind */
-  blocks += memory == NULL;
-  return __real_realloc(memory, size);
-}
-
-void __wrap_free(void *memory) {
-  look(memory);
-  blocks -= memory != NULL;
-  __real_free(memory);
+static void look(const void *block) {
+  size_t size = block == NULL ? 0 : malloc_usable_size((void *)block);
+  if (size > 0 && memmem(block, size, secret, sizeof secret - 1) != NULL) leaks++;
 }
 
 static int status;
@@ -110,8 +69,8 @@ static void shortened(struct buffer *b) {
   buffer_add_text(b, "x");
 }
 
-/* Cleans a text with the secrets in several forms, when one allocation fails. Whether all was
- * searched. */
+/* Cleans a text with the secrets in several forms while one allocation fails (0: none). Whether all
+ * of it was searched. */
 static bool clean(int failing) {
   struct secrets secrets = {.token = "SECRET%2BSECRET-SECRET",
                             .url = "https://s/k?X-Amz-Signature=SECRET%2FSECRET",
@@ -121,17 +80,19 @@ static bool clean(int failing) {
   snprintf(text, 300, "%s \\u0053ECRET+SECRET-SECRET %s %s", secrets.token, secrets.url,
            secrets.proxy);
   struct buffer out = {0};
-  left = failing;
+  failing_begin(&failing_ours, failing);
   bool whole = secrets_add_clean(&out, text, sizeof text, &secrets, 2048);
-  left = -1;
-  if (strstr(buffer_text(&out), secret) != NULL) expect("shown", failing, -1);
-  if (whole && out.size < 10) expect("withheld without a word", failing, -1);
+  failing_begin(&failing_ours, 0);
+  if (strstr(buffer_text(&out), secret) != NULL) expect("shown", failing, 0);
+  if (whole && out.size < 10) expect("withheld without a word", failing, 0);
   whole = whole && strstr(buffer_text(&out), "withheld") == NULL;
   buffer_free(&out);
   return whole;
 }
 
 int main(void) {
+  failing_ours.alone = true;
+  failing_look = look;
   /* The looking itself: it must see what is not wiped. */
   expect("ordinary, freed", after(freed, false), 1);
   expect("ordinary, grown", after(grown, false), 1);
@@ -142,13 +103,13 @@ int main(void) {
   expect("recycled", after(recycled, true), 0);
   expect("recycled when large", after(recycled_large, true), 0);
   expect("shortened", after(shortened, true), 0);
-  leaks = blocks = 0;
+  leaks = failing_blocks = 0;
   int failing = 1;
   while (!clean(failing) && failing < 100) failing++;
   expect("allocations that may fail", failing > 5 && failing < 100, 1);
-  expect("whole", clean(-1), 1);
+  expect("whole", clean(0), 1);
   expect("pieces left behind by redaction", leaks, 0);
-  expect("blocks lost by redaction", blocks, 0);
+  expect("blocks lost by redaction", failing_blocks, 0);
   if (status == 0) puts("clean");
   return status;
 }

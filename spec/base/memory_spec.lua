@@ -23,9 +23,10 @@ describe("memory that held a secret", function()
 
   it("is wiped when it is freed, cleared, recycled or grown; and none is shown for want of memory",
     function()
-      local program = compile(path, "spec/base/memory.c csrc/base/buffer.c csrc/base/escapes.c"
+      local program = compile(path, "-Ispec spec/base/memory.c spec/support/failing.c"
+        .. " csrc/base/buffer.c csrc/base/escapes.c"
         .. " csrc/base/pieces.c csrc/base/secrets.c csrc/base/text.c"
-        .. " -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free")
+        .. " -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free")
       assert.equal("clean\n", process.run({ "env", "-u", "LD_PRELOAD", program }).stdout)
     end)
 

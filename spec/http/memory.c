@@ -1,9 +1,9 @@
 /* Lets each allocation of an exchange fail in turn, ours or libcurl's, alone or with all that
- * follow: the exchange may fail, the next one of the same engine may not, and nothing is lost.
- * Links csrc/http and csrc/base alone. Linked with --wrap for the allocator's functions, which
- * tells ours from libcurl's; see memory_spec.lua. */
+ * follow: the exchange may fail, the next one of the same engine may not, and no block is lost.
+ * Linked with csrc/http, csrc/base and spec/support/failing.c alone; see memory_spec.lua. */
 #include "http/engine.h"
 #include "http/exchange.h"
+#include "support/failing.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,91 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void __real_free(void *memory);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void __wrap_free(void *memory);
-char *__wrap_strdup(const char *text);
-
-struct failing {
-  const char *whose;
-  int at, seen; /* the allocation of this number fails; 0: none */
-  bool alone;
-};
-static struct failing ours = {.whose = "our"}, libcurls = {.whose = "libcurl's"};
-
-static int blocks, exchanges;
-
-static bool fails(struct failing *f) {
-  f->seen++;
-  return f->at > 0 && (f->alone ? f->seen == f->at : f->seen >= f->at);
-}
-
-/* libcurl's, which count the same blocks. */
-
-static void *curl_malloc(size_t size) {
-  void *memory = fails(&libcurls) ? NULL : __real_malloc(size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-static void *curl_calloc(size_t number, size_t size) {
-  void *memory = fails(&libcurls) ? NULL : __real_calloc(number, size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-static void *curl_realloc(void *memory, size_t size) {
-  if (fails(&libcurls)) return NULL;
-  blocks += memory == NULL;
-  return __real_realloc(memory, size);
-}
-
-static char *curl_strdup(const char *text) {
-  char *copy = fails(&libcurls) ? NULL : __real_strdup(text);
-  blocks += copy != NULL;
-  return copy;
-}
-
-static void give_back(void *memory) {
-  blocks -= memory != NULL;
-  __real_free(memory);
-}
-
-void *__wrap_malloc(size_t size) {
-  void *memory = fails(&ours) ? NULL : __real_malloc(size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_calloc(size_t number, size_t size) {
-  void *memory = fails(&ours) ? NULL : __real_calloc(number, size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-  if (fails(&ours)) return NULL;
-  blocks += memory == NULL;
-  return __real_realloc(memory, size);
-}
-
-void __wrap_free(void *memory) {
-  blocks -= memory != NULL;
-  __real_free(memory);
-}
-
-char *__wrap_strdup(const char *text) {
-  char *copy = fails(&ours) ? NULL : __real_strdup(text);
-  blocks += copy != NULL;
-  return copy;
-}
-
+static int exchanges;
 static int listener, connection = -1, port;
 
 static void listen_somewhere(void) {
@@ -138,8 +54,7 @@ static bool exchange(struct engine *engine, struct failing *f, int at) {
                                  .error_limit = 100};
   exchanges++;
   exchange_clear(&x);
-  f->seen = 0;
-  f->at = at;
+  failing_begin(f, at);
   bool begun = exchange_begin(&x, &request, &transport, 5) && engine_add(engine, &x);
   while (begun && !x.done) {
     engine_wait(engine, 0.001);
@@ -156,7 +71,7 @@ static bool exchange(struct engine *engine, struct failing *f, int at) {
 
 /* Lets each fail, from the first to the last that there is. */
 static void try_all(struct failing *f, bool alone) {
-  int failed = 0, last = 1, before = blocks;
+  int failed = 0, last = 1, before = failing_blocks;
   f->alone = alone;
   for (int at = 1; at <= last && at < 5000; at++) {
     struct engine *engine = engine_new();
@@ -165,22 +80,23 @@ static void try_all(struct failing *f, bool alone) {
     if (!exchange(engine, f, 0))
       printf("after %s allocation %d failed, so did the next exchange\n", f->whose, at);
     engine_free(engine);
-    if (blocks != before)
-      printf("%s allocation %d: %d blocks are lost\n", f->whose, at, blocks - before);
-    before = blocks;
+    if (failing_blocks != before)
+      printf("%s allocation %d: %d blocks are lost\n", f->whose, at, failing_blocks - before);
+    before = failing_blocks;
   }
   if (failed < 3) printf("only %d of %d failed for want of %s memory\n", failed, last, f->whose);
 }
 
 int main(void) {
-  if (curl_global_init_mem(CURL_GLOBAL_ALL, curl_malloc, give_back, curl_realloc, curl_strdup,
-                           curl_calloc) != CURLE_OK)
+  if (curl_global_init_mem(CURL_GLOBAL_ALL, failing_curl_malloc, failing_curl_free,
+                           failing_curl_realloc, failing_curl_strdup,
+                           failing_curl_calloc) != CURLE_OK)
     return puts("libcurl takes no allocator");
   listen_somewhere();
   struct engine *first = engine_new();
-  if (!exchange(first, &ours, 0)) return puts("no exchange succeeds");
+  if (!exchange(first, &failing_ours, 0)) return puts("no exchange succeeds");
   engine_free(first);
-  for (int i = 0; i < 4; i++) try_all(i < 2 ? &ours : &libcurls, i % 2 == 0);
+  for (int i = 0; i < 4; i++) try_all(i < 2 ? &failing_ours : &failing_libcurls, i % 2 == 0);
   printf("%d exchanges\n", exchanges);
   return 0;
 }

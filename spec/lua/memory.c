@@ -1,6 +1,6 @@
 /* Lets each allocation of a scenario fail in turn, ours, Lua's or libcurl's: it must end as it does
  * otherwise, or say that memory ran out. All scenarios together must call every function of the
- * module. Linked with all of csrc, and with --wrap for our allocations; see memory_spec.lua.
+ * module. Linked with all of csrc and spec/support/failing.c; see memory_spec.lua.
  * usage: memory SCENARIOS.lua
  *
  * What is spared:
@@ -14,9 +14,9 @@
 #include "lua/memory_server.h"
 #include "lua/module.h"
 #include "lua/settings.h"
+#include "support/failing.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <lualib.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,96 +26,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-void __real_free(void *memory);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *memory);
+/* When one of Lua's allocations fails alone, Lua collects all garbage and tries again: what is not
+ * anchored is gone then. */
+static struct failing luas = {.whose = "Lua's"};
 
-/* Which allocation fails, alone or with all that follow; 0: none. When one of Lua's fails alone,
- * Lua collects all garbage and tries again: what is not anchored is gone then. */
-struct failing {
-  const char *whose;
-  int at;
-  _Atomic int seen;
-  bool alone;
-};
-static struct failing ours = {.whose = "ours"}, luas = {.whose = "Lua's"};
-static struct failing libcurls = {.whose = "libcurl's"};
-
-/* Also counted by threads of ours. */
-static _Atomic int blocks;
 static int status, port;
 static long tried;
 
-static bool fails(struct failing *f) {
-  f->seen++;
-  bool failing = f->at > 0 && (f->alone ? f->seen == f->at : f->seen >= f->at);
-  if (failing) errno = ENOMEM;
-  return failing;
-}
-
-void *__wrap_malloc(size_t size) {
-  void *memory = fails(&ours) ? NULL : __real_malloc(size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-  void *memory = fails(&ours) ? NULL : __real_calloc(count, size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-  if (fails(&ours)) return NULL;
-  blocks += memory == NULL;
-  return __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text) {
-  char *copy = fails(&ours) ? NULL : __real_strdup(text);
-  blocks += copy != NULL;
-  return copy;
-}
-
-void __wrap_free(void *memory) {
-  blocks -= memory != NULL;
-  __real_free(memory);
-}
-
-/* libcurl's, which count the same blocks. */
-
-static void *curl_malloc(size_t size) {
-  void *memory = fails(&libcurls) ? NULL : __real_malloc(size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-static void *curl_calloc(size_t count, size_t size) {
-  void *memory = fails(&libcurls) ? NULL : __real_calloc(count, size);
-  blocks += memory != NULL;
-  return memory;
-}
-
-static void *curl_realloc(void *memory, size_t size) {
-  if (fails(&libcurls)) return NULL;
-  blocks += memory == NULL;
-  return __real_realloc(memory, size);
-}
-
-static char *curl_strdup(const char *text) {
-  char *copy = fails(&libcurls) ? NULL : __real_strdup(text);
-  blocks += copy != NULL;
-  return copy;
-}
-
-/* Lua's, which must not fail when a block shrinks. */
+/* Lua's allocator, which must not fail when a block shrinks. */
 static void *allocate(void *user, void *memory, size_t before, size_t size) {
   (void)user;
   if (size == 0) {
@@ -123,7 +41,7 @@ static void *allocate(void *user, void *memory, size_t before, size_t size) {
     return NULL;
   }
   bool grows = memory == NULL || size > before;
-  if (grows && fails(&luas)) return NULL;
+  if (grows && failing_next(&luas)) return NULL;
   return __real_realloc(memory, size);
 }
 
@@ -140,7 +58,7 @@ static int describe(lua_State *L) {
 /* restore(): from now on nothing fails. */
 static int restore(lua_State *L) {
   (void)L;
-  ours.at = luas.at = libcurls.at = 0;
+  failing_ours.at = luas.at = failing_libcurls.at = 0;
   return 0;
 }
 
@@ -252,7 +170,7 @@ static void run(lua_State *L, int scenario) {
     lua_pop(L, 1);
     lua_pushliteral(L, "raised what is no string");
   }
-  ours.at = luas.at = libcurls.at = 0;
+  failing_ours.at = luas.at = failing_libcurls.at = 0;
   lua_gc(L, LUA_GCRESTART, 0);
 }
 
@@ -269,12 +187,11 @@ static void try_all(lua_State *L, int scenario, struct failing *f, bool alone) {
   int last = 1;
   f->alone = alone;
   for (int i = 1; i <= last && i < 5000; i++, tried++) {
-    f->seen = 0;
-    f->at = i;
+    failing_begin(f, i);
     run(L, scenario);
     const char *found = lua_tostring(L, -1);
     if (strcmp(found, expected) != 0 && !is_told(found)) {
-      printf("scenario %d, allocation %d of %s: %s\n", scenario, i, f->whose, found);
+      printf("scenario %d, %s allocation %d: %s\n", scenario, f->whose, i, found);
       status = 1;
     }
     if (f->seen >= i) last = i + 1;
@@ -305,21 +222,22 @@ static int run_all(const char *path) {
 
 int main(int count, char **arguments) {
   const char *path = count > 1 ? arguments[1] : "";
-  struct failing *whose[] = {&ours, &luas, &libcurls};
-  if (curl_global_init_mem(CURL_GLOBAL_ALL, curl_malloc, __wrap_free, curl_realloc, curl_strdup,
-                           curl_calloc) != CURLE_OK)
+  struct failing *whose[] = {&failing_ours, &luas, &failing_libcurls};
+  if (curl_global_init_mem(CURL_GLOBAL_ALL, failing_curl_malloc, failing_curl_free,
+                           failing_curl_realloc, failing_curl_strdup,
+                           failing_curl_calloc) != CURLE_OK)
     return puts("libcurl takes no allocator");
   port = memory_server_start();
   int scenarios = run_all(path);
   for (int scenario = 1; scenario <= scenarios; scenario++) {
     lua_State *L = open_scenarios(path);
-    int before = blocks;
+    int before = failing_blocks;
     for (int i = 0; i < 6; i++) try_all(L, scenario, whose[i / 2], i % 2 == 0);
     lua_close(L);
     /* A thread that has finished a file may still have to let go of it. */
-    for (int wait = 0; blocks != before && wait < 2000; wait++) usleep(1000);
-    if (blocks != before) {
-      printf("scenario %d: %d blocks lost\n", scenario, blocks - before);
+    for (int wait = 0; failing_blocks != before && wait < 2000; wait++) usleep(1000);
+    if (failing_blocks != before) {
+      printf("scenario %d: %d blocks lost\n", scenario, failing_blocks - before);
       status = 1;
     }
   }

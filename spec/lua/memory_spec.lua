@@ -7,7 +7,7 @@ make -s LUA=%s SANITIZE= build || exit 1
 objects=$(ls csrc/*/*.c | sed 's|csrc\(.*\)c$|%s/obj\1o|')
 cc -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O1 -Icsrc -Ispec \
   $(pkg-config --cflags %s libcurl) -rdynamic -o %s/memory \
-  spec/lua/memory.c spec/lua/memory_server.c $objects \
+  spec/lua/memory.c spec/lua/memory_server.c spec/support/failing.c $objects \
   -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free,--no-as-needed \
   $(pkg-config --libs %s libcurl) -lpthread -ldl -lm]]
 
