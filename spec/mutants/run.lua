@@ -110,8 +110,8 @@ local function killer()
   return read(LOG):match "\n(spec/[%w_/]+_spec%.lua:%d+): " or "no spec came to its end"
 end
 
--- A spec that fails without a mutant would kill every mutant, so each spec that kills one is also run
--- without any. On a busy machine it may time out, but hardly twice in a row.
+-- A spec that fails without a mutant would kill every mutant, so each spec that kills one is run
+-- once without any, too. On a busy machine it may time out, but hardly twice in a row.
 local sound = {}
 local function check_alone(mutant, specs, by)
   local path = by:match "^(.*):%d+$" or specs
