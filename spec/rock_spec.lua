@@ -4,7 +4,7 @@ local process = require "spec.support.process"
 
 local VERSION = process.abi == "luajit" and "5.1" or process.abi
 
--- The module that make test builds where Debian has none.
+-- lua-cjson as make test builds it for a Lua that Debian has none for.
 local BUILT_MODULES = ("%s/build/modules/%s/?.so;;"):format(process.root, process.abi)
 
 local KNOWS_ROCKSPEC = not process.run { "luarocks", "--version" }.stdout:match " [012]%.%d"
@@ -82,7 +82,7 @@ describe("the rockspec", function()
 end)
 
 describe("the rock", function()
-  -- Compiling takes long, and between the oldest Lua and today's nothing here differs.
+  -- Compiling takes long, and the Luas between the oldest and the newest do not differ here.
   if not KNOWS_ROCKSPEC or VERSION == "5.2" or VERSION == "5.3" then return end
 
   it("installs into a tree, works from a clean directory, and goes again", function()

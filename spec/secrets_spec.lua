@@ -18,7 +18,7 @@ after_each(function()
   client = nil
 end)
 
--- All that the caller is told, beside the results.
+-- Everything that the caller sees, besides the results.
 local function tell(...)
   for index = 1, select("#", ...) do told[#told + 1] = (select(index, ...)) end
 end
@@ -44,7 +44,7 @@ local function download(changes)
   return client:download_attachment(params)
 end
 
--- The call has failed, and nothing that was told of it holds a secret.
+-- Asserts that the call has failed, and that nothing reported about it holds a secret.
 local function fails(result, err)
   assert.is_nil(result)
   tell(err, "in a text: " .. tostring(err))
@@ -69,7 +69,7 @@ local function got(url)
     AttachmentSizeInBytes = 5 } }
 end
 
--- What a store says of a request that it refuses.
+-- What a store answers to a request that it refuses.
 local function refusal()
   local url = secrets.url("https://store.example")
   return { status = 403, headers = { ["x-amz-request-id"] = secrets.SIGNATURE },
@@ -285,8 +285,8 @@ describe("what stands for something", function()
   end)
 end)
 
--- A process that does all of it, and is looked at twice: with its clients, and when it has let go
--- of them. What it is told comes through a file: arguments and the environment stay in memory.
+-- A process that does all of it, whose memory is searched twice: with its clients open, and after
+-- it has dropped them. Its input comes from a file, since arguments and environment stay in memory.
 local CHILD = [[
   local path, first, second = ...
   local core, cjson = require "connectparticipant.core", require "cjson"
@@ -315,13 +315,13 @@ local CHILD = [[
   wait("closed", second)
 ]]
 
--- What is freed is overwritten, as other use of it would, and no vector register is left on the
--- stack by the dynamic linker: what is found is held by somebody.
+-- Freed memory is overwritten, as reuse would, and the dynamic linker saves no vector registers on
+-- the stack: what is found is still referenced.
 local ALLOCATOR = "env LD_BIND_NOW=1 "
   .. "GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.perturb=165"
 
--- What a process can write of its memory, in pieces that overlap. LuaJIT has its strings in
--- mappings without a name, and nobody overwrites those.
+-- A process's writable memory, in pieces that overlap. LuaJIT keeps its strings in mappings without
+-- a name, which are not overwritten.
 local function each_piece(pid, look)
   local memory = assert(io.open("/proc/" .. pid .. "/mem", "rb"))
   for line in io.lines("/proc/" .. pid .. "/maps") do
@@ -360,7 +360,7 @@ describe("the memory of a process", function()
   end)
 
   it("holds no secret once its clients are closed", function()
-    if os.getenv "SANITIZE" then return end -- AddressSanitizer keeps what is freed as it is
+    if os.getenv "SANITIZE" then return end -- AddressSanitizer keeps freed memory unchanged
     local given = place:write("given", cjson.encode { endpoint = server.endpoint,
       token = secrets.TOKEN,
       proxy = server.endpoint:gsub("//", "//user:" .. secrets.PROXY .. "@"), nil })

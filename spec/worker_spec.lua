@@ -1,4 +1,4 @@
--- The worker's functions, called where they may block; nginx_spec has them in threads.
+-- The worker's functions, called where they may block; nginx_spec runs them in worker threads.
 local participant = require "connectparticipant"
 local worker = require "connectparticipant.worker"
 

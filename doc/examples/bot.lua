@@ -26,8 +26,8 @@ local function answer_to(item)
   end
 end
 
--- Where nobody heard whether a message was sent, the next look sends it again: the ClientToken says
--- that it is the same one.
+-- If it is unknown whether a message was sent, the next look sends it again. The ClientToken, which
+-- is the same then, keeps the service from taking it for another message.
 local function send(chat, item, text)
   return client:send_message {
     ConnectionToken = chat.token, Content = text, ContentType = "text/plain",
@@ -35,7 +35,7 @@ local function send(chat, item, text)
   }
 end
 
--- Answers everything since the last look; gives the error of what failed.
+-- Answers everything since the last look; returns the error if something failed.
 local function look(chat)
   local problem
   for item in client:transcript {

@@ -1,5 +1,5 @@
--- A bridge from another messenger: streams the media that a URL names into a chat, without ever
--- having all of it in memory or on disk.
+-- A bridge from another messenger: streams the media at a URL into a chat, without keeping all of
+-- it in memory or, if its size is announced, on disk.
 --
 --   $ AWS_REGION=us-west-2 CONNECT_CONNECTION_TOKEN=... MEDIA_URL=https://... \
 --       lua5.4 doc/examples/bridge.lua
@@ -19,7 +19,7 @@ local function last_part(url)
   return name ~= "" and name or "media"
 end
 
--- The headers of the answer, by names in lower case: the last one's, behind all redirects.
+-- The headers of the last answer, after all redirects, by names in lower case.
 local function read_headers(pipe)
   local headers, status = {}, nil
   repeat
@@ -34,8 +34,8 @@ local function read_headers(pipe)
   return headers
 end
 
--- What all uploads have in common: the service refuses a name that is too long, or a type it does
--- not take, in words.
+-- The parameters of every upload. A name that is too long, or a type that it does not accept, the
+-- service refuses with a message.
 local function attachment_of(url, headers)
   return {
     ConnectionToken = os.getenv "CONNECT_CONNECTION_TOKEN", AttachmentName = last_part(url),
@@ -43,7 +43,8 @@ local function attachment_of(url, headers)
   }
 end
 
--- A server that does not say how much it sends: the service has to be told, so it is fetched first.
+-- For a server that does not announce the size, which StartAttachmentUpload needs: fetches all
+-- first.
 local function spool(client, params)
   params.path = os.tmpname()
   local fetched = os.execute(CURL .. "--output " .. params.path)
@@ -54,7 +55,7 @@ local function spool(client, params)
 end
 
 local function bridge(client, url)
-  if not url:find '^https?://[^%s"\\]+$' then return nil, "MEDIA_URL is no URL" end
+  if not url:find '^https?://[^%s"\\]+$' then return nil, "MEDIA_URL is not a URL" end
   local pipe = assert(io.popen(CURL .. "--dump-header -"))
   local headers, problem = read_headers(pipe)
   local size = headers and tonumber(headers["content-length"])

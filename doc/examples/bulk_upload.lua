@@ -2,8 +2,8 @@
 --
 --   $ AWS_REGION=us-west-2 CONNECT_CONNECTION_TOKEN=... lua5.4 doc/examples/bulk_upload.lua FOLDER
 --
--- A line for each file that went through, its AttachmentId and its name, is for another program;
--- the report is on standard error. Ends with status 1 if a file failed.
+-- Prints a line for each file that was uploaded, its AttachmentId and its name, for another
+-- program; the report goes to standard error. Ends with status 1 if a file failed.
 local participant = require "connectparticipant"
 
 local CONCURRENCY = 16 -- a throttled client slows down by itself
@@ -32,7 +32,7 @@ for index, path in ipairs(files_of(folder)) do
   list[index] = { ConnectionToken = token, path = path }
 end
 
--- Called for each as it is finished, in whatever order that is.
+-- Called for each file as it is finished, in any order.
 local done, failed, bytes = 0, 0, 0
 local function on_result(index, attachment, err)
   if attachment then

@@ -1,11 +1,12 @@
--- In cqueues: files go up at once in one thread, each in a coroutine of its own, while others run.
+-- With cqueues: uploads several files at once in one thread, each in a coroutine of its own, while
+-- other coroutines run.
 --
 --   $ AWS_REGION=us-west-2 CONNECT_CONNECTION_TOKEN=... lua5.4 doc/examples/cqueues.lua FILE...
 local cqueues = require "cqueues"
 local participant = require "connectparticipant"
 
--- All that a host has to tell is how to wait: for the client's engine, which cqueues can poll, and
--- for nothing. Both let other coroutines go on.
+-- A driver says only how to wait: for the client's engine, which cqueues can poll, and for a time.
+-- Both let other coroutines run.
 local client = participant.new {
   driver = {
     wait = function(engine, seconds) cqueues.poll(engine, seconds) end,

@@ -1,5 +1,5 @@
--- A scheduler of plain coroutines, round-robin, with a client for each: what any event loop does to
--- run this library beside everything else.
+-- A round-robin scheduler of plain coroutines, with a client for each: what any event loop needs to
+-- run this library beside its other work.
 --
 --   $ AWS_REGION=us-west-2 CONNECT_CONNECTION_TOKEN=... lua5.4 doc/examples/scheduler.lua FILE...
 --
@@ -7,14 +7,14 @@
 local participant = require "connectparticipant"
 local socket = require "socket"
 
--- A coroutine that waits yields until when, and for which engine, if any. Nothing else about the
--- library is known here.
+-- A coroutine that waits yields the time at which to resume it, and the engine that it waits for,
+-- if any. The scheduler knows nothing else about the library.
 local driver = {
   wait = function(engine, seconds) coroutine.yield(socket.gettime() + seconds, engine) end,
   sleep = function(seconds) coroutine.yield(socket.gettime() + seconds) end,
 }
 
--- An engine as socket.select takes it: whatever has a descriptor.
+-- An object for socket.select, which asks it for the engine's descriptor.
 local function selectable(task)
   return { getfd = function() return task.engine:pollfd() end, dirty = function() return false end,
     task = task }
@@ -27,7 +27,7 @@ local function resume(task)
   return coroutine.status(task.co) ~= "dead"
 end
 
--- Blocks until one of them can go on, and marks all that can.
+-- Blocks until one of the tasks can go on, and marks all that can.
 local function wait_for_any(tasks)
   local now, soonest, list = socket.gettime(), math.huge, {}
   for _, task in ipairs(tasks) do
@@ -35,7 +35,7 @@ local function wait_for_any(tasks)
     if task.engine and task.engine:pollfd() then
       list[#list + 1] = selectable(task)
     elseif task.engine then
-      soonest = now + 0.001 -- a system without such a descriptor: looks often instead
+      soonest = now + 0.001 -- a system without epoll: there is no descriptor, so look often
     end
   end
   for _, ready in ipairs((socket.select(list, nil, math.max(0, soonest - now)))) do

@@ -96,7 +96,7 @@ describe("a function of the caller's", function()
       return download { on_start = raise, path = lab.place:path("raised") }
     end,
     ["on_progress of a download"] = function()
-      -- It is told the end only when the file is in place, so the end must not come.
+      -- The last call comes only after the file is in place, so the download must not end.
       lab.server:script { faults.got(SIZE), { size = SIZE, after = 100, hang = "middle" } }
       return download { on_progress = raise, path = lab.place:path("raised") }
     end,

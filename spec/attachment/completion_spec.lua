@@ -1,4 +1,4 @@
--- CompleteAttachmentUpload, and what becomes of an upload whose completion was not answered.
+-- CompleteAttachmentUpload, and how an upload ends whose completion got no answer.
 local cjson = require "cjson"
 local clocks = require "spec.support.clock"
 local faults = require "spec.support.faults"
@@ -31,7 +31,7 @@ local function transcript(...)
   return { body = #items > 0 and cjson.encode { Transcript = items } or '{"Transcript":[]}' }
 end
 
--- What the server does after a Start and a PUT that went well.
+-- Scripts what the server does after a successful Start and PUT.
 local function after_put(...)
   lab.server:script { faults.started(), faults.stored(), ... }
 end
@@ -123,13 +123,13 @@ describe("a completion whose outcome is unknown", function()
       local result, err = upload()
       failed(result, err, { step = "complete", attachment_id = "attachment-1", retryable = false,
         operation = "CompleteAttachmentUpload" })
-      assert.is_nil(err.message:find("not known", 1, true)) -- the words are the service's
+      assert.is_nil(err.message:find("not known", 1, true)) -- the message is the service's own
       assert.truthy(err.hint:find("is not known: look for it in the transcript", 1, true))
       assert.equal("unknown", err.outcome)
     end
   end)
 
-  -- A kept connection that ends without an answer has libcurl send the request again by itself.
+  -- libcurl itself repeats a request whose kept connection ends without an answer.
   it("is looked up if only the second attempt was refused, or reached no server", function()
     local lost, refused = { reset = "headers", raw = "" }, { status = 403, body = "{}" }
     lab.begin { max_attempts = 1 }

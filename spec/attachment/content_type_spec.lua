@@ -1,4 +1,4 @@
--- Which content type a file name stands for.
+-- The content type that a file name suggests.
 local content_type = require "connectparticipant.attachment.content_type"
 
 local function nothing() return nil end

@@ -1,4 +1,4 @@
--- download_attachment against stores that misbehave: the file is complete, or not there at all.
+-- download_attachment with stores that misbehave: the file is complete, or does not exist.
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"

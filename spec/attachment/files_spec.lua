@@ -1,4 +1,4 @@
--- Errors of local files say where in the call they are: sources in "put", sinks in "get".
+-- Errors of local files name the step of the call: "put" for sources, "get" for sinks.
 local files = require "spec.support.files"
 local participant = require "connectparticipant"
 local process = require "spec.support.process"
@@ -75,7 +75,7 @@ describe("what ends early leaves no descriptor:", function()
     error "no request has come within 5 s"
   end
 
-  -- A client keeps a connection or two.
+  -- A client may keep one or two connections.
   local function few_more(before)
     local list = process.descriptors()
     assert.truthy(#list <= #before + 2, table.concat(list, "\n"))

@@ -47,7 +47,7 @@ describe("progress of what hangs", function()
     lab.begin({}, clock)
   end)
 
-  -- Records its calls and their times; its call of that number cancels.
+  -- A callback that records its calls and their times; call number `last` cancels.
   local function telling(last)
     return function(moved, total)
       told[#told + 1] = { moved = moved, total = total, at = clock.now() }
@@ -55,7 +55,7 @@ describe("progress of what hangs", function()
     end
   end
 
-  -- Asserts that it was called at least once a second, and never with less than before.
+  -- Asserts that it was called at least once a second, and that `moved` never decreased.
   local function check_told(began)
     for index, now in ipairs(told) do
       local before = told[index - 1] or { at = began, moved = 0 }

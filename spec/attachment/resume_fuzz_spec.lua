@@ -1,5 +1,5 @@
--- Downloads through a store that does everything wrong at random: what succeeds is one object, and
--- what a function was passed is the beginning of one.
+-- Downloads from a store that fails at random in every way: each that succeeds is exactly one
+-- object, and what a `write` function was passed is the beginning of one.
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local files = require "spec.support.files"
@@ -21,7 +21,7 @@ local function dice_of(seed)
   return roll
 end
 
--- Bytes without a pattern that a part at another place could match, but for a prime distance.
+-- Bytes that repeat only after a prime number, so that a part from a wrong offset shows.
 local function bytes_of(roll, size)
   local list = {}
   for index = 1, math.min(size, 251) do list[index] = string.char(roll(256) - 1) end
@@ -39,7 +39,7 @@ local function with_length(status, headers, body)
   return answer(status, headers, body)
 end
 
--- A store: its object, which may become another one, and the ETags that it gives.
+-- A store: its object, which may be replaced by another one, and the ETags that it sends.
 local function new_store(roll)
   local size = roll(4) == 1 and roll(40000) or roll(400)
   local first, second = bytes_of(roll, size), bytes_of(roll, size)
@@ -71,7 +71,7 @@ local function honest(store, request, from)
   return with_length(200, etag_line(store), store.object)
 end
 
--- A store that knows ranges, but not If-Match.
+-- A store that supports ranges, but not If-Match.
 local function careless(store, _, from)
   if from then return part(store, from, etag_line(store), store.size) end
   return with_length(200, etag_line(store), store.object)
@@ -134,7 +134,7 @@ local function respond_of(store)
     local cut = roll(10)
     if cut <= 3 then return bytes, how or "keep" end
     if cut == 4 then return bytes, "close" end
-    -- The body breaks off, mostly; sometimes the headers do.
+    -- Mostly the body breaks off, sometimes the headers.
     local head = cut == 5 and 0 or bytes:find("\r\n\r\n", 1, true) + 3
     return bytes:sub(1, head + roll(#bytes - head + 1) - 1), cut == 6 and "reset" or "close"
   end
@@ -197,7 +197,7 @@ describe("a download through a store that does everything wrong", function()
     place:remove()
   end)
 
-  -- One download; gives what was wrong with it, and whether it succeeded.
+  -- One download; returns what was wrong with it, and whether it succeeded.
   local function try(seed)
     store = new_store(dice_of(seed))
     local sink = SINKS[seed % #SINKS + 1]
@@ -222,7 +222,7 @@ describe("a download through a store that does everything wrong", function()
       succeeded = succeeded + (result and 1 or 0)
     end
     assert.same({}, wrong)
-    -- Neither all of them nor none: the faults are of every kind, and can be overcome.
+    -- Some must succeed and some must fail, or the faults were all too mild or too severe.
     assert.truthy(succeeded > COUNT / 5 and succeeded < COUNT * 4 / 5, succeeded)
   end)
 end)

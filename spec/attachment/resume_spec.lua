@@ -1,4 +1,4 @@
--- A download that breaks off: it goes on, or begins again, or fails, and never mixes two objects.
+-- A download that breaks off is resumed, begins again, or fails, and never mixes two objects.
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"
@@ -20,7 +20,7 @@ local function with_etag(etag, answer)
   return answer
 end
 
--- The first answer of a store: it breaks off after so many bytes.
+-- The first answer of a store, which breaks off in the middle.
 local function broken(etag)
   local answer = { size = SIZE, reset = "response", after = 200000 }
   return etag and with_etag(etag, answer) or answer

@@ -78,7 +78,7 @@ describe("a source", function()
     end })
     assert.is_false(ok)
     assert.equal("out of paper", raised)
-    lab.server:seen() -- by now the PUT that was broken off has had its answer
+    lab.server:seen() -- waits until the interrupted PUT has had its answer
     lab.server:script { faults.started(), faults.stored(), faults.ok() }
     assert(upload())
   end)
@@ -102,7 +102,7 @@ describe("a source", function()
     local result, err = upload { body = false, path = path, on_progress = function()
       grown = true
     end }
-    -- The file grows between Start and PUT, by the log's event of the first.
+    -- The logger makes the file grow between Start and PUT.
     lab.begin { logger = function(event)
       if event.step ~= "start" then return end
       local file = assert(io.open(path, "ab"))

@@ -1,4 +1,4 @@
--- upload_attachment against stores and services that misbehave; looks at what went over the wire.
+-- upload_attachment with stores and services that misbehave; asserts on what went over the wire.
 local clocks = require "spec.support.clock"
 local faults = require "spec.support.faults"
 local flows = require "spec.support.flows"

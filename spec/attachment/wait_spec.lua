@@ -43,7 +43,7 @@ describe("a wait for the scan", function()
     local attachment = assert(wait())
     assert.equal("APPROVED", attachment.Status)
     assert.equal(5, looks())
-    -- Half a second, and then 1.5 times as much each time; the clock's random number makes it 3/4
+    -- Half a second, and then 1.5 times the last pause; the clock's random number makes each 3/4
     -- of that.
     local pauses = 0.75 * (0.5 + 0.75 + 1.125 + 1.6875)
     assert.truthy(math.abs(clock.now() - began - pauses) < 1e-6)

@@ -1,5 +1,5 @@
--- What a sink must cope with: file systems with fewer features, processes that are killed, pipes
--- that nobody reads.
+-- A sink on file systems that lack features, in processes that are killed, and on pipes that nobody
+-- reads.
 local disk = require "spec.support.disk"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
@@ -73,7 +73,7 @@ describe("a sink of a path", function()
     local result = disk.run(program(path, [[os.execute("kill -9 " .. core.pid())]]))
     assert.not_equal(0, result.status)
     assert.equal("precious", files.read(path))
-    -- Only Linux has files without a name: elsewhere a process that is killed leaves the one aside.
+    -- Only Linux has files without a name: elsewhere a killed process leaves its temporary file.
     local left = listing()
     if process.portable then left = left:gsub("^%.connectparticipant%-[%x-]+%.part\n", "") end
     assert.equal("file", left)

@@ -1,5 +1,5 @@
--- A customer's files: sources that must not change while they are read, sinks that are whole or not
--- there at all.
+-- A caller's files: sources that must not change while they are read, and sinks that are complete
+-- or do not exist.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local files = require "spec.support.files"
@@ -107,7 +107,7 @@ describe("a source that is sent", function()
     return exchange:result()
   end
 
-  -- Of another second than everything that the specs do to it.
+  -- A file with an old mtime, so that every change in a spec gives it another one.
   local function old(name)
     local path = directory:write(name, ("0123456789"):rep(SIZE / 10))
     run("touch", "-d", "2020-01-01", path)
@@ -149,7 +149,7 @@ describe("a source that is sent", function()
         file:write "X"
         file:close()
       end,
-      -- Its size and its mtime tell nothing.
+      -- Neither its size nor its mtime shows the change.
       function(path)
         local file = io.open(path, "r+b")
         file:write "X"
@@ -191,7 +191,7 @@ describe("a sink", function()
 
   local TEN = "0123456789"
 
-  -- Lets ten bytes arrive in it.
+  -- Downloads ten bytes into it.
   local function fill(sink)
     server:script { { body = TEN } }
     local exchange = assert(engine:transfer { method = "GET", url = server.url .. "/key",

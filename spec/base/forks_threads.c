@@ -1,5 +1,6 @@
-/* Many threads of a forked child ask for its number at once: each must get the same one, and not
- * the parent's. Built and run by forks_spec.lua, under the thread sanitizer where there is one. */
+/* Many threads of a forked child ask for its number at once: all must get the same one, different
+ * from the parent's. Built and run by forks_spec.lua, under the thread sanitizer where there is
+ * one. */
 #include "base/forks.h"
 
 #include <pthread.h>

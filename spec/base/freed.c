@@ -1,6 +1,6 @@
-/* Preloaded into a Lua: looks at each block that connectparticipant/core.so gives back, for what
- * the variable SECRET says, and tells at the end how many held it. What core.so is given is
- * cleared, for it may have been Lua's before, whose strings nobody wipes. */
+/* Preloaded into a Lua: searches each block that connectparticipant/core.so frees for the value of
+ * the variable SECRET, and prints at the end how many held it. Blocks are cleared when core.so gets
+ * them, since they may have been Lua's before, whose strings nobody wipes. */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdbool.h>

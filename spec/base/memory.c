@@ -93,7 +93,7 @@ static bool clean(int failing) {
 int main(void) {
   failing_ours.alone = true;
   failing_look = look;
-  /* The looking itself: it must see what is not wiped. */
+  /* The search itself must find what was not wiped. */
   expect("ordinary, freed", after(freed, false), 1);
   expect("ordinary, grown", after(grown, false), 1);
   expect("freed", after(freed, true), 0);

@@ -18,23 +18,23 @@ end)
 
 local OLD, TEN = "the old bytes, of which none is lost", "0123456789"
 
--- Just as many bytes as wake the thread, so that it writes all of them at once: of more it might
--- write the rest later, or leave it for the commit.
+-- Exactly the number of bytes that wakes the thread, so that it writes all of them at once: of
+-- more, it might write the rest later, or leave it to the commit.
 local MANY = TEN:rep(13108):sub(1, 131072)
 
--- Lets bytes arrive in the sink.
+-- Downloads the bytes into the sink.
 local function fill(sink, bytes)
   server:script { { body = bytes } }
   return lab.finish(lab.get { sink = sink })
 end
 
--- Lets many arrive, and waits until they are in the file.
+-- Downloads many, and waits until they are in the file.
 local function fill_with_many(sink)
   assert(fill(sink, MANY))
   local due = core.now() + 10
   local moved
   repeat
-    moved = select(2, sink:finished(0.001)) -- what a write that has returned has written
+    moved = select(2, sink:finished(0.001)) -- bytes that completed writes have written
   until moved == #MANY or core.now() > due
   assert.equal(#MANY, moved)
   return directory.read(path)
@@ -44,7 +44,7 @@ local function bytes_of(name)
   return directory.read(name)
 end
 
--- The same as another program would do it.
+-- Appends to the file, as another program would.
 local function append(text)
   local stranger = assert(io.open(path, "ab"))
   stranger:write(text)

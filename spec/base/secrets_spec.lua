@@ -1,7 +1,7 @@
 -- Tokens, presigned URLs and proxies' passwords, in the forms in which servers echo them.
 local core = require "connectparticipant.core"
 
--- As long as Connect's, without a repeated run, so that every piece is unique.
+-- As long as Connect's, and without repetition, so that every part is unique.
 local function token_of(size, seed)
   local characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/"
   local out, state = {}, seed or 7
@@ -58,7 +58,7 @@ describe("a token", function()
 
     it("is found where only what is no letter is " .. name, function()
       local partly = TOKEN:gsub("%W", form)
-      if not form("a"):match("&#%d+$") then -- a digit behind it would be a part of the number
+      if not form("a"):match("&#%d+$") then -- a digit after it would belong to the number
         assert.equal("bad [redacted] here", cleaned("bad " .. partly .. " here"))
       end
     end)
@@ -86,7 +86,7 @@ describe("a token", function()
     for name in pairs(FORMS) do names[#names + 1] = name end
     table.sort(names)
     for _, name in ipairs(names) do
-      -- Without a semicolon, a digit behind it would be a part of the number.
+      -- Without a semicolon, a digit after it would belong to the number.
       if name ~= "HTML, without semicolons" then all[#all + 1] = FORMS[name] end
     end
     local count = 0

@@ -1,6 +1,6 @@
-/* Commits a sink again and again while its thread takes it up: each commit must end well, with all
- * bytes of the file. The thread is slow to take the lock (the linker wraps disk_lock), so that the
- * commit comes in between. */
+/* Commits sinks, one after another, at the moment at which the thread takes them up: each commit
+ * must succeed, with all bytes in the file. The thread is slow to take the lock (the linker wraps
+ * disk_lock), so that the commit comes in between. */
 #include "base/disk.h"
 #include "base/sink.h"
 

@@ -122,7 +122,7 @@ describe("a pipe that is read", function()
   end)
 end)
 
--- Runs Lua where the disk stops as long as the gate is there.
+-- Runs Lua code with a disk that stops while the gate exists.
 local function at_gate(text)
   local gate = directory:write("gate", "")
   os.remove(directory:path "gated")
@@ -247,7 +247,7 @@ describe("a sink of memory", function()
     assert.has_error(function() sink:body() end)
   end)
 
-  -- What the thread has gathered already would be missing from the queue, and the other way round.
+  -- Bytes that the thread has collected are not in the queue, and the reverse: none may be missing.
   it("collects in the thread", function()
     server:script { { size = SIZE } }
     local sink = assert(core.memory_sink())

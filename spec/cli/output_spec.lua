@@ -1,4 +1,4 @@
--- Output that cannot be written makes the command fail, and never ends up anywhere else.
+-- If its output cannot be written, the command fails, and the output goes nowhere else.
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
 local process = require "spec.support.process"

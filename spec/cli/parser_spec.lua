@@ -1,5 +1,5 @@
--- Every option of every command, with values that nobody should give: a message and status 2, or an
--- error and status 1, and never a traceback.
+-- Every option of every command, with odd values: a message and status 2, or an error and status 1,
+-- and never a traceback.
 local cli = require "connectparticipant.cli"
 local common = require "connectparticipant.cli.common"
 local emulator = require "connectparticipant.emulator"
@@ -29,7 +29,7 @@ local function text()
   end, flush = function() return true end, failure = function() end }
 end
 
--- The command without a network: its client checks its options, and fails.
+-- Runs the command without a network: its client checks the options, and then fails.
 local function run(words)
   local world = {
     stdin = { read = function() return nil end }, stdout = text(), stderr = text(),
@@ -62,10 +62,10 @@ local function with(name, ...)
   return words
 end
 
--- Values whose form matters to who reads them: none, one like an option, an ordinary one.
+-- Values that a parser may mistake: an empty one, one like an option; and an ordinary one.
 local PLAIN = { [""] = true, ["-1"] = true, ["--json"] = true, ["1"] = true }
 
--- The option with the value, in the forms that there are.
+-- The option with the value, in every form that can be written.
 local function forms(name, option, value)
   local joined = option .. "=" .. value
   if not PLAIN[value] then return { with(name, joined) } end
@@ -77,7 +77,7 @@ describe("an option", function()
     local command, known = parser.command(name), {}
     for _, list in ipairs { command.options, command.client and common.client_options or {} } do
       for _, option in ipairs(list) do
-        -- The client's options are the same for each command: one is asked with every value.
+        -- The client's options are the same for all commands: one command gets every value.
         known[option.long] = list == common.client_options and name ~= "upload" and { "-1" }
           or VALUES
       end
@@ -168,7 +168,7 @@ describe("help", function()
   it("completes in bash, zsh and fish, and in no other shell", function()
     for _, shell in ipairs { "bash", "zsh", "fish" } do
       local status, told, said = run { "completion", shell }
-      -- argparse can do it from 0.7 on.
+      -- argparse supports it from 0.7 on.
       if parser.new().get_bash_complete then
         assert.equal(0, status)
         assert.truthy(said:find("transcript", 1, true))

@@ -1,5 +1,5 @@
--- What a terminal shows while files move: interpreted like a terminal does, and never wider than
--- it.
+-- What a terminal shows while files move. The output is interpreted as a terminal does, and must
+-- never be wider than it.
 local common = require "connectparticipant.cli.common"
 local place = require "connectparticipant.cli.place"
 local progress = require "connectparticipant.cli.progress"
@@ -104,7 +104,7 @@ describe("the progress display", function()
     assert.truthy(here.stderr.lines[2]:find "^0 of 2 files .* 25 %%")
     here.time = 101
     display:on_progress(2)(150, 300)
-    display:finish(2) -- it has failed
+    display:finish(2) -- the transfer has failed
     here.time = 105
     display:tick()
     here.time = 108

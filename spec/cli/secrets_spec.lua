@@ -134,7 +134,8 @@ local function arguments(pid, list)
 end
 
 describe("a command under way", function()
-  -- Starts one whose answer does not come; calls `look` with its number when the service has it.
+  -- Starts one that gets no answer; calls `look` with its process id when the service has the
+  -- request.
   local function begin(route, words, look)
     local hang = { hang = true, always = true }
     local start = { body = started(), always = true }

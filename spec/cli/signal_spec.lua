@@ -7,7 +7,7 @@ local service, token, place, id
 setup(function()
   service = emulated.start()
   token = service:connect(service.running.participant_token)
-  local begun = service:begin(token, 1000) -- as long as an answer that drips
+  local begun = service:begin(token, 1000) -- long enough for an answer that drips
   id = begun.AttachmentId
   assert.equal(200, emulated.put(begun, ("x"):rep(1000)).status)
   assert.equal(200, service:complete(token, id).status)
@@ -18,7 +18,7 @@ teardown(function()
   place:remove()
 end)
 
--- Starts the command beside this process; gives what ends it and tells how.
+-- Starts the command in the background; returns a function that ends it and returns how it ended.
 local function start(words)
   local all = { "CONNECT_CONNECTION_TOKEN=" .. token, "AWS_ENDPOINT_URL=" .. service.endpoint,
     process.lua, "lua/connectparticipant/command.lua" }
@@ -38,7 +38,7 @@ local function start(words)
   end
 end
 
--- Until so many requests have been seen.
+-- Waits until the service has seen this many requests.
 local function wait_for(operation, count)
   local limit = os.time() + 20
   while #service:requests(operation) < count do

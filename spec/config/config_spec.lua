@@ -232,7 +232,7 @@ describe("a file", function()
     local variables = { HOME = "/home/a", AWS_REGION = "e-f-1" }
     assert.equal("e-f-1", resolved({}, variables, text).region)
     assert.equal(7, resolved({}, variables, text).max_attempts)
-    -- The credentials file may be another program's.
+    -- The credentials file may be written by another program.
     local both = { [FILE] = "[default]\nregion = a-b-1\n", [CREDENTIALS] = "nonsense" }
     assert.equal("a-b-1", config.resolve({}, world(HOME, both)).region)
   end)

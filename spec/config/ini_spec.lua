@@ -4,7 +4,7 @@ local ini = require "connectparticipant.config.ini"
 
 local ALL = setmetatable({}, { __index = function() return true end })
 
--- { profile = { key = value } } of a text.
+-- Parses a text: { profile = { key = value } }.
 local function profiles(text, kind)
   local file = ini.parse(text, kind or "config", ALL)
   local found = {}
@@ -12,7 +12,7 @@ local function profiles(text, kind)
   return found, file
 end
 
--- What each text holds, in the config file.
+-- What each text means in the config file.
 local RULES = {
   { "nothing at all", "", {} },
   { "a profile without keys", "[profile a]", { a = {} } },
@@ -68,14 +68,14 @@ local RULES = {
     { default = { k = "4" } } },
 }
 
--- The same of the credentials file.
+-- The same for the credentials file.
 local CREDENTIALS = {
   { "profiles without the prefix", "[default]\nk = 1\n[work]\nk = 2\n[ my dev ]\nk = 3",
     { default = { k = "1" }, work = { k = "2" }, ["my dev"] = { k = "3" } } },
   { "none with it", "[profile work]\nk = 1\n[profile]\nk = 2", { profile = { k = "2" } } },
 }
 
--- What is told of a malformed line, and what is left.
+-- What is reported about a malformed line, and what is kept.
 local PROBLEMS = {
   { "[profile a", "line 1: a section's name must end with ]", {} },
   { "[profile a] b\nk = 1", "line 1: only a comment may follow", {} },
@@ -182,7 +182,7 @@ describe("a shared file", function()
     }
     local began = os.clock()
     for _, text in ipairs(texts) do ini.parse(text, "config", ALL) end
-    -- A single quadratic one takes more than 10 s.
+    -- Quadratic time would take more than 10 s for one of these.
     assert.truthy(os.clock() - began < 8)
   end)
 end)

@@ -1,4 +1,4 @@
--- The options of new and of map: a wrong one raises at the caller, and says what is right.
+-- The options of new and of map: a wrong one raises at the caller's line, and names the right ones.
 local participant = require "connectparticipant"
 
 local function raised_by(fn, ...)

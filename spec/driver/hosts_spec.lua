@@ -4,7 +4,7 @@ local faults = require "spec.support.faults"
 local participant = require "connectparticipant"
 local process = require "spec.support.process"
 
--- Without epoll there is none, and hosts wait by the engine's timeout.
+-- Without epoll there is no descriptor, and hosts wait for the engine's timeout.
 local DESCRIPTOR = process.portable and "nil" or "number"
 
 local server

@@ -1,4 +1,4 @@
--- Attachments as the service has them: from their start to their approval.
+-- Attachments in the service, from their start to their approval.
 local emulated = require "spec.support.emulated"
 local http = require "spec.support.http"
 

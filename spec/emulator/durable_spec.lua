@@ -1,4 +1,5 @@
--- What the emulator has answered stays: with a directory, everything is on disk before the answer.
+-- With a directory, everything that the emulator confirms is on disk before the answer, and
+-- survives.
 local emulated = require "spec.support.emulated"
 local emulator = require "connectparticipant.emulator"
 local files = require "spec.support.files"
@@ -9,7 +10,7 @@ local directory
 before_each(function() directory = files.new() end)
 after_each(function() directory:remove() end)
 
--- A function that kills nginx and its worker immediately: the shell that does it has been started
+-- Returns a function that kills nginx and its worker at once, by a shell that has been started
 -- before.
 local function killer_of(service)
   local pid = service.running.pid
@@ -36,8 +37,8 @@ local function say(client, token, index)
     Content = "message " .. index, ClientToken = "message-" .. index }
 end
 
--- Uploads and messages, many at once, until so many have been answered; then all ends. What was
--- answered is given by number.
+-- Uploads and sends messages, many at once, until this many have been answered; then stops. Returns
+-- which were answered, by number.
 local function work_until_killed(service, token, count)
   local client, answered, sent, most = client_of(service), {}, {}, 0
   local kill_now = killer_of(service)
@@ -55,7 +56,7 @@ local function work_until_killed(service, token, count)
   return answered, sent
 end
 
--- How often each item of a transcript is there, by its attachment or its content.
+-- How often each item is in a transcript, by its attachment or its content.
 local function counts_of(client, token)
   local counts = {}
   for item in client:transcript { ConnectionToken = token } do
@@ -100,7 +101,7 @@ describe("kill -9", function()
   it("of nginx in the moment when it replaces the worker leaves no worker without it", function()
     local service = emulated.start { dir = directory.directory }
     local pid, boot = service.running.pid, directory:path "boot.lua"
-    -- To the new worker, its parent is another process than the nginx that was started.
+    -- The new worker then finds that its parent is not the nginx that was started.
     local text, count = files.read(boot):gsub('(%["pid"%]=)%d+', "%11")
     assert.equal(1, count)
     directory:write("boot.lua", text)
@@ -202,7 +203,7 @@ describe("the journal", function()
 
   it("that cannot be written makes an answer fail", function()
     local service, token = begin()
-    -- As little as one block may be written from now on.
+    -- From now on a file may grow by one block only.
     local pid = service.running.pid
     local limited = process.run { "sh", "-c",
       ("prlimit --fsize=4096 --pid $(cat /proc/%d/task/%d/children)"):format(pid, pid) }

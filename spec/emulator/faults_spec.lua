@@ -68,7 +68,7 @@ end)
 describe("a fault that hangs", function()
   it("does so as long as its delay says, and no longer", function()
     service:fault { operation = "GetTranscript", action = "hang", delay = 0.01 }
-    -- It ends long before the patience of this client, which raises then.
+    -- It ends long before this client's own timeout, which would raise.
     assert.equal("", http.raw(service.port, "POST /participant/transcript HTTP/1.1\r\nHost: x\r\n"
       .. "Content-Length: 2\r\n\r\n{}"))
     local log = service:requests "GetTranscript"

@@ -1,9 +1,10 @@
--- The emulator with another's store: it signs for that, and asks it what was uploaded.
+-- The emulator with an external object store: it signs URLs for the store, and asks it what was
+-- uploaded.
 local files = require "spec.support.files"
 local process = require "spec.support.process"
 local services = require "spec.support.service"
 
--- Uploads one file after the other, and tells how each went. The keys come from the environment.
+-- Uploads one file after another, and prints how each ended. The keys come from the environment.
 local CHILD = [[
   local emulator = require "connectparticipant.emulator"
   local participant = require "connectparticipant"
@@ -28,7 +29,7 @@ teardown(function()
   place:remove()
 end)
 
--- What comes of uploads, of which the store says this when it is asked.
+-- How uploads end for which the store gives these answers when it is asked.
 local function upload(...)
   local steps = {}
   for _, step in ipairs { ... } do

@@ -1,4 +1,5 @@
--- How an emulator begins: options of any bytes, directories of any name, and what it refuses.
+-- How an emulator starts: with options of any bytes and directories of any name; and what it
+-- refuses.
 local emulated = require "spec.support.emulated"
 local emulator = require "connectparticipant.emulator"
 local files = require "spec.support.files"
@@ -7,13 +8,13 @@ local shell = require "connectparticipant.emulator.shell"
 
 local load_text = rawget(_G, "loadstring") or load
 
--- Everything that sh, nginx and Lua give a meaning, one by one and together.
+-- All characters with a meaning to sh, nginx or Lua, one by one and together.
 local NAMES = {
   "a blank", "quotes'\"", "$dollar ${TMPDIR} $request_uri", "semi;colon", "{braces}", "#hash",
   "back\\slash\\n", "Zo\195\171 \240\159\152\128", "\255\254", "percent %s %(port)", "*?[a]",
   "-dash", "line\nbreak", "tab\tand\rreturn", "`echo x` $(echo x)", "&|<>!~", "a=b",
 }
--- Each costs an emulator: one Lua tries them one by one, the others all in one name.
+-- Each needs an emulator of its own: one Lua tries them one by one, the others all in one name.
 if not process.thorough then NAMES = { table.concat(NAMES) } end
 
 describe("a directory", function()

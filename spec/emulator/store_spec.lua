@@ -116,7 +116,7 @@ describe("a PUT", function()
   end)
 end)
 
--- The PUT as bytes, to be sent in ways that no client should.
+-- The PUT as bytes, to be sent in ways in which no proper client would.
 local function bytes_of(begun, extra)
   local _, path = http.split(begun.UploadMetadata.Url)
   local lines = { "PUT " .. path .. " HTTP/1.1", "Host: 127.0.0.1:" .. service.port }

@@ -21,7 +21,7 @@ local function say(token, text)
   assert.equal(200, answer.status, answer.body)
 end
 
--- Until so many messages have been sent.
+-- Waits until this many messages have been sent.
 local function wait_for(count)
   local limit = os.time() + 20
   while #service:requests "SendMessage" < count do

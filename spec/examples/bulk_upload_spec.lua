@@ -15,7 +15,7 @@ teardown(function()
   place:remove()
 end)
 
--- A folder with 40 files at two depths, with names that a shell would take apart.
+-- A folder with 40 files at two depths, with names that a shell would split or expand.
 local function folder()
   local path = place:path "it's; a folder"
   process.run { "mkdir", "-p", path .. "/deeper" }
@@ -29,7 +29,7 @@ describe("the bulk uploader", function()
   it("uploads every file of a folder, whatever its name", function()
     local path = folder()
     local said = example.run(service, { CONNECT_CONNECTION_TOKEN = token }, "bulk_upload", path)
-    -- A name with a line's end is none that the service takes.
+    -- The service refuses a name with a line break.
     assert.equal("39 of 40 files uploaded, 744 bytes\n", said.stderr:match "[^\n]*\n$")
     assert.equal(1, said.status)
     local names = {}

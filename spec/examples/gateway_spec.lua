@@ -1,5 +1,5 @@
--- doc/examples/gateway: its nginx.conf before an emulator. What a browser does with its page is
--- tried by spec/browser.
+-- doc/examples/gateway: its nginx.conf with an emulator behind it. spec/browser tries its page in a
+-- browser.
 local cjson = require "cjson"
 local http = require "spec.support.http"
 local process = require "spec.support.process"

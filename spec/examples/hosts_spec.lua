@@ -37,7 +37,7 @@ for _, name in ipairs(names) do
   describe("the example of " .. name, function()
     it("uploads all files at once", function()
       local list = paths()
-      -- Where none waits for another, all have begun before the first is stored.
+      -- If none waits for another, all have begun before the first is stored.
       service:fault { operation = "PutObject", delay = 1, count = #list }
       local before = #service:requests()
       has_all(example.run(service, { CONNECT_CONNECTION_TOKEN = token }, name, unpack(list)), list)

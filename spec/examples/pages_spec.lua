@@ -1,4 +1,4 @@
--- The Lua that the pages for newcomers show, run as printed, a page's blocks one after another.
+-- The Lua blocks of the pages for newcomers, run as printed, one after another.
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
 local process = require "spec.support.process"

@@ -1,6 +1,6 @@
-/* libFuzzer: the input is a header's name, a NUL, and its value. What is taken for either is what
- * RFC 9110 takes, written down once more, and no line that is built of both is two; a Retry-After
- * is a delay or nothing; and an answer that holds the line gives its value back. */
+/* libFuzzer: the input is a header's name, a NUL, and its value. Exactly the names and values that
+ * RFC 9110 allows, by rules written down here once more, are accepted; a line built of both is a
+ * single line; a Retry-After is a delay or nothing; an answer with the line returns its value. */
 #include "aws/retry_after.h"
 #include "base/text.h"
 #include "http/answer.h"

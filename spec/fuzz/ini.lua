@@ -1,5 +1,5 @@
--- Config files: whatever they hold, they are read without an error being raised, the same however
--- their lines end, and what is wrong with them is told without their own words.
+-- Config files: whatever they hold, reading raises no error, the kind of line ends changes nothing,
+-- and what is reported does not quote them.
 local corpus = require "spec.fuzz.corpus"
 local ini = require "connectparticipant.config.ini"
 local random = require "spec.fuzz.random"

@@ -1,5 +1,5 @@
--- Answers of the service as a user gets them: whatever its body, status and headers are, there is
--- either a table or an error of a known kind, which can be shown and has no word of the token.
+-- The service's answers as a user gets them: for any body, status and headers the result is either
+-- a table or an error of a known kind, which can be printed and holds nothing of the token.
 local core = require "connectparticipant.core"
 local corpus = require "spec.fuzz.corpus"
 local json = require "connectparticipant.emulator.json"
@@ -28,7 +28,7 @@ local function check(operation, status, headers, body)
   accepted = accepted + 1
   assert(body:find "^%s*{.*}%s*$" or not body:find "%S", "not an object")
   assert(type(result.ResponseMetadata) == "table", "no metadata")
-  -- What a strict reader takes, too, has the same strings.
+  -- If a strict reader accepts the body, too, both have read the same strings.
   local strict = json.object(body)
   for key, value in pairs(strict or {}) do
     assert(type(value) ~= "string" or key == "ResponseMetadata" or result[key] == value, key)

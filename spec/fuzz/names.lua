@@ -1,5 +1,5 @@
--- File names of the gateway: whatever a header or a form says, a name that is taken is UTF-8,
--- without folders and control characters, and comes back as it was from the header that we write.
+-- The gateway's file names: whatever a header or a form holds, a name that is accepted is UTF-8,
+-- without folders and control characters, and survives the round trip through the header we write.
 local corpus = require "spec.fuzz.corpus"
 local name = require "connectparticipant.nginx.name"
 local random = require "spec.fuzz.random"

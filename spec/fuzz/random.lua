@@ -1,4 +1,4 @@
--- Chance for the fuzzers in Lua, and how long they go on.
+-- Random numbers for the fuzzers in Lua, and how long they run.
 local core = require "connectparticipant.core"
 local dice = require "spec.chaos.dice"
 
@@ -9,7 +9,7 @@ local WORDS = { "[", "]", "[profile ", "default", "=", "\n", "\r", " ", "\t", "#
   "endpoint_url", "http://", "HTTPS://", "127.0.0.1", "localhost", "[::1]", ".", ":", "@", "/", "?",
   "%2e", "0x7f", "017", "①", "。", "xn--", "host", ":80", "-", "_" }
 
---- Changes a text in at most so many places.
+--- Changes a text in at most `most` places.
 function random.mutate(own, text, most)
   for _ = 1, own:pick(most) do
     local at, size = own:pick(#text + 1), own:pick(8) - 1
@@ -22,8 +22,8 @@ function random.mutate(own, text, most)
   return text:sub(1, 4096)
 end
 
---- Calls `try(dice)` for FUZZ_SECONDS, or `rounds` times where that is not set. Prints a line, with
---- the seed of what has failed.
+--- Calls `try(dice)` for FUZZ_SECONDS, or `rounds` times if that is not set. Prints a line, with
+--- the seed of the round that failed.
 function random.run(name, rounds, try)
   local seconds = tonumber(os.getenv "FUZZ_SECONDS" or "")
   local first = tonumber(os.getenv "FUZZ_SEED" or "") or seconds and os.time() % 1000000 or 1

@@ -1,4 +1,4 @@
--- What the fuzzers know already, played again; and a few thousand rounds of those in Lua.
+-- Replays the fuzzers' corpus, and runs a few thousand rounds of those in Lua.
 local files = require "spec.support.files"
 local process = require "spec.support.process"
 
@@ -18,7 +18,7 @@ local function replay(target)
   assert.truthy(tonumber(played.stdout:match "(%d+) inputs\n$") > 3, played.stdout)
 end
 
--- Those in C know no Lua, so the specs of one Lua play them.
+-- Those in C do not depend on a Lua, so one Lua's specs replay them.
 local IN_C = { "secrets", "answers", "requests", "headers", "urls", "wire" }
 
 describe("the fuzzers' corpus", function()

@@ -16,7 +16,7 @@ static unsigned next(void) {
   return at < end ? *at++ : 0;
 }
 
-/* Exactly as large as it is, with the NUL that strings from Lua have behind them. */
+/* A copy of exactly this size, with the NUL that follows strings from Lua. */
 static char *next_text(size_t *size) {
   size_t wanted = next() * (next() % 8 + 1U), left = (size_t)(end - at);
   *size = wanted < left ? wanted : left;
@@ -97,7 +97,7 @@ static void write_members(struct request_writer *w, const struct member *members
     size_t size;
     char *text = next_text(&size);
     if (size > 0 && *text == '?') request_unknown(w, members, text, size);
-    /* Mostly what fits, or nothing would ever be built. */
+    /* Mostly valid values, or no request would ever be built. */
     if (next() % 4 != 0 && (m->type == STRING || m->type == TEXT))
       request_string(w, m, text, size);
     else if (next() % 4 != 0 && m->type == WHOLE)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# run.sh SECONDS [TARGET...]: lets libFuzzer try each target for so long, under AddressSanitizer and
-# UBSan, from the corpus here; then what is in Lua. Ends with a status; what was found is in
-# build/fuzz.
+# run.sh SECONDS [TARGET...]: runs libFuzzer on each target for this long, with AddressSanitizer and
+# UBSan, from the corpus here; then the fuzzers in Lua. The exit status is 1 if anything failed;
+# what was found is in build/fuzz.
 set -eu
 seconds=$1
 shift

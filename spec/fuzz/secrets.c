@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (end == NULL) return 0;
   const char *token = (const char *)data, *text = (const char *)end + 1;
   size_t length = strlen(token), left = size - length - 1;
-  char *copy = malloc(left + 1); /* so that reading beyond it is seen */
+  char *copy = malloc(left + 1); /* of exact size, so that reading beyond it is detected */
   memcpy(copy, text, left);
   char *exact = realloc(copy, left > 0 ? left : 1);
   struct secrets secrets = {.token = token, .url = token, .proxy = token};

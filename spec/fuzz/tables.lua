@@ -1,5 +1,5 @@
--- Requests from arbitrary tables, and two models against each other: what the client's accepts, the
--- emulator's, which was written without it, has to accept, too; and the JSON has to be strict.
+-- Requests from arbitrary tables, which compare two models: what the client's accepts, the
+-- emulator's, written independently, must accept, too; and the JSON must be strict.
 local core = require "connectparticipant.core"
 local json = require "connectparticipant.emulator.json"
 local model = require "connectparticipant.emulator.model"

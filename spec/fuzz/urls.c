@@ -15,7 +15,7 @@ static char *part_of(CURLU *handle, CURLUPart part) {
   return curl_url_get(handle, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
 }
 
-/* As a lenient resolver reads it, which takes "127.1" and "0x7f.1" too. */
+/* As a lenient resolver reads it, which also accepts "127.1" and "0x7f.1". */
 static int is_loopback(const char *host) {
   struct in_addr four;
   struct in6_addr six;

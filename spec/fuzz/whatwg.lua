@@ -1,5 +1,6 @@
--- URLs, read by us and by the WHATWG's rules (node): what we accept is a URL there, too, of the
--- same host; and where we take it for loopback, so that a token may go there in clear text, it is.
+-- URLs, parsed by us and by the WHATWG's rules (in Node.js): what we accept is a URL there, too,
+-- with the same host; and what we take for loopback, where tokens may go in clear text, is
+-- loopback.
 local cjson = require "cjson"
 local core = require "connectparticipant.core"
 local corpus = require "spec.fuzz.corpus"
@@ -20,7 +21,7 @@ local function is_loopback(host)
 end
 
 local function check(url, line)
-  -- Labels that decode to nothing are names that do not exist to us, and an error there.
+  -- Labels of punycode that decode to nothing are errors there, and unknown hosts to us.
   if line == "none" and url:lower():find("xn--", 1, true) then return end
   local scheme, host, port, user = line:match "^(%S+) (%S+) (%S+) (%S+)$"
   assert(scheme, "only we accept it")

@@ -28,7 +28,7 @@ static void listen_somewhere(void) {
   port = ntohs(address.sin_port);
 }
 
-/* Sends the bytes once something was asked, and closes behind them. */
+/* Sends the bytes once a request has arrived, and closes the connection. */
 static void serve(int *connection, const uint8_t **data, size_t *size) {
   char request[8192];
   if (*connection < 0) *connection = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

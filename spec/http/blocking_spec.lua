@@ -1,4 +1,4 @@
--- core's own calls, which block: one attempt, over connections that are kept.
+-- core's own calls, which block: one attempt, over kept connections.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local transfers = require "spec.support.transfers"

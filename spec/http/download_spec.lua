@@ -1,4 +1,4 @@
--- Downloads through the engine: what is checked before a byte is passed on, and where bytes go.
+-- Downloads through the engine: what is checked before the first byte is passed on, and to where.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local transfers = require "spec.support.transfers"

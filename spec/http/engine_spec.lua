@@ -1,4 +1,4 @@
--- The HTTP engine: what it moves and keeps, time, and connections.
+-- The HTTP engine: transfers, timeouts, and the connections that it keeps.
 local core = require "connectparticipant.core"
 local emulated = require "spec.support.emulated"
 local files = require "spec.support.files"
@@ -33,8 +33,8 @@ local function listen()
   end
 end
 
--- A PUT whose kept connection is refused and closed, so that libcurl connects again by itself; but
--- nobody takes that connection.
+-- A PUT whose kept connection is closed, so that libcurl connects again by itself; but nobody
+-- accepts that connection.
 local function replace(fields)
   local listener, url, fill = listen()
   local first = get { url = url }
@@ -86,8 +86,8 @@ describe("an engine", function()
     assert.truthy(most > 64 * 1024)
   end)
 
-  -- The resolver's own descriptors take the first free number. No name server is asked for a name
-  -- as long as this one.
+  -- The resolver opens descriptors of its own. For a name as long as this one it asks no name
+  -- server.
   local function resolve_nothing()
     local open = core.settings { endpoint = server.url, allow_insecure = true }
     local host = ("x"):rep(64) .. ".invalid"
@@ -307,7 +307,7 @@ describe("an engine", function()
     for _, one in ipairs(process.descriptors()) do
       local info = not known[one] and files.read("/proc/self/fdinfo/" .. one:match "^%d+")
       local inode = one:match "socket:%[(%d+)"
-      -- By which libcurl wakes itself, and which nobody else hears, it leaves open over exec.
+      -- libcurl leaves the socket pair by which it wakes itself open over exec.
       local is_pair = inode and not files.read "/proc/net/tcp":find(" " .. inode .. " ", 1, true)
       if info and not is_pair then
         ours = ours + 1

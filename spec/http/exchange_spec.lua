@@ -1,4 +1,4 @@
--- Exchanges that are sent more than once, and what is left of those that were released.
+-- Exchanges that are sent more than once, and handles of exchanges that were released.
 local core = require "connectparticipant.core"
 local faults = require "spec.support.faults"
 local transfers = require "spec.support.transfers"

@@ -4,10 +4,10 @@ local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
 
--- It is about the process and not about Lua; of all Luas, LuaJIT alone can fork by itself.
+-- Only LuaJIT can call fork, by its FFI, and forks do not depend on the Lua.
 if process.abi ~= "luajit" then return end
 
--- A script's beginning: a lab whose store is a server of ours.
+-- How each script begins: with fork and waitpid, and a client of the server.
 local CHILD = [[
 local ffi = require "ffi"
 local core = require "connectparticipant.core"
@@ -46,7 +46,7 @@ local function run(script, env)
 end
 
 describe("after a fork", function()
-  -- _Fork tells nobody of it.
+  -- _Fork runs no atfork handlers.
   for _, fork in ipairs { "fork", "_Fork" } do
     it("the child has connections of its own, and the parent keeps its own: " .. fork, function()
       server:script { {}, {}, {} }

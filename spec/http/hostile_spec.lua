@@ -28,7 +28,7 @@ local function peak()
   return tonumber(files.read "/proc/self/status":match "VmHWM:%s*(%d+)") * 1024
 end
 
--- The most that was in use before no longer counts.
+-- Resets the peak (VmHWM) to what is in use now.
 local function forget_peak()
   local file = io.open("/proc/self/clear_refs", "w")
   if not file then return end
@@ -36,7 +36,7 @@ local function forget_peak()
   file:close()
 end
 
--- How much more memory a function has used at any time than before it.
+-- By how much a function's peak memory exceeded what was in use before it.
 local function memory_of(fn)
   collectgarbage()
   forget_peak()
@@ -45,7 +45,8 @@ local function memory_of(fn)
   return peak() - before
 end
 
--- An operation whose answer is this step; gives its error, and how many bytes the peer could send.
+-- An operation whose answer is this step; returns its error, and how many bytes the peer could
+-- send.
 local function answer(step)
   lab.server:script { step }
   local result, err = lab.client:get_transcript { ConnectionToken = "t" }
@@ -64,7 +65,7 @@ local function refused(name, step, kind, code)
 end
 
 describe("an answer without end", function()
-  -- What libcurl and the kernel take in before anybody sees it: some MiB of socket buffers.
+  -- What libcurl and the kernel receive before we see it: some MiB of socket buffers.
   local ROOM = 32 * MEBIBYTE
 
   local function bounded(most, list)
@@ -90,7 +91,7 @@ describe("an answer without end", function()
       ["trailers"] = { { raw = CHUNKED .. "2\r\n{}\r\n0\r\n", flood = lines }, nil,
         "HeadersTooLarge" },
     })
-    -- libcurl says what this is from 8.6 on.
+    -- libcurl has an error code for this from 8.6 on.
     local kind, code = "protocol", "HeadersTooLarge"
     if libcurl < 806 then kind, code = "transport", "RECV_ERROR" end
     bounded(MEBIBYTE, { ["one trailer"] = { { raw = CHUNKED .. "2\r\n{}\r\n0\r\nX-A: ",

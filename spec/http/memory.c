@@ -27,7 +27,7 @@ static void listen_somewhere(void) {
   port = ntohs(address.sin_port);
 }
 
-/* Answers what has come, and closes. */
+/* Answers a request that has arrived, and closes the connection. */
 static void serve(void) {
   static const char answer[] = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 5\r\n\r\nhello";
   char request[4096];
@@ -69,7 +69,7 @@ static bool exchange(struct engine *engine, struct failing *f, int at) {
   return good;
 }
 
-/* Lets each fail, from the first to the last that there is. */
+/* Lets each allocation fail, from the first to the last. */
 static void try_all(struct failing *f, bool alone) {
   int failed = 0, last = 1, before = failing_blocks;
   f->alone = alone;

@@ -1,4 +1,4 @@
--- Exchanges when memory runs out: Lua cannot have that, so a small C program does.
+-- Exchanges when memory runs out, which Lua cannot arrange: a small C program does.
 local process = require "spec.support.process"
 
 if not process.thorough then return end

@@ -1,6 +1,6 @@
-/* A busy machine and a peer that is always ahead: loaded before the C library, it has half a
- * millisecond pass with each look at a clock, and send(2) return only once there is an answer to
- * read; poll(2) waits a little for more of it where the caller would not wait at all. */
+/* Stands for a busy machine and a fast peer. Loaded before the C library: each look at a clock
+ * takes half a millisecond, send(2) returns only when there is an answer to read, and poll(2) waits
+ * a little for more of it although the caller would not wait at all. */
 #include <dlfcn.h>
 #include <poll.h>
 #include <string.h>
@@ -34,7 +34,7 @@ int poll(struct pollfd *entries, nfds_t count, int timeout) {
   return real(entries, count, timeout == 0 ? MORE : timeout);
 }
 
-/* What _FORTIFY_SOURCE makes of it. */
+/* What poll becomes with _FORTIFY_SOURCE. */
 int __poll_chk(struct pollfd *entries, nfds_t count, int timeout, size_t size);
 
 int __poll_chk(struct pollfd *entries, nfds_t count, int timeout, size_t size) {

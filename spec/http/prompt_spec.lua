@@ -1,4 +1,4 @@
--- Peers that answer before libcurl has even begun to wait for them.
+-- Peers that answer before libcurl has begun to wait for them.
 local files = require "spec.support.files"
 local flows = require "spec.support.flows"
 local faults = require "spec.support.faults"
@@ -8,7 +8,7 @@ local lab = flows.new()
 setup(lab.open)
 teardown(lab.close)
 
--- Runs Lua in a process of its own, in which each answer is there once its request is sent.
+-- Runs Lua code in a process of its own, in which each answer has arrived when send() returns.
 local function run(code)
   local place = files.new()
   finally(function() place:remove() end)

@@ -1,4 +1,4 @@
--- Transfers: PUTs and GETs with a scripted store.
+-- Transfers: PUTs to and GETs from a scripted store.
 local core = require "connectparticipant.core"
 local process = require "spec.support.process"
 local transfers = require "spec.support.transfers"
@@ -39,7 +39,7 @@ describe("a transfer", function()
     for target, expected in pairs(sent) do
       server:script { {} }
       assert(finish(assert(transfer { source = "x", url = server.url .. target })))
-      -- libcurl 7.88 and 8.23 differ in the case of the digits, which means nothing.
+      -- libcurl 7.88 and 8.23 differ in the case of the hexadecimal digits, which has no meaning.
       assert.equal(expected, (server:seen().requests[1].path:gsub("%%%x%x", string.upper)))
     end
   end)

@@ -34,7 +34,7 @@ describe("a PUT", function()
     failed(result, err, { kind = "transport" })
     server:script { { status = 200, early = true, close = true } }
     result, err = finish(assert(transfer { source = ("x"):rep(30000000) }))
-    -- libcurl 8 sends the rest, and that is as good.
+    -- libcurl 8 sends the rest, which is also right.
     if result then return assert.equal(30000000, server:seen().requests[1].received) end
     failed(result, err, { kind = "transport" })
   end)

@@ -6,7 +6,7 @@ local function settings(endpoint, insecure)
   return core.settings { endpoint = endpoint, allow_insecure = insecure }
 end
 
--- Both ways of using the URL agree.
+-- As an endpoint and as a presigned URL, with the same outcome.
 local function accepted(url, insecure)
   local own, err = settings(url, insecure)
   assert.is_nil(err)

@@ -9,7 +9,7 @@ end
 
 describe("a build for another Lua", function()
   it("is refused with a sentence", function()
-    -- Where only this Lua was built, one other is built now.
+    -- If only this Lua's module is there, another one is built.
     local other = process.abi == "5.4" and "5.3" or "5.4"
     local made = process.run { "make", "-s", "LUA=" .. other, "SANITIZE=", "build",
       env = { LD_PRELOAD = "" } }
@@ -32,15 +32,15 @@ describe("a build for another Lua", function()
 end)
 
 describe("another Lua in the process", function()
-  -- Requires the module while a library of another Lua is there, too.
+  -- Requires the module in a process that has also loaded another Lua's library.
   local function required_beside(library)
     local preload = ("%s %s"):format(os.getenv "LD_PRELOAD" or "", library)
     return process.run { process.lua, "-e", 'require "connectparticipant.core" print "up"',
       env = { LD_PRELOAD = preload } }
   end
 
-  -- As ModSecurity brings its own beside that of ngx_lua. A preloaded one comes behind the
-  -- program's in the linker's order, and none of our calls go to it.
+  -- ModSecurity, for example, loads its own beside ngx_lua's. A preloaded library comes after the
+  -- program in the linker's order, so none of our calls may go to it.
   it("is not mistaken for the one that runs", function()
     local loaded = 0
     for _, abi in ipairs { "5.1", "5.2", "5.3", "5.4", "5.5" } do

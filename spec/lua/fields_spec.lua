@@ -2,7 +2,7 @@
 -- time, and nothing else holds it: under `make SANITIZE=1` a pointer kept into it is found here.
 local core = require "connectparticipant.core"
 
--- A table that seems to have fields, each of them made anew when it is asked for.
+-- A table whose __index makes each field's value anew whenever it is read.
 local function fresh(values, seen)
   return setmetatable({}, { __index = function(_, name)
     seen[#seen + 1] = name
@@ -60,7 +60,7 @@ describe("a table given to core", function()
 end)
 
 describe("settings", function()
-  -- The exchange holds what it needs itself: nothing is read from freed memory under ASan.
+  -- The exchange has its own copies: AddressSanitizer sees no read of freed memory.
   it("are closed once, however often they are finalised, and serve who holds them", function()
     local settings = core.settings { endpoint = "http://127.0.0.1:1", proxy = "" }
     local exchange = core.request("GetAttachment",
@@ -91,7 +91,7 @@ describe("a transfer", function()
   before_each(lab.begin)
   after_each(function() lab.engine:close() end)
 
-  -- Strings that nothing but the exchange holds, made of what is not known before.
+  -- Strings that only the exchange holds; computed, so that Lua has no constants for them.
   it("keeps what it points to, whatever the collector finds", function()
     lab.server:script { {}, { status = 206, body = "789", content_range = "bytes 7-9/10",
       etag = '"etag-of-' .. 1 .. '"' } }

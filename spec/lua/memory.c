@@ -1,15 +1,15 @@
-/* Lets each allocation of a scenario fail in turn, ours, Lua's or libcurl's: it must end as it does
- * otherwise, or say that memory ran out. All scenarios together must call every function of the
- * module. Linked with all of csrc and spec/support/failing.c; see memory_spec.lua.
+/* Lets each allocation of a scenario fail in turn, ours, Lua's or libcurl's: the scenario must end
+ * as without failures, or report that memory ran out. All scenarios together must call every
+ * function of the module. Linked with all of csrc and spec/support/failing.c; see memory_spec.lua.
  * usage: memory SCENARIOS.lua
  *
- * What is spared:
- *   lua-cjson        ends the process when its own malloc fails, which is not ours to change; what
- *                    it asks Lua for does fail here
- *   COULDNT_RESOLVE_HOST: what libcurl calls its own lack of memory there; it is tried again
- *   core.end_by_signal, core.exec that succeeds: they end this process
- *   __gc             is called by the collector alone, with all hooks off; what it must give back
- *                    is counted */
+ * Exceptions:
+ *   lua-cjson        ends the process when its own malloc fails, which we cannot change; what it
+ *                    allocates through Lua does fail here
+ *   COULDNT_RESOLVE_HOST: counts as lack of memory, since libcurl reports that so when it resolves
+ *   core.end_by_signal, and core.exec if it succeeds, would end this process
+ *   __gc             is called only by the collector, with all hooks off; what it must free is
+ *                    counted */
 #include "lua/compat.h"
 #include "lua/memory_server.h"
 #include "lua/module.h"
@@ -26,8 +26,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* When one of Lua's allocations fails alone, Lua collects all garbage and tries again: what is not
- * anchored is gone then. */
+/* When a single one of Lua's allocations fails, Lua collects all garbage and tries again, which
+ * frees whatever is not anchored. */
 static struct failing luas = {.whose = "Lua's"};
 
 static int status, port;
@@ -45,7 +45,7 @@ static void *allocate(void *user, void *memory, size_t before, size_t size) {
   return __real_realloc(memory, size);
 }
 
-/* describe(settings): what they hold, which Lua does not show. */
+/* describe(settings) -> what they hold, as text; core has no function for that. */
 static int describe(lua_State *L) {
   const struct settings *s = settings_check(L, 1);
   const struct transport *t = &s->transport;
@@ -55,7 +55,7 @@ static int describe(lua_State *L) {
   return 1;
 }
 
-/* restore(): from now on nothing fails. */
+/* restore(): from now on no allocation fails. */
 static int restore(lua_State *L) {
   (void)L;
   failing_ours.at = luas.at = failing_libcurls.at = 0;
@@ -80,7 +80,7 @@ static int shut(lua_State *L) {
 
 static const char called_key;
 
-/* Notes which function is called. */
+/* A hook that records which functions are called. */
 static void note_call(lua_State *L, lua_Debug *call) {
   lua_pushlightuserdata(L, (void *)&called_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
@@ -90,7 +90,7 @@ static void note_call(lua_State *L, lua_Debug *call) {
   lua_pop(L, 1);
 }
 
-/* Tells which functions of the table on top have not been called, and pops it. */
+/* Prints which functions of the table on top have not been called, and pops it. */
 static void tell_uncalled(lua_State *L, const char *owner) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
@@ -160,9 +160,9 @@ static lua_State *open_scenarios(const char *path) {
   return L;
 }
 
-/* Leaves what the scenario came to, a string, on the stack. Nothing is collected meanwhile: Lua 5.1
- * forgets an object whose finalizer could not be called for want of memory, and we would miss what
- * that held. */
+/* Runs a scenario and pushes its outcome, a string. The collector is stopped meanwhile: Lua 5.1
+ * forgets an object whose finalizer it could not call for lack of memory, and what that object held
+ * would be counted as lost. */
 static void run(lua_State *L, int scenario) {
   lua_gc(L, LUA_GCSTOP, 0);
   lua_rawgeti(L, 1, scenario);
@@ -180,7 +180,7 @@ static bool is_told(const char *outcome) {
          strstr(outcome, "COULDNT_RESOLVE_HOST") != NULL;
 }
 
-/* Lets each allocation fail, from the first to the last that there is. */
+/* Lets each allocation fail, from the first to the last. */
 static void try_all(lua_State *L, int scenario, struct failing *f, bool alone) {
   run(L, scenario);
   const char *expected = lua_tostring(L, -1);
@@ -200,8 +200,8 @@ static void try_all(lua_State *L, int scenario, struct failing *f, bool alone) {
   lua_pop(L, 1);
 }
 
-/* Runs each scenario once, with a note of what it calls and nothing that fails; this also loads
- * what stays. */
+/* Runs each scenario once without failures, recording what it calls. This also allocates whatever
+ * stays for the life of the process. */
 static int run_all(const char *path) {
   lua_State *L = open_scenarios(path);
   int count = (int)lua_rawlen(L, 1);
@@ -234,7 +234,7 @@ int main(int count, char **arguments) {
     int before = failing_blocks;
     for (int i = 0; i < 6; i++) try_all(L, scenario, whose[i / 2], i % 2 == 0);
     lua_close(L);
-    /* A thread that has finished a file may still have to let go of it. */
+    /* A thread that has finished a file may not have released it yet. */
     for (int wait = 0; failing_blocks != before && wait < 2000; wait++) usleep(1000);
     if (failing_blocks != before) {
       printf("scenario %d: %d blocks lost\n", scenario, failing_blocks - before);

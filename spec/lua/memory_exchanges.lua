@@ -1,5 +1,5 @@
--- Scenarios of memory_scenarios.lua that go over the wire, to memory_server.c. After each, with
--- memory again, the same engine must serve another call.
+-- The scenarios of memory_scenarios.lua that go over the wire, to memory_server.c. After each, the
+-- same engine must serve another call, now that there is memory again.
 local core, restore, endpoint = core, restore, endpoint -- luacheck: ignore
 
 local TOKEN = ("token."):rep(20)

@@ -1,6 +1,6 @@
--- What memory.c lets run out of memory: each gives a string, which must be the same whenever the
--- call succeeds. `core`, `describe` and `restore` (from then on nothing fails) are its globals, and
--- `connect_to` a Unix socket, and `shut` a descriptor.
+-- What memory.c runs while allocations fail: each scenario returns a string, which must be the same
+-- whenever the call succeeds. memory.c's globals are `core`, `describe`, `restore` (from then on
+-- nothing fails), `connect_to` (a Unix socket) and `shut` (a descriptor).
 -- luacheck: push ignore
 local core, describe, restore, connect_to, shut = core, describe, restore, connect_to, shut
 -- luacheck: pop
@@ -54,7 +54,7 @@ local function transfer(source)
   return outcome
 end
 
--- What files say of themselves; each call begins with the same ones.
+-- Calls `use` with a new file that has this text.
 local function with_file(text, use)
   local path = os.tmpname()
   local file = assert(io.open(path, "wb"))
@@ -78,7 +78,7 @@ end
 local function ends(how, sink, err)
   if not sink then return tostring(err) end
   local done, problem = sink[how](sink)
-  -- Asked in any case, though a commit that was quick has told all.
+  -- Called even if the commit has already ended, so that every run makes the same calls.
   while how == "commit" and (done or done == nil and type(problem) == "number") do
     local quick = done == true
     done, problem = sink:finished(1)
@@ -127,7 +127,7 @@ end
 local function kept_engine()
   local engine = core.engine()
   local ok, said = pcall(exchange, engine)
-  -- The engine that has met with it goes on, as soon as there is memory.
+  -- The same engine works again once there is memory.
   restore()
   local again = exchange(engine)
   engine:close()
@@ -144,7 +144,7 @@ local function polled()
   return text
 end
 
--- What needs no memory to speak of, and must not mind.
+-- Functions that need no memory, or can do without.
 local function small_things()
   core.sleep(0)
   core.catch_signals(true)
@@ -234,7 +234,7 @@ local list = {
   function() return told(core.build_request("GetTranscript",
     { ConectionToken = 1, SortOrder = "up", StartPosition = { MostRecent = 1.5, x = 1 } },
     { region = "us-east-1" })) end,
-  -- Once the options are those of the last call, and once not.
+  -- Once with the options of the call before, and once with others.
   function()
     local _, err = core.send_event({ ConnectionToken = TOKEN }, { region = "us-east-1" })
     local _, other = core.send_event({ ConnectionToken = TOKEN }, { region = "us-east-1" })

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* For every operation: nobody minds members that are not theirs. The port comes in. */
+/* The answer to every operation, which ignores the members of others; with the port. */
 static const char service[] =
     "{\"AttachmentId\":\"attachment\",\"NextToken\":\"next\",\"AttachmentSizeInBytes\":5,"
     "\"Transcript\":[{\"Content\":\"words\"}],\"Url\":\"http://127.0.0.1:%d/object\","
@@ -49,7 +49,7 @@ static void answer(int connection, const char *request) {
   send(connection, text, (size_t)size, MSG_NOSIGNAL);
 }
 
-/* Whether all of a request is there: its headers, and as much body as they say. */
+/* Whether the whole request has arrived: its headers, and the body that they announce. */
 static int is_whole(const char *request) {
   const char *end = strstr(request, "\r\n\r\n"), *length = strstr(request, "Content-Length: ");
   if (end == NULL) return 0;
@@ -81,7 +81,7 @@ static void *serve_one(void *argument) {
   return NULL;
 }
 
-/* In a thread of its own, so that no client waits for another that has given up. */
+/* In a thread of its own, so that no client waits behind one that has given up. */
 static void serve_alone(int listener) {
   pthread_t thread;
   int connection = accept(listener, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The service and its store for memory.c: a process of its own, so that none of its memory counts
- * and a call that blocks is answered. */
+/* The service and its store for memory.c. It is a process of its own, so that its memory does not
+ * count, and calls that block are answered. */
 #ifndef SPEC_MEMORY_SERVER_H
 #define SPEC_MEMORY_SERVER_H
 

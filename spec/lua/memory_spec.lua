@@ -1,4 +1,5 @@
--- No failed allocation, ours or Lua's, is taken for success, and none leaks memory.
+-- No failed allocation, whether ours, Lua's or libcurl's, passes for success, and none leaks
+-- memory.
 local process = require "spec.support.process"
 
 -- Builds spec/lua/memory.c with all of csrc, for the Lua that runs these specs.

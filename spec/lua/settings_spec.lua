@@ -49,7 +49,7 @@ describe("the endpoint", function()
       "participant.connect-fips.us-isof-south-1.csp.hci.ic.gov",
       "participant.connect.us-isof-south-1.api.aws.hci.ic.gov",
       "participant.connect-fips.us-isof-south-1.api.aws.hci.ic.gov" },
-    -- a region nobody knows yet
+    -- a region that does not exist yet
     { "mars-north-7", "participant.connect.mars-north-7.amazonaws.com",
       "participant.connect-fips.mars-north-7.amazonaws.com",
       "participant.connect.mars-north-7.api.aws", "participant.connect-fips.mars-north-7.api.aws" },

@@ -2,7 +2,7 @@
  * script with a state of its own, and so with threads of ours that write files and wake. Compiled
  * with ThreadSanitizer, all of csrc, too; see spec/support/check_threads.sh.
  * usage: threads SCRIPT THREADS ROUNDS
- * With PLANT in the environment it races on purpose, to show that this would be seen. */
+ * With PLANT in the environment it has a data race on purpose, to show that one is detected. */
 #include "lua/compat.h"
 #include "lua/memory_server.h"
 #include "lua/module.h"

@@ -1,6 +1,6 @@
--- What each thread of threads.c does, in a Lua state of its own: uploads and downloads as a worker
--- thread of nginx does, whose bytes go through threads of ours, and one of ours that wakes. Returns
--- how many calls it has made.
+-- What each thread of threads.c does, in a Lua state of its own: uploads and downloads like a
+-- worker thread of nginx, whose bytes go through our writing threads, and a watcher's thread.
+-- Returns how many calls it has made.
 -- luacheck: push ignore
 local connect_to, shut, endpoint = connect_to, shut, endpoint
 -- luacheck: pop
@@ -49,7 +49,7 @@ for _ = 1, 3 do
   watched()
 end
 
--- Several at once on one engine, and a client that is closed while they are under way.
+-- Several calls at once on one engine, and a client that is closed while they are in flight.
 local client = participant.new(OPTIONS)
 local jobs = {}
 for index = 1, 6 do

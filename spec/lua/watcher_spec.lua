@@ -1,4 +1,4 @@
--- core.watcher: a thread that waits for descriptors, and tells of them by a byte on a connection.
+-- core.watcher: a thread that waits for descriptors, and reports them by a byte on a connection.
 local core = require "connectparticipant.core"
 local process = require "spec.support.process"
 local socket = require "socket"
@@ -28,7 +28,7 @@ local function start()
   return path
 end
 
--- A descriptor that is readable once the other end was written to.
+-- A descriptor that becomes readable when something is written to the other end.
 local function pair()
   local listener = assert(socket.bind("127.0.0.1", 0))
   local address, port = listener:getsockname()
@@ -75,7 +75,7 @@ describe("a watcher", function()
     assert.equal("\0", connection:receive(1))
     far:send "y"
     nothing_comes()
-    -- Of what is readable already it tells at once.
+    -- A descriptor that is already readable is reported at once.
     assert.is_true(watcher:arm(near:getfd()))
     assert.equal("\0", connection:receive(1))
     nothing_comes()
@@ -165,7 +165,7 @@ describe("a watcher", function()
     start()
     local masks = process.run { "sh", "-c", ("grep -h SigBlk /proc/%d/task/*/status | sort")
       :format((core.pid())) }.stdout
-    -- All but SIGKILL, SIGSTOP and the two that libc keeps for itself.
+    -- All but SIGKILL, SIGSTOP and the two that the C library reserves.
     assert.truthy(masks:find("SigBlk:\tfffffffe7ffbfeff", 1, true), masks)
   end)
 end)

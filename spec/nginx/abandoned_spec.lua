@@ -56,7 +56,7 @@ local function ask(server, path, ...)
   return connection
 end
 
--- How many transfers and jobs the worker's client has under way.
+-- How many transfers and jobs the worker's client has in flight.
 local function state(server)
   local body = server:get("/state").body
   return tonumber(body:match "(%d+) under way"), tonumber(body:match "(%d+) jobs")
@@ -66,7 +66,7 @@ local function reach(server, transfers)
   repeat until state(server) >= transfers
 end
 
--- Waits until the worker's client has nothing under way.
+-- Waits until the worker's client has nothing in flight.
 local function gone_in_time(server)
   local began = socket.gettime()
   repeat

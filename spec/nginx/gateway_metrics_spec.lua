@@ -1,10 +1,10 @@
--- What the gateway counts: in a shared dictionary, for all workers.
+-- The gateway's metrics, in a shared dictionary for all workers.
 local cjson = require "cjson"
 local gateway = require "spec.support.gateway"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local service

@@ -1,4 +1,4 @@
--- The form parser: it finds the files, whatever the pieces in which a body arrives.
+-- The form parser finds the files, in whatever pieces a body arrives.
 local multipart = require "connectparticipant.nginx.multipart"
 
 local function part(disposition, body, kind)
@@ -6,10 +6,10 @@ local function part(disposition, body, kind)
     .. (kind and "content-TYPE: " .. kind .. "\r\n" or "") .. "\r\n" .. body .. "\r\n"
 end
 
--- The second part's bytes begin another line as a boundary does.
+-- The second part has a line that begins like a boundary.
 local FORM = part('name="note"', "hello") .. part('name="f"; filename="a"', "A\r\n--BB\r\n")
 
--- Gives the body in pieces of a size, and counts the longest that was ever asked to be remembered.
+-- Returns the body in pieces of this size, and records the most bytes that had to be kept.
 local function pieces(text, size)
   local at = 1
   return function()
@@ -83,7 +83,7 @@ describe("a form", function()
     local many = {}
     for index = 1, 1001 do many[index] = part('name="x"', "") end
     assert.is_nil(scan(table.concat(many) .. "--B--"))
-    -- A hundred megabytes are passed over without being held.
+    -- A hundred megabytes are skipped without being kept in memory.
     local count, chunk = 0, ("x"):rep(65536)
     collectgarbage()
     local before, most = collectgarbage "count", 0

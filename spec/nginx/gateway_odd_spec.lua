@@ -5,7 +5,7 @@ local gateway = require "spec.support.gateway"
 local process = require "spec.support.process"
 local socket = require "socket"
 
--- These are about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- These specs test LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs them.
 if process.abi ~= "luajit" then return end
 
 local service
@@ -39,7 +39,7 @@ describe("a token at the gateway", function()
     local answer = server:upload("hello", { ["X-Connection-Token"] = long })
     refused(400, "ParamValidationError", answer)
     assert.is_nil(answer.body:find("tttttttt", 1, true))
-    -- This is over nginx's own limit of a header, large_client_header_buffers.
+    -- This exceeds nginx's own limit for a header, large_client_header_buffers.
     local huge = server:upload("hello", { ["X-Connection-Token"] = ("t"):rep(10240) })
     assert.equal(400, huge.status)
     assert.is_nil(huge.body:find("tttttttt", 1, true))
@@ -110,7 +110,7 @@ describe("a worker of the gateway that is told to quit", function()
     server:reach(1)
     local pid = server.nginx:pid()
     server.nginx:signal "QUIT"
-    -- Nobody is let in any more.
+    -- New connections are refused.
     local until_then = socket.gettime() + 10
     repeat
       local late = socket.connect("127.0.0.1", server.port)
@@ -120,7 +120,7 @@ describe("a worker of the gateway that is told to quit", function()
     assert.equal("201", rest(up):match "^HTTP/1%.1 (%d+)")
     local body = rest(down):match "\r\n\r\n(.*)$"
     assert.equal(12000000, #body)
-    server.nginx.stopped = true -- it has no file with its number any more
+    server.nginx.stopped = true -- its pid file is gone already
     assert.equal(0, process.run({ "timeout", "30", "tail", "--pid=" .. pid, "-f",
       "/dev/null" }).status)
     for _, level in ipairs { "error", "crit", "alert", "emerg" } do

@@ -68,7 +68,7 @@ describe("a Range header", function()
   end)
 end)
 
--- The rest is about LuaJIT inside nginx; the Lua that asks does not matter, so one asks.
+-- The rest tests LuaJIT inside nginx, whichever Lua runs busted, so one Lua runs it.
 if process.abi ~= "luajit" then return end
 
 local service, body, id, server
@@ -159,7 +159,7 @@ describe("a part of an attachment", function()
       connection:close()
       local first = all:match "^HTTP/1%.1 (%d+)"
       assert.equal(tostring(asked[3]), first, asked[1])
-      -- On the same connection the next request has its own answer.
+      -- The next request on the same connection gets its own answer.
       assert.truthy(all:find "pong$", all)
       assert.equal(asked[3] == 200, all:find(body, 1, true) ~= nil)
     end

@@ -35,7 +35,7 @@ local function head(length, more)
     :format(service.token, framing, more or "")
 end
 
--- All that comes until the connection ends, and whether it has ended.
+-- Reads until the connection ends; also returns whether it has ended.
 local function rest(connection)
   local all, problem, part = connection:receive "*a"
   connection:close()
@@ -48,7 +48,7 @@ local function statuses(text)
   return table.concat(list, " ")
 end
 
--- Sends it all, and gives the statuses of all answers.
+-- Sends all of it, and returns the statuses of all answers.
 local function answers(server, text)
   local all = rest(server:send(text))
   assert.is_nil(all:find("SECRET", 1, true), all)
@@ -85,7 +85,7 @@ describe("a body at the gateway that nobody reads", function()
 
   it("nor in the middle, when the store or the service fails", function()
     local server = serve()
-    -- The body is of requests, and behind it comes an honest one.
+    -- The body consists of requests, and a genuine one follows it.
     local body = EVIL:rep(60000)
     for _, fault in ipairs {
       { operation = "StartAttachmentUpload", status = 403, code = "AccessDeniedException",
@@ -98,7 +98,8 @@ describe("a body at the gateway that nobody reads", function()
       connection:send(body .. "GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       local all = rest(connection)
       assert.is_nil(all:find("SECRET", 1, true), all)
-      -- The connection has ended, or the body was taken and the next request is the right one.
+      -- Either the connection was closed, or the body was consumed and the genuine request
+      -- answered.
       local list = statuses(all)
       assert.truthy(list == "403" or list == "502" or list:find "^%d+ 200$", list)
       if list:find " 200" then assert.equal("pong", all:match "pong$") end
@@ -175,7 +176,7 @@ describe("a client of the gateway that leaves", function()
     server:reach(1)
     connection:close()
     assert.truthy(server:logged "the client left in the middle of an upload")
-    -- nginx makes the next requests' coroutines of the one that it has killed.
+    -- ngx_lua reuses the coroutine that it has killed for the next requests.
     for _ = 1, 5 do assert.equal(201, server:upload("hello").status) end
     assert.truthy(server:rest() < 5)
     for _ = 1, 5 do assert.equal(201, server:upload("hello").status) end

@@ -1,4 +1,4 @@
--- The gateway: files of browsers into a chat, and back, and what it answers.
+-- The gateway: uploads from browsers, downloads to them, and its answers.
 local cjson = require "cjson"
 local gateway = require "spec.support.gateway"
 local http = require "spec.support.http"

@@ -30,7 +30,7 @@ local function serve(locations, options)
   return server
 end
 
--- Sends requests without waiting for their answers; gives their connections.
+-- Sends requests without waiting for their answers; returns the connections.
 local function send(port, path, count, headers)
   local connections = {}
   for index = 1, count do
@@ -69,7 +69,7 @@ describe("in nginx", function()
     local server = serve(UPLOAD, { env = { ENDPOINT = store.url } })
     local stuck = send(server.port, "/upload?token=t", 8)
     repeat local seen = store:seen() until #seen.requests == 8
-    -- The order is what counts: the ping is answered, and no upload is.
+    -- The ping is answered before any upload is.
     assert.equal("pong", server:get("/ping").body)
     for _, connection in ipairs(stuck) do
       connection:settimeout(0)
@@ -171,7 +171,7 @@ describe("in nginx", function()
   it("a reload in the middle of uploads loses none", function()
     local server = serve(UPLOAD)
     local connections = send(server.port, "/upload?size=2000000&token=" .. token, 20)
-    assert.equal("pong", server:get("/ping").body) -- by now they have been taken
+    assert.equal("pong", server:get("/ping").body) -- by then they have been accepted
     server:signal "HUP"
     for _, id in ipairs(bodies(connections)) do assert.truthy(id:match("^%x+%-"), id) end
     assert.truthy(server:get("/upload?token=" .. token).body:match("^%x+%-"))

@@ -1,4 +1,4 @@
--- The pump of a worker: woken when an engine has work to do, and polling where it cannot be.
+-- A worker's pump: woken when an engine has work to do, and polling if nothing can wake it.
 local emulated = require "spec.support.emulated"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -51,15 +51,15 @@ local function serve(prelude)
   return server
 end
 
--- How many steps the engine made during a call that the service takes 0.4 s for.
+-- How many steps the engine made during a call that the service answers after 0.4 s.
 local function steps_of_a_call(server)
-  assert.truthy(server:get("/call?token=" .. token).body:find "^sent") -- the thread is there now
+  assert.truthy(server:get("/call?token=" .. token).body:find "^sent") -- the thread has started
   service:fault { operation = "SendEvent", delay = 0.4, count = 1 }
   local answer = server:get("/call?token=" .. token).body
   return tonumber(answer:match "^sent after (%d+) steps$"), answer
 end
 
--- A worker that answers has started its thread pool.
+-- A worker that answers has started its pool's threads.
 local function threads(server)
   assert.equal("pong", server:get("/ping").body)
   local master = server:pid()
@@ -74,7 +74,7 @@ describe("the pump of a worker", function()
     local server = serve()
     local steps, answer = steps_of_a_call(server)
     assert.truthy(steps, answer)
-    -- Polling makes 40 at least.
+    -- Polling would make at least 40.
     assert.truthy(steps <= 12, answer)
     assert.equal("good", server:get("/upload?token=" .. token).body)
     assert.equal("", server:stop())

@@ -1,4 +1,4 @@
--- nginx's error.log, at its most talkative, and the gateway's answers tell no secret.
+-- Neither nginx's error.log at its most verbose nor the gateway's answers hold a secret.
 local cjson = require "cjson"
 local gateway = require "spec.support.gateway"
 local process = require "spec.support.process"
@@ -30,13 +30,13 @@ local function serve()
   return server
 end
 
--- What nginx writes of the request that it was sent, with any module or none: the token is there
--- because who asked sent it.
+-- nginx's own log line about the request's headers, which has the token with any module: the client
+-- sent it.
 local function of_requests(line)
   return line:find 'http header: "X%-Connection%-Token: '
 end
 
--- All but that; `many`: the log must have as many lines that were looked at.
+-- Asserts that no other line holds a secret, and that there are at least `many` lines.
 local function is_clean(many)
   local looked = 0
   for line in server.nginx:log():gmatch "[^\n]+" do

@@ -1,4 +1,4 @@
--- map in nginx: its functions run in light threads, and may wait for whatever they like.
+-- map in nginx: its functions run in light threads, and may wait for anything.
 local emulated = require "spec.support.emulated"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -157,7 +157,8 @@ describe("a function of map in nginx", function()
     assert.is_true(tonumber(count) < 20, count)
   end)
 
-  -- ngx_lua 0.10.23 crashes when a browser leaves while a coroutine that is no light thread sleeps.
+  -- ngx_lua 0.10.23 crashes if a browser leaves while a coroutine sleeps that is not a light
+  -- thread.
   it("lets go of everything when browsers leave, and the worker lives", function()
     local server = serve [[
       client:map({ 1, 2 }, function()

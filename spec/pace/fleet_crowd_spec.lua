@@ -7,7 +7,7 @@ local throttled = require "spec.support.throttled"
 local START = "StartAttachmentUpload"
 local CALLERS, INSTANCES, SECONDS = 1000, 50, 20
 
--- One in so many callers dies with a turn booked; one in so many turns is given back.
+-- One caller in DEAD dies with a turn booked; one turn in UNUSED is given back.
 local DEAD, UNUSED = 40, 10
 
 local ROUND_TRIP = 0.02

@@ -1,10 +1,10 @@
--- The pace after throttling. The service, its callers and the time are simulated: nothing waits.
+-- The pace after throttling. The service, its callers and the clock are simulated: nothing waits.
 local pace = require "connectparticipant.pace"
 local throttled = require "spec.support.throttled"
 
 local START, SEND = "StartAttachmentUpload", "SendMessage"
 
--- A pace with a clock that only the spec moves.
+-- A pace whose clock only the spec advances.
 local function new()
   local clock = { time = 100000 }
   return pace.new(function() return clock.time end), clock
@@ -48,7 +48,7 @@ describe("the pace", function()
     assert.truthy(pacer:reserve(START) > 0.1)
   end)
 
-  -- One that sends `rate` a second until `ending`, and gives how far turns are apart then.
+  -- Sends `rate` requests a second until `ending`; returns how far apart the turns are then.
   local function interval_after(rate, seconds, pause)
     local pacer, clock = new()
     for _ = 1, rate * seconds do
@@ -174,7 +174,7 @@ describe("a clock that jumps", function()
   end)
 end)
 
--- Callers that come at a fixed rate, with a deadline each, whatever becomes of those before them.
+-- Callers that arrive at a fixed rate, each with a deadline, whatever happens to earlier ones.
 describe("callers that come at a fixed rate", function()
   local function run(options)
     local world = throttled.world()

@@ -1,5 +1,5 @@
--- One pace and one quota for many workers: with a dictionary that fails as the spec says, and in an
--- nginx whose workers really run at the same time.
+-- One pace and one quota for many workers: with a dictionary that fails on demand, and in an nginx
+-- whose workers really run at the same time.
 local core = require "connectparticipant.core"
 local nginx = require "spec.support.nginx"
 local pace = require "connectparticipant.pace"
@@ -9,7 +9,7 @@ local throttled = require "spec.support.throttled"
 
 local START, SEND = "StartAttachmentUpload", "SendMessage"
 
--- What ngx_lua's dictionaries do, as far as it matters here.
+-- The part of ngx_lua's dictionaries that is needed here.
 local Dictionary = {}
 Dictionary.__index = Dictionary
 
@@ -40,7 +40,7 @@ describe("a shared pace", function()
   end)
   after_each(function() rawset(_G, "ngx", host) end)
 
-  -- A client of a worker.
+  -- A worker's client.
   local function worker(instance, endpoint)
     return assert(pace.open({ shared_dict = "here", instance = instance },
       endpoint or "https://one.example", { now = function() return clock.time end }))
@@ -260,7 +260,7 @@ describe("the workers of an nginx", function()
   end)
   after_each(function() server:remove() end)
 
-  -- What requests answer that are sent together, each on a connection of its own.
+  -- The answers to requests that are sent together, each on its own connection.
   local function at_once(path, count)
     local connections, list = {}, {}
     for index = 1, count do

@@ -31,6 +31,6 @@ END
 done
 dpkg-buildpackage -Jauto -us -uc -b >../build.log 2>&1 || { tail -n 40 ../build.log >&2; exit 1; }
 cd ..
-# No bug asks for a package that is not in Debian.
+# lintian expects that a new package closes a bug of Debian's that asked for it.
 lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs ./*.changes
 ls -l ./*.deb | awk '{ print "build/deb/" substr($NF, 3) ", " $5 " bytes" }'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # pages.sh install|uninstall SHARE ZSH LUA: the manual page and the completion for bash, zsh (in the
-# folder ZSH) and fish below SHARE, as the command in this checkout says them. Without lua-argparse
-# it says nothing, and nothing is installed.
+# folder ZSH) and fish below SHARE, as the command in this checkout prints them. Without
+# lua-argparse it cannot, and nothing is installed.
 set -eu
 
 does=$1 share=$2 zsh=$3 lua=$4

@@ -1,4 +1,4 @@
--- One call, however it was made: started and awaited later, cancelled, bounded, or left behind.
+-- One call, however it was made: started and awaited later, cancelled, timed out, or abandoned.
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local participant = require "connectparticipant"
@@ -32,7 +32,7 @@ local function changed(params, changes)
   return copy
 end
 
--- How many exchanges the client's engine has under way.
+-- How many exchanges the client's engine has in flight.
 local function under_way(own)
   return tonumber(tostring((own or client).engine):match "(%d+) under way")
 end
@@ -105,7 +105,7 @@ describe("a started job", function()
     job:cancel()
     local done, results, errors = job:wait()
     assert.is_true(done)
-    -- Which of them came first to the service is not known.
+    -- It is not known which of them reached the service first.
     local finished, cancelled = 0, 0
     for index = 1, 3 do
       if results[index] then finished = finished + 1 end
@@ -180,14 +180,14 @@ describe("a call's own timeout", function()
   end)
 end)
 
--- Runs a coroutine until the call in it has something under way.
+-- Runs a coroutine until the call in it has an exchange in flight.
 local function stuck(own, run)
   local co = coroutine.create(run)
   repeat assert(coroutine.resume(co)) until under_way(own) == 1
   return co
 end
 
--- A host whose waits yield, in whose time every wait takes a moment.
+-- A host whose waits yield; by its clock every wait takes a moment.
 local function in_coroutines()
   local clock = clocks.new()
   return Client.new({ endpoint = service.endpoint, driver = {
@@ -227,10 +227,10 @@ describe("a call that nobody waits for any more", function()
         return (own:map({ 1 }, function() return message(own) end))
       end)
       assert(coroutine.resume(co))
-      -- On a busy machine the answer may be there before anybody has waited for it.
+      -- On a busy machine the answer may arrive before anything has waited for it.
       if coroutine.status(co) ~= "dead" then break end
     end
-    -- Another call takes an hour of the process at once.
+    -- Something else blocks the process for an hour.
     clock.seconds = clock.seconds + 3600
     message(own)
     local ok, results
@@ -242,7 +242,7 @@ describe("a call that nobody waits for any more", function()
 
   it("is released at once when its coroutine is closed", function()
     local close = rawget(coroutine, "close")
-    -- Before Lua 5.4 no coroutine can be closed: there it counts as left behind.
+    -- Before Lua 5.4 coroutines cannot be closed, only dropped.
     if not close then return assert.is_nil(close) end
     local own = in_coroutines()
     service:script { message = { { hang = true } } }

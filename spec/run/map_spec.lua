@@ -159,7 +159,7 @@ describe("map", function()
   end)
 
   it("is not held up by a task that could not wait", function()
-    -- On Lua 5.1 the language's own pcall cannot be yielded across; elsewhere it can.
+    -- On Lua 5.1 nothing can yield across the language's own pcall.
     local results = client:map(numbers(3), function(item)
       local ok, result = pcall(message, "x")
       assert(message "y")

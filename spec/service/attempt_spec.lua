@@ -70,7 +70,7 @@ describe("attempt.run", function()
     return job
   end
 
-  -- What is attempted; `answers` are given one after the other, and "ok" from then on.
+  -- The work to attempt; it gets `answers` one after another, and "ok" from then on.
   local function new_work(answers, changes)
     local work = { operation = START, step = "start", changes = true, exchanges = {} }
     function work.send(self)
@@ -207,7 +207,7 @@ describe("attempt.run", function()
       assert.near(1, (client.pace:reserve(START)), 1e-5)
     end)
 
-    -- As on_progress does, which is called while the job sleeps.
+    -- As when on_progress, which is called while the job sleeps, returns false.
     it("before a retry gives the quota's token back", function()
       local interrupt = function() return failure.cancelled("on_progress returned false") end
       local _, err = attempt.run(new_job { interrupt = interrupt },

@@ -1,9 +1,9 @@
--- What a client counts, and how it tells.
+-- What a client counts, and how it reports it.
 local metrics = require "connectparticipant.service.metrics"
 local participant = require "connectparticipant"
 local service = require "spec.support.service"
 
--- A dictionary of nginx's, as far as it is needed.
+-- The part of nginx's dictionaries that is needed here.
 local function dictionary()
   local stored = {}
   return {

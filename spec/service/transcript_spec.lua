@@ -1,4 +1,4 @@
--- A transcript page by page, and what all operations take beside AWS's members.
+-- A transcript page by page, and what all operations take besides AWS's members.
 local Client = require "connectparticipant.client"
 local clocks = require "spec.support.clock"
 local services = require "spec.support.service"
@@ -22,7 +22,7 @@ describe("a transcript", function()
     return { page = { Transcript = items, NextToken = token } }
   end
 
-  -- The ids of all items, and the error that ended them.
+  -- The ids of all items, and the error that ended the iteration.
   local function read(params)
     local ids, failed = {}, nil
     params = params or {}

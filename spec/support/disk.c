@@ -1,10 +1,11 @@
-/* A disk that misbehaves: loaded before the C library, it changes what system calls say.
+/* A disk that misbehaves: loaded before the C library, it changes what system calls do.
  *   DISK_FAULTS  a list of words: "unnamed" (no file without a name), "proc" (no /proc),
  *                "directory" (a directory's fsync is an I/O error), "file" (a file's is),
  *                "chmod" (fchmod does nothing), "inclusive" (no file system knows O_EXCL),
  *                "random" (all randomness is 0, and so names are known beforehand)
- *   DISK_GATE    a path: as long as that exists, nothing is written or brought to disk
- * It is compiled with -D_FILE_OFFSET_BITS=64, as what it misleads is: there open is open64. */
+ *   DISK_GATE    a path: while it exists, write and fsync wait
+ * It is compiled with -D_FILE_OFFSET_BITS=64 like the code that it deceives: there open is open64.
+ * */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

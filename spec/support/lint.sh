@@ -1,6 +1,5 @@
 #!/bin/sh
-# lint.sh: everything that tools can tell about the sources. Ends with a status, and says
-# nothing else than what is wrong.
+# lint.sh: all checks of the sources by tools. Prints only what is wrong, and ends with a status.
 set -u
 status=0
 log=$(mktemp)

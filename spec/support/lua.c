@@ -1,5 +1,5 @@
-/* An interpreter as Lua's own, for what has to be in the program itself: sanitizers, which are else
- * preloaded into each program that a spec starts, and counters of allocations.
+/* An interpreter like Lua's own, for what must be linked into the program: sanitizers, which would
+ * otherwise be preloaded into each program that a spec starts, and counters of allocations.
  * usage: lua [-e CODE]... [SCRIPT [ARGUMENT]...] */
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,5 +1,5 @@
--- Serves this example before an emulator of the service: `make gateway`. Other programs may require
--- it as `doc.examples.gateway.serve`.
+-- Serves this example, with an emulator of the service behind it: `make gateway`. Other programs
+-- may require it as `doc.examples.gateway.serve`.
 
 local emulator = require "connectparticipant.emulator"
 local host = require "connectparticipant.emulator.host"
