@@ -25,7 +25,6 @@ int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__
 #if LUA_VERSION_NUM < 502
 
 #define LUA_OK 0
-#define lua_rawlen(L, i) lua_objlen((L), (i))
 #define lua_absindex(L, i) ((i) > 0 || (i) <= LUA_REGISTRYINDEX ? (i) : lua_gettop(L) + (i) + 1)
 #define luaL_checkversion(L) ((void)(L))
 #define lua_setuservalue(L, i) lua_setfenv((L), (i))
@@ -54,6 +53,15 @@ static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int 
 #define luaL_setfuncs compat_setfuncs
 
 #endif
+
+/* A length that fits into memory: 5.4's lua_Unsigned is wider than a size_t of 32 bits. */
+static inline size_t compat_rawlen(lua_State *L, int index) {
+#if LUA_VERSION_NUM < 502
+  return lua_objlen(L, index);
+#else
+  return (size_t)lua_rawlen(L, index);
+#endif
+}
 
 /* A userdata with user values, numbered from 1. Lua before 5.4 has only one user value, which 5.1
  * requires to be a table; there the values live in a table. */

@@ -22,7 +22,7 @@ static int find(const struct fields *f) {
   lua_State *L = f->L;
   bool named = lua_type(L, -2) == LUA_TSTRING;
   const char *name = named ? lua_tostring(L, -2) : NULL;
-  bool whole = named && strlen(name) == lua_rawlen(L, -2);
+  bool whole = named && strlen(name) == compat_rawlen(L, -2);
   for (int i = 0; whole && f->known[i].name != NULL; i++) {
     if (strcmp(f->known[i].name, name) == 0) return i;
   }

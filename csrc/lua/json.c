@@ -72,7 +72,7 @@ static bool shape_whole(lua_State *L) {
 
 /* Removes nulls from the list on top, closing the gaps: AWS's lists are dense. */
 static bool shape_list(lua_State *L, const struct member *of, char *path) {
-  size_t count = lua_rawlen(L, -1), kept = 0;
+  size_t count = compat_rawlen(L, -1), kept = 0;
   lua_pushnil(L);
   if (lua_next(L, -2) != 0) {
     bool object = lua_type(L, -2) == LUA_TSTRING;
@@ -119,7 +119,7 @@ static bool shape_map(lua_State *L, const struct member *of, char *path) {
 static bool shape_unknown(lua_State *L, char *path) {
   if (lua_type(L, -1) == LUA_TNUMBER) (void)shape_whole(L);
   if (!lua_istable(L, -1)) return true;
-  return lua_rawlen(L, -1) > 0 ? shape_list(L, NULL, path) : shape_map(L, NULL, path);
+  return compat_rawlen(L, -1) > 0 ? shape_list(L, NULL, path) : shape_map(L, NULL, path);
 }
 
 static const struct member *find_member(const struct member *members, const char *name) {

@@ -69,7 +69,7 @@ static int core_random(lua_State *L) {
 static int core_suggest(lua_State *L) {
   struct suggestion s = {.name = luaL_checkstring(L, 1)};
   luaL_checktype(L, 2, LUA_TTABLE);
-  size_t count = lua_rawlen(L, 2);
+  size_t count = compat_rawlen(L, 2);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, (int)i);
     if (lua_type(L, -1) == LUA_TSTRING) suggest_consider(&s, lua_tostring(L, -1));

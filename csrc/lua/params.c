@@ -44,7 +44,7 @@ static void write_members(lua_State *L, struct request_writer *w, const struct m
 }
 
 static void write_list(lua_State *L, struct request_writer *w, const struct member *m) {
-  size_t count = lua_rawlen(L, -1), keys = 0;
+  size_t count = compat_rawlen(L, -1), keys = 0;
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     lua_pop(L, 1);

@@ -59,7 +59,7 @@ static int process_listen(lua_State *L) {
  * is a userdata and its strings belong to the list, so both stay valid while they are on the stack.
  * (+1) */
 static char **push_strings(lua_State *L, int index, size_t more) {
-  size_t count = lua_rawlen(L, index);
+  size_t count = compat_rawlen(L, index);
   char **list = lua_newuserdata(L, (count + more + 1) * sizeof *list);
   for (size_t i = 1; i <= count; i++) {
     size_t size = 0;
@@ -99,7 +99,7 @@ static char **push_environment(lua_State *L, int index) {
   for (size_t i = 0; i < count; i++) {
     if (!is_set(added, environ[i])) all[kept++] = environ[i];
   }
-  memmove(all + kept, added, (lua_rawlen(L, index) + 1) * sizeof *all);
+  memmove(all + kept, added, (compat_rawlen(L, index) + 1) * sizeof *all);
   return all;
 }
 

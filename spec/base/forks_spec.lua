@@ -5,8 +5,8 @@ describe("the count of forks", function()
   it("is one number in all threads of a child, and never the parent's", function()
     local program = os.tmpname()
     local function build(...)
-      return process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Icsrc", "-o", program,
-        "spec/base/forks_threads.c", "csrc/base/forks.c", "-lpthread", ...,
+      return process.run { "cc", "-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O1", "-g",
+        "-Icsrc", "-o", program, "spec/base/forks_threads.c", "csrc/base/forks.c", "-lpthread", ...,
         env = { LD_PRELOAD = "" } }
     end
     local made = build "-fsanitize=thread"

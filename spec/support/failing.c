@@ -2,6 +2,8 @@
 #include "support/failing.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <string.h>
 
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
@@ -35,18 +37,33 @@ static void *resized(void *block, size_t size) {
   return __real_realloc(block, size);
 }
 
+/* Where blocks are looked at, a new one is cleared to its end: it may be larger than it was asked
+ * for, and hold what a block that was not ours or not secret has left there. */
+static void *fresh(void *block) {
+  if (failing_look != NULL && block != NULL) memset(block, 0, malloc_usable_size(block));
+  return counted(block);
+}
+
+static void *moved(void *block, size_t size) {
+  size_t old = block == NULL ? 0 : malloc_usable_size(block);
+  void *other = fresh(__real_malloc(size));
+  if (other == NULL) return NULL;
+  if (old > 0) memcpy(other, block, old < size ? old : size);
+  __wrap_free(block);
+  return other;
+}
+
 void *__wrap_malloc(size_t size) {
-  return failing_next(&failing_ours) ? NULL : counted(__real_malloc(size));
+  return failing_next(&failing_ours) ? NULL : fresh(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size) {
-  return failing_next(&failing_ours) ? NULL : counted(__real_calloc(count, size));
+  return failing_next(&failing_ours) ? NULL : fresh(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *block, size_t size) {
   if (failing_next(&failing_ours)) return NULL;
-  if (failing_look != NULL) failing_look(block);
-  return resized(block, size);
+  return failing_look != NULL ? moved(block, size) : resized(block, size);
 }
 
 char *__wrap_strdup(const char *text) {
