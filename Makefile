@@ -16,6 +16,7 @@ POLL ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+STRICT := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC $(WARNINGS) $(HARDENING)
 comma := ,
 # What sanitizers look for: 1 stands for memory and undefined behaviour; "thread" is the other.
 SANITIZER := $(if $(filter thread,$(SANITIZE)),thread,address)
@@ -65,9 +66,8 @@ $(CORE): $(OBJECTS)
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(PORTABLE) -fPIC -MMD -MP \
-		$(WARNINGS) $(HARDENING) \
-		$(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) $(CURL_CFLAGS) -c -o $@ $<
+	$(CC) $(STRICT) $(PORTABLE) -MMD -MP $(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) \
+		$(CURL_CFLAGS) -c -o $@ $<
 
 # A Lua that is linked with the sanitizers: preloading them would put them into every child, too.
 $(BUILD)/lua: spec/support/lua.c
@@ -114,6 +114,9 @@ matrix-redis: ## the specs of a fleet's pace with each Redis and Valkey that Deb
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@LUA_ABI=$(LUA) sh spec/support/redis_matrix.sh $(SERVERS)
+
+compilers: ## compile csrc with every gcc, clang and musl-gcc that is here; a table of what they say
+	@sh spec/support/compilers.sh $(STRICT)
 
 lint: ## check formatting, warnings and style of everything
 	@sh spec/support/packages.sh lint $(LUA)
