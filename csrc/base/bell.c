@@ -33,7 +33,7 @@ void bell_close(struct bell *bell) {
 #include <errno.h>
 #include <fcntl.h>
 
-/* Not inherited by other programs, and blocks nobody. */
+/* Makes the descriptor close-on-exec and non-blocking. */
 static int prepared(int fd) {
   fd = files_raise(fd);
   if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);

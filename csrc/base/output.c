@@ -29,7 +29,7 @@ static bool refuse_handle(struct fault *fault, int number) {
   return false;
 }
 
-/* Whether poll reports the descriptor writable, or broken, within so many milliseconds. */
+/* Whether poll reports the descriptor writable, or broken, within `wait` milliseconds. */
 static bool is_writable(int fd, int wait) {
   struct pollfd entry = {.fd = fd, .events = POLLOUT};
   return poll(&entry, 1, wait) > 0;

@@ -49,7 +49,7 @@ void output_open_memory(struct output *output);
 bool output_open_handle(struct output *output, FILE *handle, struct fault *fault);
 /* Returns how many bytes were written, or -1 with a fault. 0: the stream is not ready for more. */
 ssize_t output_write(struct output *output, const char *data, size_t size, struct fault *fault);
-/* Waits at most so many milliseconds for a stream's reader; anything else is always ready. */
+/* Waits at most `wait` milliseconds for a stream's reader; anything else is always ready. */
 bool output_is_ready(const struct output *output, int wait);
 /* False, with a fault, for a stream. */
 bool output_can_restart(const struct output *output, struct fault *fault);

@@ -33,7 +33,7 @@ struct sink {
   bool starved;    /* the transfer waits for room */
   bool restarting; /* the thread must go back to the first byte */
   bool committing, discarded, closed;
-  bool busy;   /* the thread has this sink, or will: nobody else may touch the output */
+  bool busy;   /* the thread has this sink, or will: only it may touch the output */
   bool naming; /* the thread is renaming or closing the file */
   struct fault fault;
 };

@@ -32,7 +32,7 @@ void sink_drop(struct sink *sink);
 /* True until it is committed or discarded. */
 bool sink_is_open(const struct sink *sink);
 
-/* Attaches a transfer of the engine that owns `disk`. Until sink_end, the disk's listener is told
+/* Attaches a transfer of the engine that owns `disk`. Until sink_end, the disk's listener is called
  * when there is room again or the file has failed. False with a fault. */
 bool sink_begin(struct sink *sink, struct disk *disk, void *transfer, struct fault *fault);
 void sink_end(struct sink *sink);

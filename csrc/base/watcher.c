@@ -57,7 +57,7 @@ static bool listen_there(struct watcher *watcher) {
          listen(watcher->listener, 1) == 0;
 }
 
-/* Nobody else can connect any more. */
+/* Ends listening and removes the socket: no one else can connect. */
 static void hide(struct watcher *watcher) {
   if (watcher->listener >= 0) close(watcher->listener);
   watcher->listener = -1;
@@ -91,7 +91,7 @@ static bool is_of_this_process(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
 }
 
-/* The thread ends when the connection does, whoever ends it. */
+/* The thread's function: ends when either side has closed the connection. */
 static void *serve(void *argument) {
   const struct watcher *watcher = argument;
   struct epoll_event events[16];
@@ -137,7 +137,7 @@ bool watcher_arm(struct watcher *watcher, int fd) {
   return errno == ENOENT && epoll_ctl(watcher->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* Where there is no room for a byte, there are others that nobody has read yet. */
+/* If there is no room for a byte, earlier ones have not been read yet, and wake the reader. */
 void watcher_ring(const struct watcher *watcher) {
   while (send(watcher->own, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }

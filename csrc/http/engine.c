@@ -19,7 +19,7 @@
  * however many bodies stream. */
 #define SLICE 0.0004
 
-/* Seconds between two looks of a host where there is no descriptor to poll. */
+/* Seconds after which a host should step again if there is no descriptor to poll. */
 #define BLIND_LOOK 0.005
 
 static struct exchange *member_at(struct list *at) {

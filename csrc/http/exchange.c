@@ -115,7 +115,7 @@ int exchange_on_sending(void *user, char *there, char *here, int port, int own_p
 int exchange_on_trace(CURL *easy, curl_infotype type, char *data, size_t size, void *user) {
   struct exchange *x = user;
   (void)easy;
-  if (type != CURLINFO_HEADER_OUT) return 0; /* there may be no exchange any more */
+  if (type != CURLINFO_HEADER_OUT) return 0; /* for other types, x may be gone */
   size_t length = strlen(x->request.method);
   if (size > length && data[length] == ' ' && memcmp(data, x->request.method, length) == 0)
     x->sendings++;
@@ -165,7 +165,7 @@ size_t exchange_on_header(char *data, size_t one, size_t count, void *user) {
   } else if (answer_is_header(data, size)) {
     good = answer_add_line(&x->answer, data, size);
   } else {
-    fault_set(&x->fault, "protocol", "InvalidResponse", "a line of the answer is no header");
+    fault_set(&x->fault, "protocol", "InvalidResponse", "a line of the answer is not a header");
     good = false;
   }
   return good ? size : 0;
@@ -312,7 +312,7 @@ static void check_end(struct exchange *x) {
   const struct upload *u = &x->upload;
   bool success = x->answer.status >= 200 && x->answer.status <= 299;
   bool cut = strcmp(x->request.method, "PUT") == 0 && (u->at < u->size || x->sent < u->size);
-  /* libcurl ends with a 101 that nobody asked for. */
+  /* libcurl ends the transfer at a 101 that was not asked for. */
   if (x->answer.status == 0)
     fault_set(&x->fault, "protocol", "InvalidResponse", "nothing but interim answers came");
   if (success && cut) {

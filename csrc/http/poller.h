@@ -39,7 +39,7 @@ struct poller {
   int *places;         /* of each descriptor in the list, from 1 on; 0: it is not waited for */
   size_t room;         /* of both */
   size_t count;        /* the list's length */
-  size_t next;         /* whose turn it is, when more are ready than are told at once */
+  size_t next;         /* where to go on when more are ready than are returned at once */
 };
 
 #endif

@@ -77,7 +77,7 @@ static const char *read_ipv6(struct url *url, const char *text, const char *end)
   struct in6_addr address;
   char inner[URL_LONGEST_HOST + 1] = {0};
   memcpy(inner, text + 1, (size_t)(end - text - 2));
-  if (inet_pton(AF_INET6, inner, &address) != 1) return "its host is no valid IPv6 address";
+  if (inet_pton(AF_INET6, inner, &address) != 1) return "its host is not a valid IPv6 address";
   url->loopback = memcmp(&address, &in6addr_loopback, sizeof address) == 0;
   return NULL;
 }
@@ -96,7 +96,7 @@ static const char *read_authority(struct url *url, const char *text) {
     return "it must not contain a user name or a password";
   if (text[0] == '[') {
     host_end = memchr(text, ']', (size_t)(end - text));
-    if (host_end == NULL) return "its host is no valid IPv6 address";
+    if (host_end == NULL) return "its host is not a valid IPv6 address";
     host_end++;
   } else {
     host_end = memchr(text, ':', (size_t)(end - text));

@@ -87,7 +87,7 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
-/* core.terminal_width(fd) -> columns; nil when the descriptor is no terminal or does not say */
+/* core.terminal_width(fd) -> columns; nil if it is not a terminal, or has no known width */
 static int terminal_width(lua_State *L) {
   struct winsize size = {0};
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;

@@ -78,9 +78,9 @@
 ---@field driver? "blocking"|"ngx"|connectparticipant.Driver how to wait; "ngx" in nginx, "blocking" elsewhere
 ---@field logger? fun(event: connectparticipant.Event|connectparticipant.PaceEvent) what it raises is passed on to the caller; none
 ---@field allow_insecure? boolean allows http to hosts other than loopback; false
----@field pace? connectparticipant.PaceOptions with whom this client shares one pace and retry quota; nobody
+---@field pace? connectparticipant.PaceOptions with whom this client shares one pace and retry quota; none
 ---@field shared_dict? string short for `pace = { shared_dict = NAME }`
----@field metrics? string the nginx dictionary in which all workers count; else each counts by itself
+---@field metrics? string the nginx dictionary in which all workers count; none: each worker counts for itself
 
 ---@class connectparticipant.PaceOptions
 ---@field shared_dict? string the nginx dictionary in which all workers keep them
@@ -102,7 +102,7 @@
 
 ---@class connectparticipant.Driver how a host waits
 ---@field wait fun(engine: connectparticipant.Engine, seconds: number) returns when the engine can go
---- on, after so many seconds at the latest; may yield
+--- on, and after `seconds` at the latest; may yield
 ---@field sleep fun(seconds: number) may yield
 
 ---@class connectparticipant.Engine what a driver waits for; `cqueues.poll` takes it as it is

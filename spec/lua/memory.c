@@ -168,7 +168,7 @@ static void run(lua_State *L, int scenario) {
   lua_rawgeti(L, 1, scenario);
   if (lua_pcall(L, 0, 1, 0) != 0 && lua_type(L, -1) != LUA_TSTRING) {
     lua_pop(L, 1);
-    lua_pushliteral(L, "raised what is no string");
+    lua_pushliteral(L, "raised something that is not a string");
   }
   failing_ours.at = luas.at = failing_libcurls.at = 0;
   lua_gc(L, LUA_GCRESTART, 0);

@@ -32,7 +32,7 @@ local OTHER_OBJECT = { ObjectChanged = true, RangeIgnored = true, WrongRange = t
 ---@field size? integer what GetAttachment has promised
 ---@field part? connectparticipant.Part what is wanted of it; nil: all
 ---@field first integer the first byte that is wanted
----@field stop? integer the first that is not wanted any more
+---@field stop? integer the byte after the last one that is wanted
 ---@field offset integer the first byte that was asked for when the transfer began
 ---@field conditional boolean whether it was asked for with the ETag
 ---@field etag? string a strong one: of the object whose bytes the sink has, or that is meant
@@ -137,7 +137,7 @@ local function start_with(self, job, exchange)
     exchange:header("etag"))
 end
 
--- What the engine writes by itself has begun to come when the sink grows.
+-- If the engine writes the bytes itself, a growing sink shows that the first ones have come.
 function Download:announce(job, exchange)
   if self.first + self.sink:size() <= self.offset then return nil end
   return start_with(self, job, exchange)

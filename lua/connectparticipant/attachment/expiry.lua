@@ -40,9 +40,9 @@ function expiry.parse(text)
   return days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second + fraction
 end
 
---- When a URL that was handed out just now should not be used any more. Nil where that is unknown,
---- or where it is over already: then this machine's clock is more likely to be wrong. The time of
---- day is looked at only here, so that setting the clock later changes nothing.
+--- The moment from which a URL that was just issued should not be used. Nil if it is unknown, or in
+--- the past: then this machine's clock is more likely to be wrong. The time of day is read only
+--- here, so that setting the clock later changes nothing.
 ---@param text? string its UrlExpiry
 ---@param clock { now: function, time: function }
 ---@return number|nil moment of the monotonic clock

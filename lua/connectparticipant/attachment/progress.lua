@@ -14,9 +14,9 @@ local INTERVAL = 0.04
 ---@field flow? connectparticipant.Flow what is moved by `exchange`
 ---@field exchange? userdata the transfer that is under way
 ---@field total? integer nil as long as it is not known
----@field told integer the largest number that the caller was told
+---@field told integer the largest number passed to the caller
 ---@field called number when `fn` was last called, of the clock
----@field due number when the transfer has to be looked at again
+---@field due number when to look at the transfer again
 local Progress = {}
 Progress.__index = Progress
 

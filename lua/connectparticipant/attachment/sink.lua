@@ -44,7 +44,7 @@ function sink.open(params)
   }, Sink)
 end
 
---- What the engine writes to by itself, or its word for being drained.
+--- What the engine writes to itself, or "drain" if the caller takes the bytes from it.
 function Sink:target()
   return self.handle or "drain"
 end

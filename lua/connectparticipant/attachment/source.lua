@@ -64,7 +64,7 @@ function Source:close()
   if self.handle then self.handle:close() end
 end
 
---- What the engine sends by itself; nil where it has to be fed.
+--- What the engine reads itself; nil if it must be fed.
 function Source:content()
   return self.body or self.handle
 end

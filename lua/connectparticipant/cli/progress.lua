@@ -53,7 +53,7 @@ local function time_of(item, rate, now)
   return clock(math.min((item.total - item.moved) / rate, 359999)) .. " left"
 end
 
--- The line of one item, fitted to so many columns: the name and the percentage are kept longest.
+-- The line of one item, fitted to `width` columns: the name and the percentage are kept longest.
 local function line_of(name, item, width, now)
   local share = item.total > 0 and math.min(item.moved / item.total, 1) or 0
   local rate = not item.waiting and rate_of(item) or nil

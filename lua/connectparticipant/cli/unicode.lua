@@ -80,7 +80,7 @@ function unicode.columns(text)
   return columns
 end
 
---- Printable text in exactly so many columns: padded with blanks, or shortened with "..." in its
+--- Printable text in exactly `width` columns: padded with blanks, or shortened with "..." in its
 -- middle, since file names differ most at their ends.
 ---@param text string
 ---@param width integer

@@ -126,7 +126,8 @@ local function upload_all(world, options, client, list)
   return status
 end
 
--- So that the share of all is right from the first byte on. What cannot be opened is told later.
+-- Announces a file's size before it is sent, so that the line for all files shows the right share
+-- from the first byte on. A file that cannot be opened is reported by its upload.
 local function expect(display, index, file, size)
   if not display or file == "-" and not size then return end
   local source = file ~= "-" and core.open_source(file)

@@ -61,7 +61,7 @@ local RANGES = {
   ["function"] = { "a function", options.is_callable },
 }
 
--- Why a value is no table of rates; nil if it is.
+-- What is wrong with a table of rates; nil if nothing is.
 local function problem_of_rates(rates)
   if type(rates) ~= "table" then return "must be a table of requests a second by operation" end
   local known = {}

@@ -45,7 +45,7 @@ local function read_unix(text)
       return nil, "may have db, user and password behind the question mark"
     end
   end
-  if not address.database then return nil, "has a database that is no number" end
+  if not address.database then return nil, "has a database that is not a number" end
   return address
 end
 

@@ -185,7 +185,7 @@ local function run(emulator)
   send(200, written and { result = result } or { problem = problem or "the state is not written" })
 end
 
--- A path with another method than it has is told from one that is not there.
+-- 405 for a path that has other methods, 404 for one that does not exist.
 local function refuse(path)
   local allowed = {}
   for _, method in ipairs { "GET", "POST", "DELETE" } do

@@ -76,7 +76,7 @@ local function problem_of(emulator, input)
   end
   -- It becomes a header of the PUT, so it may only contain what a header may contain.
   if input.ContentType:find "[%z\1-\31\127-\255]" then
-    return "ContentType is no media type"
+    return "ContentType is not a media type"
   end
   local allowed = emulator.extensions
   local extension = (input.AttachmentName:match("%.([^.]+)$") or ""):lower()

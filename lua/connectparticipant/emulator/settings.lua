@@ -34,7 +34,7 @@ function settings.all(emulator)
 end
 
 local function complaint_about(name, value)
-  if not known[name] then return "is no setting" end
+  if not known[name] then return "is not a setting" end
   if name ~= "clock_skew" then return select(2, options.check { [name] = value }) end
   if type(value) ~= "number" then return "must be a number of seconds" end
 end

@@ -43,7 +43,7 @@ local function start_number(known, position, forward)
     return nil, "StartPosition names no item of this chat"
   elseif position.AbsoluteTime then
     local time = normal_time(position.AbsoluteTime)
-    if not time then return nil, "AbsoluteTime is no time in ISO 8601" end
+    if not time then return nil, "AbsoluteTime is not an ISO 8601 time" end
     return find_time(known, time, forward)
   end
   return math.max(known.first, known.last - math.max(position.MostRecent, 1) + 1)

@@ -24,7 +24,7 @@ local MOST_STALE = 8
 ---@field keep fun(self)
 ---@field close fun(self)
 
--- What a new connection has to be told first.
+-- Authenticates a new connection, and selects its database.
 local function introduce(connection, address, deadline)
   local reply, problem = true, nil
   if address.password then

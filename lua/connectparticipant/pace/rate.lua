@@ -27,7 +27,7 @@ local GRACE = SECOND
 local KEPT, STEEPNESS = 0.85, 0.05
 local PLATEAU = ((1 - KEPT) / STEEPNESS) ^ (1 / 3) -- seconds
 
--- So long after the last refusal there is no pace any more.
+-- Without a refusal for this long, the pace is forgotten.
 local FORGET = 60 * SECOND
 
 ---@class connectparticipant.PaceState whole numbers only; times in microseconds, 0 for never
@@ -64,7 +64,7 @@ local function renew(state, now, limits)
   if state.seen > now + SECOND or state.next > latest then rate.new(state) end
 end
 
--- Microseconds from one turn to the next; nil where there is no pace.
+-- Microseconds from one turn to the next; nil if there is no pace.
 local function interval_of(state, now, limits)
   local calm = now - state.cut_at
   if state.limit == 0 or calm > FORGET then return nil end

@@ -15,7 +15,7 @@ local LATEST_ANSWER = 5 -- how far the server may stretch a delay
 local Tokens = {}
 Tokens.__index = Tokens
 
---- Takes so many, or none where fewer are left.
+--- Takes `count` tokens, or none if fewer are left.
 ---@param count integer
 ---@return boolean taken
 function Tokens:take(count)
@@ -24,7 +24,7 @@ function Tokens:take(count)
   return true
 end
 
---- Puts so many back; there are never more than in the beginning.
+--- Puts `count` tokens back; there are never more than at the beginning.
 ---@param count integer
 function Tokens:put(count)
   local left = self.left + count

@@ -9,7 +9,7 @@ local threads = {}
 -- Seconds that cancelled tasks get to return errors of their own.
 local LAST_WORDS = 0.05
 
--- Seconds after which a waiting task looks for itself, should nobody have woken it.
+-- Seconds after which a waiting task re-checks its condition, even if nothing has woken it.
 local LONGEST_WAIT = 1
 
 ---@class connectparticipant.ThreadTask: connectparticipant.Task

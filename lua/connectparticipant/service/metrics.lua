@@ -95,7 +95,7 @@ function Counters:flush()
   for key, value in pairs(found) do dict:incr(PREFIX .. key, value, 0) end
 end
 
--- Has the counts added soon, where nobody asks for them.
+-- Adds the counts to the dictionary soon, in case no other call does.
 local function flush_later(self)
   self.waits = true
   local host = rawget(_G, "ngx")
