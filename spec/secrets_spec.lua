@@ -158,7 +158,7 @@ describe("a URL that is not used", function()
     }
   end
 
-  it("tells nothing of itself", function()
+  it("does not appear in what is reported about it", function()
     open { max_attempts = 1 }
     for _, url in ipairs(urls()) do
       server:script { started(url) }
@@ -168,7 +168,7 @@ describe("a URL that is not used", function()
     end
   end)
 
-  it("tells nothing of headers that go with it", function()
+  it("does not show the headers that come with it", function()
     open { max_attempts = 1 }
     for _, include in ipairs { { ["x-key"] = secrets.KEY .. "\1" }, { ["x y"] = secrets.KEY },
       { ["Host"] = secrets.KEY .. " " .. secrets.KEY },
@@ -180,7 +180,7 @@ describe("a URL that is not used", function()
 end)
 
 describe("a token that is not sent", function()
-  it("is told by its name alone", function()
+  it("is reported by its member's name alone", function()
     open()
     for _, token in ipairs { secrets.TOKEN .. "\n", secrets.TOKEN .. " ", { secrets.TOKEN },
       secrets.TOKEN:rep(100), secrets.TOKEN .. "\255" } do
@@ -200,7 +200,7 @@ describe("a proxy's password", function()
     client:close()
   end
 
-  it("is not told, whatever the proxy does", function()
+  it("is not shown, whatever the proxy does", function()
     local mine = server.endpoint:gsub("//", "//user:" .. secrets.PROXY .. "@")
     for _, step in ipairs { { status = 407, body = secrets.PROXY }, { status = 502 },
       { raw = "user:" .. secrets.PROXY .. "\r\n\r\n" }, { reset = "request" } } do
@@ -210,7 +210,7 @@ describe("a proxy's password", function()
     through("http://user:" .. secrets.PROXY .. "@127.0.0.1:1")
   end)
 
-  it("is not told where the URL is wrong", function()
+  it("is not shown if the URL is wrong", function()
     for _, proxy in ipairs { "ftp://user:%s@127.0.0.1", "http://user:%s@", "user:%s@127.0.0.1:1",
       "http://user:%s@127.0.0.1:99999", "http://user:%s@/#a b@127.0.0.1:1" } do
       through(proxy:format(secrets.PROXY))
@@ -254,7 +254,7 @@ describe("the password of a pace's server", function()
     assert.equal("alone", event.pace)
   end)
 
-  it("is not told where the URL is wrong", function()
+  it("is not shown if the URL is wrong", function()
     for _, url in ipairs { "redis://user:%s@", "redis://%s@127.0.0.1:1", "http://user:%s@127.0.0.1",
       "redis://user:%s@127.0.0.1:99999", "unix:x?password=%s", "rediss://user:%s@127.0.0.1:1" } do
       local made, problem = pcall(open, { pace = { redis = url:format(secrets.REDIS) } })

@@ -54,7 +54,7 @@ describe("sending documents", function()
     assert(send_documents(client, token, { path }))
   end)
 
-  it("tells nobody of what the service refused", function()
+  it("does not announce what the service refused", function()
     local before = #service:requests "SendMessage"
     service:fault { operation = "StartAttachmentUpload", status = 402,
       code = "ServiceQuotaExceededException" }

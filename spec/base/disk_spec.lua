@@ -88,7 +88,7 @@ describe("a sink of a path", function()
     end
   end)
 
-  it("is written aside to a file of its own, never to one that somebody has put there", function()
+  it("is written to a new temporary file, never to one that somebody has put there", function()
     local path, victim = directory:write("file", "precious"), directory:write("victim", "theirs")
     local aside = directory:path ".connectparticipant-00000000-0000-4000-8000-000000000000.part"
     local code = ([[local core = require "connectparticipant.core"

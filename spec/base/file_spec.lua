@@ -45,7 +45,7 @@ describe("a source", function()
     assert.equal("1234567", tostring(source:size()))
   end)
 
-  it("that is no file is told by the system's name", function()
+  it("that is not a file is reported by the system's name for the error", function()
     run("mkfifo", directory:path "fifo")
     run("ln", "-s", directory:path "loop", directory:path "loop")
     for path, code in pairs { [directory:path "none"] = "ENOENT", [""] = "ENOENT",
@@ -286,7 +286,7 @@ describe("a sink", function()
     assert.equal("", files.read(path))
   end)
 
-  it("that cannot be is told before anything is sent", function()
+  it("that cannot be opened is reported before anything is sent", function()
     local file = directory:write("file", "x")
     run("mkfifo", directory:path "fifo")
     run("ln", "-s", directory:path "loop", directory:path "loop")

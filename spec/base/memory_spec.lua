@@ -21,7 +21,7 @@ describe("memory that held a secret", function()
     store = nil
   end)
 
-  it("is wiped when it is freed, cleared, recycled or grown; and none is shown for want of memory",
+  it("is wiped when it is freed, cleared, recycled or grown; and none is shown for lack of memory",
     function()
       local program = compile(path, "-Ispec spec/base/memory.c spec/support/failing.c"
         .. " csrc/base/buffer.c csrc/base/escapes.c"

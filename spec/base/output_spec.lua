@@ -91,7 +91,7 @@ describe("a file handle", function()
     local name = ("in mode %s%s%s%s"):format(way.mode, way.at and (" at %d"):format(way.at) or "",
       way.read and " after a read" or "", way.first and " after a write" or "")
 
-    it(name .. " gets the bytes where it stands, and stands behind them", function()
+    it(name .. " gets the bytes at its position, and is positioned after them", function()
       local file = open(way)
       local sink = assert(core.file_sink(file))
       assert(fill(sink, TEN))
@@ -168,7 +168,7 @@ describe("a file handle", function()
     end
   end)
 
-  it("may grow behind a download that is complete", function()
+  it("may grow after a complete download", function()
     local file = assert(io.open(path, "a"))
     local sink = assert(core.file_sink(file))
     fill_with_many(sink)
@@ -190,7 +190,7 @@ describe("a file handle", function()
     assert.is_true(bytes_of(path) == OLD .. MANY .. MANY)
   end)
 
-  it("that somebody else cuts, or moves, is no success", function()
+  it("that something else truncates or moves makes the download fail", function()
     local function cut() io.open(path, "w"):close() end
     local function move(file) file:seek("set", 0) end
     for _, disturb in ipairs { cut, move } do

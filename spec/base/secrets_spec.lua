@@ -56,7 +56,7 @@ describe("a token", function()
       assert.equal("bad [redacted] here", cleaned("bad " .. TOKEN:gsub(".", form) .. " here"))
     end)
 
-    it("is found where only what is no letter is " .. name, function()
+    it("is found if all but its letters are " .. name, function()
       local partly = TOKEN:gsub("%W", form)
       if not form("a"):match("&#%d+$") then -- a digit after it would belong to the number
         assert.equal("bad [redacted] here", cleaned("bad " .. partly .. " here"))
@@ -97,7 +97,7 @@ describe("a token", function()
     assert.equal("<[redacted]>", cleaned("<" .. mixed .. ">"))
   end)
 
-  it("is found behind what looks like the beginning of an escape", function()
+  it("is found after what looks like the beginning of an escape", function()
     for _, before in ipairs { "%", "&", "\\", "%2", "&#4", "\\u00", "100%", "C:\\" } do
       for _, form in pairs(FORMS) do
         local hex = "4c" .. TOKEN
@@ -147,7 +147,7 @@ describe("a token", function()
     end
   end)
 
-  it("is found when it repeats itself, and as often as it is told", function()
+  it("is found when it repeats itself, and every time", function()
     for _, token in ipairs { ("ab"):rep(300), ("SECRET-"):rep(100), ("x"):rep(64) } do
       assert.equal("a [redacted] b [redacted] c",
         cleaned("a " .. token .. " b " .. token .. " c", { token = token }))
@@ -164,7 +164,7 @@ describe("a token", function()
     end
   end)
 
-  it("is no reason to hide words, when it is short and made of them", function()
+  it("hides no ordinary words if it is short and consists of them", function()
     assert.equal("connection refused: token", cleaned("connection refused: token",
       { token = "connection-token" }))
     assert.equal("it is a tok", cleaned("it is a tok", { token = "tok" }))
@@ -224,7 +224,7 @@ describe("a presigned URL", function()
     end
   end)
 
-  it("is no reason to hide the names and words of its query", function()
+  it("does not hide the names and ordinary words of its query", function()
     for _, text in ipairs { "it requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
       .. "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
       "AWS4-HMAC-SHA256 is supported", "invalid_request in us-east-1", "900 s are over",
@@ -258,7 +258,7 @@ describe("a presigned URL", function()
 end)
 
 describe("a proxy's password", function()
-  it("is found as libcurl tells it", function()
+  it("is found in the form in which libcurl reports it", function()
     local proxy = { proxy = "http://user:pa%40ssword1@proxy.example:3128" }
     for _, told in ipairs { "user:pa%40ssword1@", "user:pa@ssword1@", "pa%40ssword1",
       "pa@ssword1" } do

@@ -80,7 +80,7 @@ describe("a transcript, as AWS has it,", function()
     assert.equal("m3", page.Transcript[4].Content)
   end)
 
-  it("keeps who came and went, and no other event", function()
+  it("keeps the joining and leaving of participants, and no other event", function()
     local chat = service:admin("POST", "chats",
       { participants = { { role = "CUSTOMER" }, { role = "AGENT" } } })
     local customer = service:connect(chat.participants[1].participant_token)
@@ -173,7 +173,7 @@ describe("a message", function()
 end)
 
 describe("an event about a message", function()
-  it("gives the message a receipt of whom it reached", function()
+  it("adds a receipt to the message, with the participant whom it reached", function()
     local chat = service:admin("POST", "chats",
       { participants = { { role = "CUSTOMER" }, { role = "AGENT" } } })
     local customer = service:connect(chat.participants[1].participant_token)

@@ -36,7 +36,7 @@ local function arrived(said)
 end
 
 describe("the bridge", function()
-  it("streams what a URL names, behind redirects", function()
+  it("streams what is at a URL, after redirects", function()
     assert.equal("a photo.jpg", arrived(bridge {
       { status = 302, headers = { Location = "/media/moved" } },
       { body = MEDIA, headers = { ["Content-Type"] = "image/jpeg; x=y" } },

@@ -127,7 +127,7 @@ describe("an engine", function()
     assert.is_nil(engine:ready())
   end)
 
-  it("cancels what is under way when it is closed, and stays closed", function()
+  it("cancels the exchanges in flight when it is closed, and stays closed", function()
     server:script { { hang = "request" } }
     local exchange = assert(transfer { source = "bytes" })
     transfers.arrive(server, engine)
@@ -143,7 +143,7 @@ describe("an engine", function()
     assert.truthy(tostring(engine):find "%(closed%)")
   end)
 
-  it("lets go of an exchange that nobody keeps", function()
+  it("releases an exchange that nothing references", function()
     server:script { { hang = "request" } }
     local exchange = assert(transfer { source = "bytes" })
     transfers.arrive(server, engine)
@@ -202,7 +202,7 @@ describe("an engine", function()
     assert.truthy(opened <= 1.02 * WIDE, opened)
   end)
 
-  it("keeps none of a PUT that is fed, which nobody could use", function()
+  it("keeps no connection of a PUT that was fed, which no other could reuse", function()
     server:script { {}, {}, {}, {}, {} }
     local before
     for index = 1, 5 do
@@ -341,7 +341,7 @@ describe("time", function()
       "connect_timeout")
   end)
 
-  it("to connect is bounded where libcurl connects again by itself, too", function()
+  it("to connect is also bounded when libcurl itself connects again", function()
     local strict = core.settings { endpoint = server.url, connect_timeout = 0.2,
       stall_timeout = 0.2 }
     local result, err = finish(replace { settings = strict })
@@ -386,7 +386,7 @@ describe("time", function()
 end)
 
 describe("a connection", function()
-  it("that nobody accepts is reported by libcurl's name", function()
+  it("that is not accepted is reported by libcurl's name for the error", function()
     local listener = assert(socket.bind("127.0.0.1", 0))
     local _, port = listener:getsockname()
     listener:close()

@@ -47,7 +47,7 @@ describe("an exchange of an operation", function()
     assert.equal(first.body, second.body)
   end)
 
-  it("is not sent while it is under way", function()
+  it("is not sent while it is in flight", function()
     server:script { { hang = "request" } }
     local exchange = assert(event("token-one"):send(engine))
     assert.has_error(function() exchange:send(engine) end, "the exchange is under way")

@@ -85,7 +85,7 @@ describe("after a fork", function()
     ]]
   end)
 
-  it("what was under way fails in the child, and goes on in the parent", function()
+  it("exchanges in flight fail in the child, and go on in the parent", function()
     server:script { { body = ("x"):rep(20), drip = 0.01 } }
     run [[
       local sink = assert(core.open_sink(path))
@@ -110,7 +110,7 @@ describe("after a fork", function()
     assert.equal(("x"):rep(20), directory.read(directory:path "kept"))
   end)
 
-  it("a file under way is the parent's, and the child may write others", function()
+  it("a download to a file stays the parent's, and the child may write other files", function()
     for _, lacking in ipairs { "", "unnamed" } do
       server:script { { size = 3000000 }, { body = "mine" } }
       run([[

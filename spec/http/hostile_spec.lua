@@ -330,7 +330,7 @@ describe("a proxy", function()
     return err
   end
 
-  it("is told the destination, and none of our headers", function()
+  it("gets the destination, and none of our headers", function()
     local err = through { status = 403 }
     assert.equal("transport", err.kind)
     local request = lab.server:requests()[1]

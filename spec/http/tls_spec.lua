@@ -99,7 +99,7 @@ describe("a certificate", function()
     assert.equal(3, attempts)
   end)
 
-  it("is the service's to show, and a proxy on the way sees no header of what is sent", function()
+  it("must be the service's own, and a proxy on the way sees no header of the request", function()
     server:script { connect = { { tunnel = false } } }
     local client = client_of { endpoint = "https://service.invalid", proxy = server.url,
       max_attempts = 1 }

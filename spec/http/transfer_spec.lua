@@ -46,7 +46,7 @@ describe("a transfer", function()
     assert.equal("/%C3%A4", asked_for("/\195\164"):upper())
   end)
 
-  it("has no result while it is under way", function()
+  it("has no result while it is in flight", function()
     server:script { {} }
     local exchange = assert(transfer { source = "bytes" })
     assert.has_error(function() exchange:result() end, "the exchange is not done")
@@ -123,7 +123,7 @@ describe("a transfer", function()
     assert.is_nil(server:seen().requests[1].headers.authorization)
   end)
 
-  it("never tells a proxy's password, whoever named the proxy", function()
+  it("never shows a proxy's password, wherever the proxy was configured", function()
     local proxy = "nonsense://me:hush-hush@proxy.invalid"
     local _, named_error = core.settings { endpoint = "https://host.invalid", proxy = proxy }
     assert.truthy(named_error.message:find("proxy", 1, true))

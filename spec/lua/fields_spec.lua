@@ -60,8 +60,8 @@ describe("a table given to core", function()
 end)
 
 describe("settings", function()
-  -- The exchange has its own copies: AddressSanitizer sees no read of freed memory.
-  it("are closed once, however often they are finalised, and serve who holds them", function()
+  -- The exchange keeps them alive: AddressSanitizer sees no read of freed memory.
+  it("are freed once, however often they are finalised, and outlive their exchanges", function()
     local settings = core.settings { endpoint = "http://127.0.0.1:1", proxy = "" }
     local exchange = core.request("GetAttachment",
       { ConnectionToken = "token", AttachmentId = "id" }, settings)

@@ -81,7 +81,7 @@ describe("a watcher", function()
     nothing_comes()
   end)
 
-  it("sends a byte when it is rung, and never blocks where nobody reads them", function()
+  it("sends a byte when it is rung, and never blocks if the bytes are not read", function()
     start()
     watcher:ring()
     assert.equal("\0", connection:receive(1))
@@ -119,7 +119,7 @@ describe("a watcher", function()
     assert.is_nil((watcher:start()))
   end)
 
-  it("removes its socket when nobody has come", function()
+  it("removes its socket even if nothing has connected", function()
     local open = #process.descriptors()
     local path
     watcher, path = assert(core.watcher())
@@ -145,7 +145,7 @@ describe("a watcher", function()
     assert.is_false(exists(path))
   end)
 
-  it("lets nobody else in: its directory is its user's alone", function()
+  it("admits no one else: only its user can enter its directory", function()
     local path
     watcher, path = assert(core.watcher())
     local mode = process.run { "stat", "-c", "%a", (path:gsub("/[^/]*$", "")) }

@@ -49,7 +49,7 @@ describe("the gateway's metrics", function()
     assert.equal("", server:stop())
   end)
 
-  it("count who leaves as 499", function()
+  it("count a client that leaves as 499", function()
     local server = gateway.start(service, { http = HTTP, locations = LOCATION })
     finally(function() server:remove() end)
     local connection = server:send("POST /up HTTP/1.1\r\nHost: x\r\nX-File-Name: a.txt\r\n"

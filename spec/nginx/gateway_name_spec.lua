@@ -93,7 +93,7 @@ describe("a file name", function()
 end)
 
 describe("UTF-8", function()
-  it("is told from what is none", function()
+  it("is recognised, and other bytes are not", function()
     for _, good in ipairs { "", "a", "\195\169", JAPAN, "\240\159\152\128", "\237\159\191" } do
       assert.is_true(name.is_utf8(good))
     end

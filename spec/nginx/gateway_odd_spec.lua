@@ -98,7 +98,7 @@ describe("a store that hangs", function()
 end)
 
 describe("a worker of the gateway that is told to quit", function()
-  it("finishes an upload and a download that are under way", function()
+  it("finishes an upload and a download in flight", function()
     local server = serve()
     local id = cjson.decode(server:upload(("x"):rep(12000000)).body).AttachmentId
     local down = server:send(("GET /down?id=%s HTTP/1.1\r\nHost: x\r\nX-Connection-Token: %s\r\n"

@@ -13,7 +13,7 @@ describe("a Range header", function()
     return first and ("%d-%d"):format(first, stop - 1) or "none"
   end
 
-  it("is read as RFC 9110 has it, and cut to what there is", function()
+  it("is read by RFC 9110, and cut to the attachment", function()
     for text, wanted in pairs {
       ["bytes=0-0"] = "0-0", ["bytes=0-"] = "0-99", ["bytes=99-"] = "99-99",
       ["bytes=10-19"] = "10-19", ["bytes=90-500"] = "90-99", ["bytes=-1"] = "99-99",
@@ -25,7 +25,7 @@ describe("a Range header", function()
     end
   end)
 
-  it("has nothing where it begins behind the end", function()
+  it("has no byte if it begins after the end", function()
     for _, text in ipairs { "bytes=100-", "bytes=100-200", "bytes=-0",
       "bytes=99999999999999999999-" } do
       assert.equal("none", part(text, 100), text)
@@ -147,7 +147,7 @@ describe("a part of an attachment", function()
     assert.equal(body, none.body)
   end)
 
-  it("is not sent, and neither the whole, to who has it: 304 without a body", function()
+  it("is not sent to a client that has it, and neither is the whole: 304 without a body", function()
     local etag = server:download(id).headers.etag
     for _, asked in ipairs { { "If-None-Match", etag, 304 }, { "If-None-Match", '"another"', 200 },
       { "If-Match", '"another"', 200 },

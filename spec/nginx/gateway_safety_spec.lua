@@ -153,7 +153,7 @@ describe("a body that says more than it has", function()
     assert.equal("", server:stop())
   end)
 
-  it("and leaves, is noted in one line, and leaves nothing behind", function()
+  it("is logged in one line when its client leaves, and leaves nothing behind", function()
     local server = serve()
     for _, linger in ipairs { true, false } do
       local connection = server:send(head(2000) .. ("x"):rep(1000))
@@ -169,7 +169,7 @@ describe("a body that says more than it has", function()
 end)
 
 describe("a client of the gateway that leaves", function()
-  it("while the store hangs, has all let go of within 5 s, and hurts nobody after it", function()
+  it("while the store hangs has all released within 5 s, and affects no later request", function()
     local server = serve()
     service:fault { operation = "PutObject", action = "hang", count = 1, after_body = true }
     local connection = server:send(head(2000) .. ("x"):rep(2000))
@@ -261,7 +261,7 @@ describe("a thousand clients of the gateway at once", function()
 end)
 
 describe("a worker of the gateway that is to quit", function()
-  it("finishes what is under way", function()
+  it("finishes the transfers in flight", function()
     local server = serve()
     local connection = server:send(head(200000, "Connection: close\r\n") .. ("x"):rep(100000))
     server:reach(1)

@@ -139,7 +139,7 @@ describe("the gateway", function()
 end)
 
 describe("the gateway's refusal", function()
-  it("has a status by what is wrong, and JSON that says it", function()
+  it("has a status for each error, and JSON that explains it", function()
     local server = serve { upload = [[{ max_size = 100, types = { "text/*", "image/png" } }]] }
     refused(401, "MissingToken", server:upload("x", { ["X-Connection-Token"] = false }))
     refused(403, "AccessDeniedException", server:upload("x", { ["X-Connection-Token"] = "bad" }))

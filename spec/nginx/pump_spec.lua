@@ -132,7 +132,7 @@ describe("the pump of a worker", function()
     assert.equal("", server:stop())
   end)
 
-  it("has no thread where nobody calls", function()
+  it("has no thread without calls", function()
     local server = serve()
     local before = threads(server)
     assert.equal("pong", server:get("/ping").body)

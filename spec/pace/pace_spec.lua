@@ -104,7 +104,7 @@ describe("a turn", function()
     assert.near(1, (pacer:reserve(START, clock.time + 1.1)), 1e-5)
   end)
 
-  it("is booked a few seconds ahead at most; who comes later asks again", function()
+  it("is booked at most a few seconds ahead; later callers ask again", function()
     local pacer, clock = new()
     pacer:report(START, true)
     local latest = 0
@@ -116,7 +116,7 @@ describe("a turn", function()
     assert.truthy(latest > 3 and latest <= 4, latest)
   end)
 
-  it("that is given back is the next one's, if nobody has booked a later one", function()
+  it("that is given back goes to the next caller, unless a later one is booked", function()
     local pacer = new()
     pacer:report(START, true)
     local bookings, waits = {}, {}
@@ -156,7 +156,7 @@ describe("a turn", function()
 end)
 
 describe("a clock that jumps", function()
-  it("back makes nobody wait for the time to come again", function()
+  it("back does not make callers wait until the old time has come again", function()
     local pacer, clock = new()
     pacer:report(START, true)
     for _ = 1, 4 do pacer:reserve(START) end

@@ -77,7 +77,7 @@ describe("a started job", function()
     assert.truthy(message())
   end)
 
-  it("is cancelled, and releases what it had under way", function()
+  it("is cancelled, and releases what it had in flight", function()
     service:script { message = { { hang = true } } }
     local job = client:start("send_message", MESSAGE)
     assert.is_false((job:wait(0.01)))
@@ -200,7 +200,7 @@ local function in_coroutines()
   } }, clock), clock
 end
 
-describe("a call that nobody waits for any more", function()
+describe("a call that its caller no longer waits for", function()
   it("is released within 5 s of other calls", function()
     local own, clock = in_coroutines()
     service:script { message = { { hang = true }, { hang = true } } }

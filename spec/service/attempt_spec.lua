@@ -296,7 +296,7 @@ describe("attempt.run", function()
       assert.equal("unknown", outcome_of { broken, broken, broken })
     end)
 
-    it("when an answer cannot be read, and is no refusal", function()
+    it("when an answer cannot be read, and is not a refusal", function()
       local function unreadable(status)
         return outcome_of { failure.protocol("InvalidResponse", "half of it", { status = status }) }
       end

@@ -152,7 +152,7 @@ describe("TLS", function()
 end)
 
 describe("a proxy", function()
-  it("tells what it was asked, and connects", function()
+  it("records what it was asked, and connects", function()
     server:script { unknown = { { body = "through", always = true } } }
     local function curl(...)
       return process.run { "curl", "-sS", "--noproxy", "", "-x", server.url, ... }
