@@ -204,7 +204,7 @@ static void try_all(lua_State *L, int scenario, struct failing *f, bool alone) {
  * stays for the life of the process. */
 static int run_all(const char *path) {
   lua_State *L = open_scenarios(path);
-  int count = (int)lua_rawlen(L, 1);
+  int count = (int)compat_rawlen(L, 1);
   lua_pushlightuserdata(L, (void *)&called_key);
   lua_newtable(L);
   lua_rawset(L, LUA_REGISTRYINDEX);
