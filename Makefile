@@ -107,7 +107,8 @@ test: ## build for every Lua that is here (or for LUA) and run all specs (or SPE
 	@sh spec/support/test.sh $(ASKED)
 
 matrix: ## make demo and make test from bare, in each Debian release or in SUITES (root, debootstrap)
-	@bash spec/support/matrix.sh $(SUITES)
+	@bash spec/support/matrix.sh $(SUITES); status=$$?; [ -n "$(SUITES)" ] || \
+		$(MAKE) --no-print-directory -s matrix-redis || status=1; exit $$status
 
 matrix-redis: ## the specs of a fleet's pace with each Redis and Valkey that Debian has, or SERVERS
 	@sh spec/support/packages.sh test $(LUA)

@@ -1,5 +1,5 @@
--- Mutants of calls, attachments and the pace: { file, text, replacement, the promise that this
--- breaks, specs that notice }.
+-- Mutants of calls, attachments and the pace, but for a fleet's: { file, text, replacement, the
+-- promise that this breaks, specs that notice }.
 local LIB = "lua/connectparticipant/"
 
 return {
@@ -94,20 +94,6 @@ return {
     "garbage in the dictionary is treated as absent", "pace/shared" },
   { LIB .. "pace/value.lua", "self.dict:delete(self.lock)", "", "no lock stays held",
     "pace/shared" },
-  { LIB .. "pace/link.lua", "local BOUND, FIRST_BOUND = 0.05, 1",
-    "local BOUND, FIRST_BOUND = 50, 50",
-    "a Redis that hangs delays no call beyond its timeout", "pace/fleet" },
-  { LIB .. "pace/link.lua", 'if reply == false and problem:find "NOSCRIPT" then', "if false then",
-    "a Redis that has lost the script is sent it again", "pace/fleet" },
-  { LIB .. "pace/link.lua", "{ token = self.address.password }", "{}",
-    "a password of Redis is in no event", "secrets" },
-  { LIB .. "pace/redis_blocking.lua", "if kept and self.pid == (core.pid()) then",
-    "if kept then", "a forked process leaves its parent's connection to Redis alone",
-    "pace/fleet" },
-  { LIB .. "pace/fleet.lua",
-    "self.alone = { run = memory.new(), places = {}, clients = server.clients }",
-    "self.alone = { run = memory.new(), places = {}, clients = 1 }",
-    "a client without its Redis keeps to its share of the rate", "pace/fleet" },
   { LIB .. "run/started.lua", "if waiter.waker then waiter.waker:wake() end", "",
     "waiting for a started call ends when the call ends", "client run/" },
   { LIB .. "run/started.lua",

@@ -4,7 +4,7 @@
 -- usage: run.lua [PATTERN]: only mutants whose file or promise contains it. NAMED=1: only the specs
 -- that a mutant names, for writing a new one. SECONDS=n: begins no mutant after n seconds. Verdicts
 -- are kept in build/mutants, and the next run goes on from there.
-local LISTS = { "base", "http", "aws", "core", "calls", "config", "cli", "nginx" }
+local LISTS = { "base", "http", "aws", "core", "calls", "fleet", "config", "cli", "nginx" }
 local TREE, LOG, RESULTS = "build/mutants/tree", "build/mutants/log", "build/mutants/results"
 
 -- Seconds, since a mutant can make a spec hang.

@@ -308,6 +308,27 @@ describe("a fleet's server that was late once", function()
     assert.equal(6, booking.number)
   end)
 
+  it("is given back in the end what was given back while it failed", function()
+    local booking = select(2, one:reserve(START, soon()))
+    server:signal "STOP"
+    for _ = 1, 2 do one:reserve(START, soon()) end
+    one:give_back(START, booking)
+    one:reserve(START, soon()) -- it is not asked now
+    server:signal "CONT"
+    one.store.outage.retry = 0
+    local _, again = one:reserve(START, soon())
+    assert.equal(booking.number, again.number)
+  end)
+
+  it("begins anew meanwhile is not given back a turn of before", function()
+    local booking = select(2, one:reserve(START, soon()))
+    server:cli "FLUSHALL"
+    for _ = 1, booking.number + 1 do other:reserve(START, soon()) end
+    one:give_back(START, booking)
+    one:close()
+    assert.equal(booking.number, last_turn())
+  end)
+
   it("is told its time anew when its clock is set", function()
     one.store.server.offset = one.store.server.offset - 900000
     assert.truthy((one:reserve(START, soon())) > 0)

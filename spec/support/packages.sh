@@ -20,7 +20,7 @@ command="$tools lua-argparse libnginx-mod-http-lua openssl"
 demo="$command nginx-light|nginx-extras|nginx"
 # lua-nginx-redis demands nginx-extras, which conflicts with bullseye's nginx-light.
 tests="$command nginx-extras lua-busted lua-socket lua-cqueues lua-luaossl luarocks git curl
-  redis-server lua-redis lua-nginx-redis"
+  redis-server|valkey-server lua-redis lua-nginx-redis"
 purpose=$1
 shift
 case $purpose in

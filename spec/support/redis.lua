@@ -15,8 +15,13 @@ redis.__index = redis
 -- Debian packages the library for some Luas only, but its source runs on all of them.
 package.path = package.path .. ";/usr/share/lua/5.1/?.lua" -- luacheck: ignore
 
--- The program to run, if it is not this system's redis-server.
-local SERVER = os.getenv "REDIS_SERVER" or "redis-server"
+local function has(program)
+  return process.run { "sh", "-c", "command -v " .. program }.status == 0
+end
+
+-- The programs to run: this system's, whose Redis may be Valkey, unless another server is wanted.
+local CLI = has "redis-cli" and "redis-cli" or "valkey-cli"
+local SERVER = os.getenv "REDIS_SERVER" or has "redis-server" and "redis-server" or "valkey-server"
 
 -- The program, its socket, its directory and further arguments.
 local COMMAND = "echo $$; exec setpriv --pdeathsig KILL %s --port 0 --unixsocket %s "
@@ -50,7 +55,7 @@ end
 
 --- What redis-cli prints for a command.
 function redis:cli(...)
-  local answer = process.run { "timeout", "5", "redis-cli", "-s", self.socket, ... }
+  local answer = process.run { "timeout", "5", CLI, "-s", self.socket, ... }
   return (answer.stdout:gsub("%s+$", ""))
 end
 

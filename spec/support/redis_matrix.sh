@@ -1,11 +1,14 @@
 #!/bin/sh
 # redis_matrix.sh [SUITE/PACKAGE...]: runs the specs of a fleet's pace with the servers of other
 # Debian releases. Each is unpacked into build/redis with all that it needs, down to its C library,
-# and started from there: nothing is installed, and root is not needed. Ends with a table.
+# and started from there: nothing is installed, and root is not needed. Those of nginx need LuaJIT,
+# so it runs them all, too. Ends with a table.
 set -u
 [ $# -gt 0 ] || set -- bullseye/redis-server bookworm/redis-server trixie/redis-server \
   trixie/valkey-server sid/valkey-server
 place=$PWD/build/redis
+luas=$LUA_ABI
+[ "$LUA_ABI" = luajit ] || luas="$LUA_ABI luajit"
 specs="spec/pace/fleet_spec.lua spec/pace/fleet_outage_spec.lua spec/pace/fleet_crowd_spec.lua
   spec/nginx/fleet_spec.lua"
 mirror=$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' \
@@ -45,7 +48,8 @@ for name in "$@"; do
   version=none sum=failed
   if fetch "$name" >"$place/log" 2>&1; then
     version=$("$place/$name/server" --version | sed 's/.*v=\([^ ]*\).*/\1/')
-    sum=$(REDIS_SERVER=$place/$name/server SPEC=$specs sh spec/support/test.sh "$LUA_ABI" \
+    # shellcheck disable=SC2086 # a list of words
+    sum=$(REDIS_SERVER=$place/$name/server SPEC=$specs sh spec/support/test.sh $luas \
       2>&1 | tee "$place/$name/log" | grep -E '^[0-9]+ passed, [0-9]+ failed$')
   fi
   case $sum in *" 0 failed") ;; *) status=1 ;; esac
