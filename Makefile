@@ -111,7 +111,7 @@ matrix: ## make demo and make test from bare, in each Debian release or in SUITE
 		$(MAKE) --no-print-directory -s matrix-redis || status=1; exit $$status
 
 matrix-redis: ## the specs of a fleet's pace with each Redis and Valkey that Debian has, or SERVERS
-	@sh spec/support/packages.sh test $(LUA)
+	@sh spec/support/packages.sh test luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@LUA_ABI=$(LUA) sh spec/support/redis_matrix.sh $(SERVERS)
@@ -189,7 +189,7 @@ bench-nginx: ## time a trivial location of an nginx worker that uploads
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
 
 bench-fleet: ## uploads of a fleet through a throttling service, with one pace on Redis and without
-	@sh spec/support/packages.sh test $(LUA)
+	@sh spec/support/packages.sh test luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/fleet.lua
