@@ -197,19 +197,19 @@ describe("in nginx, a fleet's server that", function()
   it("answers within the bound is not late because the worker was busy before", function()
     serve { timeout = 1 }
     turn()
-    -- It answers after the bound, counted from when the worker has begun with the request; others
-    -- have nginx look at its timers meanwhile.
+    -- It answers after the bound as counted from the beginning of the request; other requests make
+    -- nginx check its timers meanwhile.
     local before = received()
     server:cli("CLIENT", "PAUSE", "1200")
     local asking = ask "/busy"
     repeat web:get "/ping" until socket.select({ asking }, nil, 0)[1]
     local answer = cjson.decode(answer_of(asking))
     assert.same({ 0, 0 }, { answer.wait, answer.events })
-    -- It was asked once: the only connections since are those of the two that ask here.
+    -- It was asked once: the only new connections are the spec's own two.
     assert.equal(before + 2, received())
   end)
 
-  it("was late once gives a turn of its line to who waits for one that was booked alone", function()
+  it("was late once exchanges the local turn that a call waits for", function()
     serve { timeout = 0.3 }
     for _ = 1, 7 do turn() end
     server:signal "STOP"

@@ -1,5 +1,5 @@
--- A fleet's members whose server is late for some of their questions, as on a busy machine: each
--- keeps eight uploads in flight, in simulated time.
+-- A fleet whose server answers some questions too late, as on a busy machine. Each member keeps
+-- eight uploads in flight, in simulated time.
 local blocking = require "connectparticipant.driver.blocking"
 local memory = require "connectparticipant.pace.memory"
 local pace = require "connectparticipant.pace"
@@ -9,10 +9,11 @@ local turn = require "connectparticipant.pace.turn"
 local START = "StartAttachmentUpload"
 local MEMBERS, IN_FLIGHT, BOUND, ROUND_TRIP = 4, 8, 0.05, 0.02
 
--- As the benchmark counts: at first the service has its burst, and whoever comes first gets it.
+-- Counted as in the benchmark: not before the service's burst is used up, which goes to whoever
+-- comes first.
 local BEFORE, SECONDS = 8, 32
 
--- What waiting for a turn needs of a job.
+-- The part of a job that waiting for a turn needs.
 local function new_job(world, pacer)
   local job = { client = { pace = pacer }, clock = { now = world.now, random = world.random } }
   function job.patience() return 600 end
@@ -22,7 +23,7 @@ local function new_job(world, pacer)
   return job
 end
 
--- A member; `share` of its questions have no answer in time.
+-- A member; a `share` of its questions get no answer in time.
 local function new_member(world, server, share)
   local member = { done = 0, asked = 0, refused = 0, outages = 0 }
   member.pacer = assert(pace.open({ instance = "here", eval = function(_, keys, args)
@@ -31,7 +32,7 @@ local function new_member(world, server, share)
       return nil, "timeout"
     end
     args[2] = ("%.0f"):format(world.time * 1e6)
-    -- What runs the script here counts one client only.
+    -- The script counts one client here.
     return (server(keys, args):gsub("^(%d+) %d+", "%1 " .. MEMBERS))
   end }, "https://h.example", { now = world.now, driver = blocking, logger = function(event)
     if event.pace == "alone" then member.outages = member.outages + 1 end
@@ -52,8 +53,7 @@ local function upload(world, service, member)
   return upload(world, service, member)
 end
 
--- Has the members upload, with what share of answers each misses. Gives the members, and what all
--- of them came to.
+-- Lets the members upload; `shares` are the shares of answers that each misses. Returns their sums.
 local function run(shares)
   local world, server, members = throttled.world(), memory.new(), {}
   local service = throttled.service(world, 2, 5)
@@ -87,7 +87,7 @@ describe("a fleet whose server is late", function()
     assert_fair { 0.2, 0.2, 0.2, 0.2 }
   end)
 
-  it("for one member leaves it its share", function()
+  it("for one member leaves that one its share", function()
     assert_fair { 0, 0.3, 0, 0 }
   end)
 end)

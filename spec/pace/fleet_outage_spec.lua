@@ -169,7 +169,7 @@ describe("a fleet's server that", function()
     assert.truthy(events[1].message:find "broken")
   end)
 
-  it("was lost keeps the last rate that is known, not the highest one", function()
+  it("was killed leaves the last known rate, not the highest one", function()
     local one = open({ rates = { [START] = 20 } }, { time = 1000 }, events)
     one:report(START, true)
     server:kill()
@@ -193,7 +193,7 @@ end)
 describe("a fleet's server that was late once", function()
   local KEY = "connectparticipant:{here}:" .. START
 
-  -- Turns so far apart that none comes meanwhile.
+  -- Turns are so far apart that none comes during a spec.
   local BOUND, RATES = 0.3, { [START] = 0.5 }
 
   local events, one, other
@@ -206,7 +206,7 @@ describe("a fleet's server that was late once", function()
   end)
   after_each(function() server:signal "CONT" end)
 
-  -- Books a turn, which the server does not give; it answers again then.
+  -- Books a turn while the server is stopped.
   local function reserve_late(latest)
     server:signal "STOP"
     local wait, booking = one:reserve(START, latest or soon())
@@ -215,7 +215,7 @@ describe("a fleet's server that was late once", function()
     return wait, booking
   end
 
-  -- One less than the turns that it has given.
+  -- The number of the last turn that it has assigned.
   local function last_turn()
     return tonumber(server:cli("HGET", KEY, "count")) - 1
   end
@@ -226,12 +226,12 @@ describe("a fleet's server that was late once", function()
     assert.equal("shared", events[2].pace)
   end)
 
-  it("gives nothing to who does not await it any more", function()
+  it("books no turn for a client that has stopped waiting", function()
     reserve_late()
     assert.equal(5, last_turn())
   end)
 
-  it("takes no tokens for who does not await them any more", function()
+  it("takes no tokens for a client that has stopped waiting", function()
     local _, quota = open { timeout = BOUND }
     quota:acquire(true)
     local left = server:cli("GET", "connectparticipant:{here}:tokens")
@@ -241,7 +241,7 @@ describe("a fleet's server that was late once", function()
     assert.equal(left, server:cli("GET", "connectparticipant:{here}:tokens"))
   end)
 
-  it("gives a turn of its line instead of one that was booked alone", function()
+  it("exchanges a local turn for one of its line", function()
     local wait, booking = reserve_late()
     assert.truthy(wait > 0.5, wait)
     assert.near(0.05, one:nap(booking, wait), 1e-6)
@@ -250,7 +250,7 @@ describe("a fleet's server that was late once", function()
     assert.truthy(more > 0 and more <= 12, more)
     assert.same({ "shared", 6, 6 }, { events[2].pace, booking.number, last_turn() })
     assert.equal(more, one:nap(booking, more))
-    -- The next one is behind it, and if it is given back, that is the fleet's turn.
+    -- The next one is behind it; given back, it is the fleet's again.
     other:reserve(START, soon())
     assert.equal(7, last_turn())
     one:give_back(START, booking)
@@ -258,7 +258,7 @@ describe("a fleet's server that was late once", function()
     assert.equal("6", server:cli("HGET", KEY, "free"))
   end)
 
-  it("gives turns instead of all, in their order, but for those that were given back", function()
+  it("exchanges all local turns in their order, except those that were given back", function()
     local bookings, last = {}, 5
     server:signal "STOP"
     for number = 1, 4 do bookings[number] = select(2, one:reserve(START, soon())) end
@@ -274,7 +274,7 @@ describe("a fleet's server that was late once", function()
     assert.equal(8, last_turn())
   end)
 
-  it("leaves a turn that was booked alone where the fleet has none in time", function()
+  it("leaves a local turn if it has none before the deadline", function()
     for _ = 1, 20 do other:reserve(START, soon()) end
     local wait, booking = reserve_late(core.now() + 20)
     assert.truthy(wait > 0 and wait < 20, wait)
@@ -282,26 +282,26 @@ describe("a fleet's server that was late once", function()
     assert.is_true(stands)
     assert.truthy(more > 0 and more <= wait, more)
     assert.equal("shared", events[2].pace)
-    -- It stays so, and there is nothing to look for.
+    -- It stays local: there is nothing to wake up for.
     assert.equal(more, one:nap(booking, more))
     assert.equal(25, last_turn())
   end)
 
-  it("may have a turn in time that is not there alone", function()
+  it("is asked again by a call whose local turn would come too late", function()
     for _ = 1, 15 do one:reserve(START, soon()) end
     server:signal "STOP"
     assert.same({ nil, true }, { one:reserve(START, core.now() + 3) })
-    -- It fails again: then nobody shall wait in vain.
+    -- After a second failure the answer is final.
     assert.same({ nil, false }, { one:reserve(START, core.now() + 3) })
   end)
 
-  it("leaves turns that were booked alone as they are while it fails", function()
+  it("leaves local turns as they are while it fails", function()
     server:signal "STOP"
     local wait, booking = one:reserve(START, soon())
     local stands, more = one:stands(START, booking)
     assert.is_true(stands)
     assert.truthy(more > 0 and more <= wait)
-    -- Twice in a row is no accident.
+    -- After a second failure it is left alone for a while.
     assert.truthy(one:nap(booking, 60) > 0.1)
     server:signal "CONT"
     one.store.outage.retry = 0
@@ -309,7 +309,7 @@ describe("a fleet's server that was late once", function()
     assert.equal(6, booking.number)
   end)
 
-  it("is given back in the end what was given back while it failed", function()
+  it("gets back afterwards what was given back while it failed", function()
     local booking = select(2, one:reserve(START, soon()))
     server:signal "STOP"
     for _ = 1, 2 do one:reserve(START, soon()) end
@@ -321,7 +321,7 @@ describe("a fleet's server that was late once", function()
     assert.equal(booking.number, again.number)
   end)
 
-  it("begins anew meanwhile is not given back a turn of before", function()
+  it("has lost its data does not get back a turn from before", function()
     local booking = select(2, one:reserve(START, soon()))
     server:cli "FLUSHALL"
     for _ = 1, booking.number + 1 do other:reserve(START, soon()) end
@@ -330,7 +330,7 @@ describe("a fleet's server that was late once", function()
     assert.equal(booking.number, last_turn())
   end)
 
-  it("is told its time anew when its clock is set", function()
+  it("answers in time though its clock was set is not late", function()
     one.store.server.offset = one.store.server.offset - 900000
     assert.truthy((one:reserve(START, soon())) > 0)
     assert.same({}, events)
@@ -338,7 +338,7 @@ describe("a fleet's server that was late once", function()
   end)
 end)
 
-it("questions that fail together are one failure of a fleet's server", function()
+it("questions that fail together count as one failure of a fleet's server", function()
   local one = open({ eval = function() coroutine.yield() return nil, "timeout" end }, nil, {})
   local asking = {}
   for number = 1, 3 do

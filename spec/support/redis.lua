@@ -19,7 +19,7 @@ local function has(program)
   return process.run { "sh", "-c", "command -v " .. program }.status == 0
 end
 
--- The programs to run: this system's, whose Redis may be Valkey, unless another server is wanted.
+-- The programs to run: this system's Redis or Valkey, unless REDIS_SERVER names another server.
 local CLI = has "redis-cli" and "redis-cli" or "valkey-cli"
 local SERVER = os.getenv "REDIS_SERVER" or has "redis-server" and "redis-server" or "valkey-server"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # redis_matrix.sh [SUITE/PACKAGE...]: runs the specs of a fleet's pace with the servers of other
 # Debian releases. Each is unpacked into build/redis with all that it needs, down to its C library,
-# and started from there: nothing is installed, and root is not needed. Those of nginx need LuaJIT,
-# so it runs them all, too. Ends with a table.
+# and started from there: nothing is installed, and root is not needed. LuaJIT runs them,
+# too, since those of nginx need it. Ends with a table.
 set -u
 [ $# -gt 0 ] || set -- bullseye/redis-server bookworm/redis-server trixie/redis-server \
   trixie/valkey-server sid/valkey-server

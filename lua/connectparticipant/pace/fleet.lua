@@ -1,10 +1,10 @@
--- One pace and one retry quota for a fleet, reckoned by a script on a server that it shares.
--- Where the server does not do its work, this client paces by itself at its share of the rate, and
--- asks again: at once after the first failure, for a busy machine may just have been late, and then
--- after a while. Turns that it has booked by itself meanwhile and that are still to come become
--- turns of the fleet then: else they would come beside the fleet's line, too soon for the service,
--- and so late for this client that the others would get its share. Knows nothing of how the server
--- is reached.
+-- One pace and one retry quota for a fleet, kept by a script on a server that it shares. While the
+-- server fails, this client paces by itself at its share of the rate. It asks the server again at
+-- once after the first failure, since a busy machine may just have been late, and after a delay
+-- from the second on. Turns that it has assigned itself and that are still to come are then
+-- exchanged for the fleet's: the service would refuse requests beside the fleet's line, and this
+-- client's local turns come so late that the others would get its share. Knows nothing of how the
+-- server is reached.
 
 local core = require "connectparticipant.core"
 local keeper_of = require "connectparticipant.pace.keeper"
@@ -34,8 +34,8 @@ local LONGEST = 1000000 * SECOND
 -- So many turns are passed over at most; each costs a moment.
 local MOST_SKIPPED = 2000
 
--- Whoever waits for a turn that this process has given looks this often whether there is a fleet's
--- turn instead, once the server may be asked; in microseconds.
+-- While the server may be asked, a caller that waits for a local turn tries this often to exchange
+-- it for one of the fleet's; in microseconds.
 local NAP = SECOND / 20
 
 ---@class connectparticipant.FleetBooking: connectparticipant.Booking
@@ -43,25 +43,25 @@ local NAP = SECOND / 20
 ---@field operation string
 ---@field began integer
 ---@field number integer
----@field booked integer when, of our clock
----@field latest number a turn from then on is of no use, of our clock
+---@field booked integer when, by our clock
+---@field latest number a turn from then on is of no use, by our clock
 ---@field limits connectparticipant.PaceLimits
----@field settled? boolean whether it stays with this process, or was given back
+---@field settled? boolean whether it was given back, or is local and stays so
 
 ---@class connectparticipant.Outage
 ---@field retry number when the server is asked again
 ---@field delay number seconds, the next time that it fails
----@field trials integer how often it has failed since the first time
----@field trying? boolean whether it is being asked
+---@field trials integer how often the server has failed since the outage began
+---@field trying? boolean whether it is being asked now
 
 ---@class connectparticipant.FleetStore: connectparticipant.PaceStore
 ---@field server connectparticipant.Keeper
 ---@field alone? connectparticipant.Keeper while the server fails
 ---@field outage? connectparticipant.Outage while it fails
 ---@field errands connectparticipant.Errands
----@field waiting table<string, table<connectparticipant.FleetBooking, true>> turns of this process
---- that may become the fleet's, by operation
----@field last table<string, number> when the last turn is that was given, of our clock
+---@field waiting table<string, table<connectparticipant.FleetBooking, true>> local turns that may
+--- be exchanged for the fleet's, by operation
+---@field last table<string, number> when the last turn that was assigned comes, by our clock
 ---@field own connectparticipant.PaceStore for what is no limit of the instance
 local Store = {}
 Store.__index = Store
@@ -75,7 +75,8 @@ local function tell(self, event)
   if self.logger then self.logger(event) end
 end
 
--- The server did not do its work. `trial` is the outage in which it was asked whether it is back.
+-- The server has failed. `trial` is the outage during which the question was asked, if there was
+-- one.
 local function lost(self, problem, command, trial)
   local outage, server = self.outage, self.server
   if not outage then
@@ -88,7 +89,7 @@ local function lost(self, problem, command, trial)
     outage.retry = self.now() + outage.delay * (1 + core.random()) / 2
     outage.delay = min(LONGEST_DELAY, outage.delay * 2)
     outage.trials, outage.trying = outage.trials + 1, nil
-  end -- else others have found out before
+  end -- else the question was asked before the outage, which has been noticed since
 end
 
 local function recovered(self, command)
@@ -111,12 +112,12 @@ local function begin_alone(self, operation, limits)
   alone:ask(command)
 end
 
--- Asks the server, unless it was found failing lately. Gives nothing where it does not answer.
+-- Asks the server, unless it has failed lately. Returns nothing if there is no answer.
 local function try(self, command, job)
   local outage = self.outage
   if outage then
     if self.now() < outage.retry then return nil end
-    -- One at a time tries whether it is back.
+    -- One question at a time tries whether it is back.
     outage.retry, outage.trying = self.now() + LONGEST_DELAY, true
   end
   local numbers, moment = self.server:ask(command, job)
@@ -151,7 +152,7 @@ local function wait_of(self, booking)
   return wait_for(place, booking.number, self:time() + place.offset)
 end
 
--- Notes turns of this process, which may become the fleet's.
+-- Notes local turns, which may be exchanged for the fleet's.
 local function note_waiting(self, operation, bookings)
   local waiting = self.waiting[operation] or {}
   self.waiting[operation] = waiting
@@ -168,7 +169,7 @@ function Store:reserve(operation, now, latest, limits, job, count)
     bookings[#bookings + 1] = { keeper = keeper, operation = operation, began = place.began,
       number = numbers[index], booked = place.heard, latest = latest, limits = limits }
   end
-  -- The fleet may have one in time, and a server that was late once may well answer now.
+  -- A server that was late once will probably answer soon, and may have a turn in time.
   local outage = self.outage
   if not bookings[1] then return nil, outage ~= nil and outage.trials == 0 end
   self.last[operation] = place.heard + wait_for(place, numbers[#numbers], moment)
@@ -176,8 +177,8 @@ function Store:reserve(operation, now, latest, limits, job, count)
   return wait_for(place, numbers[5], moment), table.remove(bookings, 1), bookings
 end
 
--- The turns of this process that are still to come, in their order. They are not noted any more:
--- nobody else is to exchange them meanwhile.
+-- Takes the local turns that are still to come out of `waiting`, in their order, so that nobody
+-- else exchanges them meanwhile; also returns the latest of their deadlines.
 local function take_waiting(self, operation)
   local list, latest = {}, 0
   for booking in pairs(self.waiting[operation] or {}) do
@@ -191,8 +192,8 @@ local function take_waiting(self, operation)
   return list, latest
 end
 
--- Makes the turn of a booking the fleet's, unless that is of no use: there is none in time, or its
--- own one has come, or was given back, while the server was asked.
+-- Gives a booking a turn of the fleet's. The local turn stays if the fleet has none in time, or if
+-- it has come or was given back while the server was asked.
 local function replace(self, booking, number, moment)
   local place, server, operation = self.server.places[booking.operation], self.server,
     booking.operation
@@ -210,7 +211,7 @@ local function replace(self, booking, number, moment)
   booking.booked, self.last[operation] = place.heard, turn
 end
 
--- Asks the server for turns instead of those that this process has given for an operation.
+-- Asks the server for turns to exchange an operation's local ones for.
 local function exchange(self, operation, limits, job)
   local outage = self.outage
   if outage and self.now() < outage.retry or not self.waiting[operation] then return end
@@ -222,7 +223,7 @@ local function exchange(self, operation, limits, job)
   for index, booking in ipairs(list) do replace(self, booking, numbers[index + 4], moment) end
 end
 
--- Asks where the line of turns is, if nothing was heard of it lately.
+-- Asks where the line of turns is, unless an answer has said so lately.
 local function look_again(self, operation, booking, job)
   local now = self:time()
   if not self.outage and now - booking.booked > STALE
@@ -249,7 +250,8 @@ function Store:stands(operation, booking, job)
   return true, more >= TOLERANCE and more or nil
 end
 
---- How much of a wait to sleep before the turn is looked at again.
+--- How long to sleep before `stands` is called again: less than the wait while the turn is local
+--- and may be exchanged.
 ---@param booking connectparticipant.FleetBooking
 ---@param wait number microseconds
 ---@return number
@@ -260,7 +262,7 @@ function Store:nap(booking, wait)
   return min(wait, max(NAP, left))
 end
 
--- Tells what would have ridden along with the next question. Whether it arrives changes nothing.
+-- Sends the errands that the next question would have taken along. A failure changes nothing.
 local function flush(self)
   local operation = self.errands:operation()
   if not operation or self.outage then return end

@@ -62,7 +62,7 @@ function Pace:stands(operation, booking, job)
   return stands, more and more / MICROSECONDS
 end
 
---- How much of a wait for a turn to sleep before asking whether the turn stands.
+--- How long to sleep before asking whether a turn stands: the wait, or less.
 ---@param booking connectparticipant.Booking
 ---@param wait number seconds
 ---@return number

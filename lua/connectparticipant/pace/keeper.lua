@@ -1,5 +1,5 @@
--- Who reckons a fleet's turns, and what is known of them: the server, or, while it fails, this
--- process. Both run the same script. Knows what a server's clock has to do with ours.
+-- A keeper assigns the turns of a fleet: the server, or, while it fails, this process. Both run the
+-- same script. This module asks a keeper and remembers what it has said of its turns and its clock.
 
 local question = require "connectparticipant.pace.question"
 
@@ -9,10 +9,10 @@ local floor, max, min = math.floor, math.max, math.min
 
 local SECOND = 1000000
 
--- Our clock and the server's drift apart by less than this share.
+-- Two clocks drift apart by less than this many seconds a second.
 local DRIFT = 1e-3
 
--- What the script does not do for somebody who does not await it any more.
+-- Commands that the script does not carry out once the client has stopped waiting.
 local GIVES = { reserve = true, take = true }
 
 ---@class connectparticipant.Place where a line of turns is
@@ -40,7 +40,7 @@ local GIVES = { reserve = true, take = true }
 ---@field clients integer how many share the rate
 ---@field known? table<string, connectparticipant.Place> of the server, where this is another one
 ---@field offset? number its clock less ours
----@field heard? integer when that was known, of our clock
+---@field heard? integer when the offset was measured, by our clock
 local Keeper = {}
 Keeper.__index = Keeper
 
@@ -55,12 +55,12 @@ local function words_of(least, most, clients, burst)
     max(1, floor(most * 1000 / clients)), max(1, burst))
 end
 
--- The server reckons for all. The service counts when a request arrives, and some take longer
--- than others: with one less at once than is allowed, they may be late by a turn's length and pass.
+-- The server assigns turns for the whole fleet. The service counts a request when it arrives, and
+-- some take longer than others: with a burst of one less than is allowed, a request may be late by
+-- one interval and still pass.
 --
--- This process reckons for its share of the last rate that is known, and without a burst. Others
--- may have used up what the service allows at once, and before anybody has counted the fleet, each
--- would take all of it.
+-- This process assigns its share of the last known rate, without a burst: others may have used the
+-- burst up, and before anybody has counted the fleet, each client would take all of it.
 local function limits_for(self, command)
   local limits = command.limits
   if not limits then return nil end
@@ -72,15 +72,15 @@ local function limits_for(self, command)
   return words_of(least, most, self.clients, 1)
 end
 
--- Until when an answer is awaited, of the server's clock; nil where that is not known. What the
--- server does later would be given to nobody.
+-- When this client stops waiting for an answer, by the server's clock; nil if that is not known. A
+-- turn that is assigned later would be lost.
 local function end_of_patience(self)
   if not self.bound or not self.offset then return nil end
   return floor(self:time() + self.offset + self.bound * SECOND)
 end
 
--- An answer that was long on its way makes the server's clock look slower than it is, so the
--- highest offset is the truest; but clocks drift, and are set.
+-- The longer an answer travels, the further behind the server's clock seems to be: so the highest
+-- offset is the most accurate. It ages, since clocks drift, and is dropped when a clock was set.
 local function hear_clock(self, moment, now)
   local fresh, known = moment - now, self.offset
   known = known and known - (now - self.heard) * DRIFT
@@ -94,7 +94,7 @@ local function head_of(self, patience)
     patience and ("%.0f"):format(patience) or "" }
 end
 
---- Asks, and tells what was to be told. Gives the numbers that answer the command, and the keeper's
+--- Sends the errands and a command. Returns the numbers of the command's answer and the keeper's
 --- time; or nil and what is wrong.
 ---@param command connectparticipant.FleetCommand
 ---@param job? connectparticipant.Job
@@ -109,7 +109,7 @@ function Keeper:ask(command, job)
   local head, numbers = question.read(reply, count, command.least)
   if not head then return nil, "its answer is not the script's" end
   if patience and head[1] > patience and GIVES[command.verb] then
-    -- It is here in time all the same: the server's clock is not what it was.
+    -- The answer is in time, so the offset is wrong: the server's clock was set.
     self.offset = nil
     return self:ask(command, job)
   end
@@ -134,7 +134,7 @@ function keeper.server(options)
   return self
 end
 
---- This process, with its share of what is known of the server.
+--- This process, which takes its share of the rate that the server had.
 ---@param server connectparticipant.Keeper
 ---@param run connectparticipant.ScriptRunner
 ---@return connectparticipant.Keeper

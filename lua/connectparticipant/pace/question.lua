@@ -1,18 +1,19 @@
--- What a fleet's script is asked and what it answers, as text. What need not be told at once (turns
--- given back, tokens, what went through) rides along with the next question. Does no I/O.
+-- Writes what a fleet's script is asked, and reads its answers. What need not be sent at once
+-- (turns and tokens that are given back, how many requests passed) waits as an errand for the next
+-- question. Does no I/O.
 
 local question = {}
 
--- So many turns are given back in one question.
+-- The most turns that one question gives back.
 local MOST_BACK = 50
 
----@class connectparticipant.FleetCommand what a question is for; its further words are the list
+---@class connectparticipant.FleetCommand a command of the script; its list holds the last words
 ---@field verb string the script's
 ---@field operation? string
 ---@field limits? connectparticipant.PaceLimits
----@field least? integer numbers in its answer
+---@field least? integer how many numbers its answer has at least
 
----@class connectparticipant.Errands what is to be told with the next question
+---@class connectparticipant.Errands what the next question takes along
 ---@field backs connectparticipant.FleetBooking[]
 ---@field passed table<string, integer> requests that went through, by operation
 ---@field tokens integer
@@ -36,7 +37,7 @@ function Errands:put(count)
   self.tokens = math.min(self.capacity, self.tokens + count)
 end
 
---- An operation of which something is to be told; nil where nothing is.
+--- An operation with an errand; nil if there is none.
 function Errands:operation()
   local back = self.backs[1]
   return back and back.operation or next(self.passed)
@@ -68,7 +69,8 @@ local function add(self, verb, operation, ...)
   self.args[#self.args + 1] = table.concat(words, " ")
 end
 
--- Turns can be given back only to whoever gave them; the server's wait until it is asked again.
+-- A turn can be given back only to the keeper that assigned it; the server's wait until it is
+-- asked.
 local function add_errands(self, errands, keeper)
   local others = {}
   for _, back in ipairs(errands.backs) do
@@ -83,7 +85,7 @@ local function add_errands(self, errands, keeper)
   errands.backs, errands.passed, errands.tokens = others, {}, 0
 end
 
---- The lists KEYS and ARGV: the errands, and then the command itself.
+--- Writes the lists KEYS and ARGV: the errands, then the command.
 ---@param keeper connectparticipant.Keeper who is asked
 ---@param head string[] what ARGV begins with
 ---@param command connectparticipant.FleetCommand
@@ -113,10 +115,11 @@ local function numbers_in(line)
   return numbers
 end
 
---- Reads the script's answer: its first line, and the one of the last command; nil if it is none.
+--- Reads the first line of the script's answer and that of the last command; nil if it is
+--- malformed.
 ---@param reply any
 ---@param count integer of commands
----@param least? integer numbers that the last line has
+---@param least? integer how many numbers the last line has at least
 ---@return integer[]|nil head the time, and how many clients there are
 ---@return integer[]|nil numbers
 function question.read(reply, count, least)

@@ -10,8 +10,8 @@ local IDLE, MOST = 60000, 64
 local Connection = {}
 Connection.__index = Connection
 
--- nginx counts from the time at which it woke up last: a worker that has been busy since would have
--- that count against Redis.
+-- nginx starts a timer at its cached time, which is as old as the worker has been busy: without the
+-- update, that would be taken off the bound.
 local function set_bound(client, left)
   ngx.update_time()
   client:set_timeout(math.max(1, math.ceil(left * 1000)))

@@ -11,8 +11,8 @@
 -- KEYS     the clients that were seen lately, the retry tokens, then one key an operation
 -- ARGV[1]  the client's name
 -- ARGV[2]  microseconds to use instead of the server's clock, for specs; else ""
--- ARGV[3]  until when the client awaits the answer, of the server's clock, or "": what it would get
---          later is not given, for it would be nobody's
+-- ARGV[3]  when the client stops waiting for the answer, by the server's clock, or "": from then on
+--          no turns or tokens are assigned, since nobody would use them
 -- ARGV[4]… commands, of words. `key` is an index into KEYS; `limits` are three whole numbers:
 --          requests in 1,000 s below which the pace never falls, those above which it never
 --          rises, and how many may come at once

@@ -63,8 +63,8 @@ local function next_spare(group, pace, key, latest, now)
   end
 end
 
--- Takes as many turns as the map will need at once; gives the first. Where that is asked over a
--- network, the map's other calls go on meanwhile, and must not take turns of their own.
+-- Books as many turns as the map needs at once; gives the first. While the store waits for a
+-- server, the map's other calls run, and must not book turns of their own.
 local function reserve_many(job, group, key, latest)
   local pace, count, others = job.client.pace, group.expects[key], {}
   group.expects[key] = nil
@@ -84,8 +84,8 @@ local function reserve_many(job, group, key, latest)
   return wait, booking
 end
 
--- Waits while another call of the map asks for turns for all of them; no longer than a call may
--- that has to ask again, for the other one may be gone.
+-- Waits while another call of the map books turns for all of them; for ASK_AGAIN seconds at most,
+-- since the other call may have been killed.
 local function await_group(job, key)
   local group = job.outer
   local others = group and group.asking and group.asking[key]
