@@ -64,7 +64,15 @@ $(CORE): $(OBJECTS)
 		-o $@ $^ $(CURL_LIBS) -lpthread \
 		$(if $(filter Linux,$(SYSTEM)),-ldl)
 
-$(BUILD)/obj/%.o: csrc/%.c Makefile
+# Tells which headers are missing, before the compiler complains about one of them in each file.
+$(BUILD)/headers:
+	@mkdir -p $(@D)
+	@printf '#include <lua.h>\n#include <curl/curl.h>\n' | \
+		$(CC) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -E -o $@ - 2>/dev/null || { rm -f $@; \
+		echo "make: the headers of Lua $(LUA) or libcurl are missing: install them" \
+			"(doc/install.md), or set LUA_INCDIR and CURL_CFLAGS" >&2; exit 1; }
+
+$(BUILD)/obj/%.o: csrc/%.c Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)
 	$(CC) $(STRICT) $(PORTABLE) -MMD -MP $(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) \
 		$(CURL_CFLAGS) -c -o $@ $<

@@ -61,7 +61,7 @@ end)
 
 describe("settings", function()
   -- The exchange keeps them alive: AddressSanitizer sees no read of freed memory.
-  it("are freed once, however often they are finalised, and live as long as their exchanges", function()
+  it("are freed once, however often they are finalised, and kept for exchanges", function()
     local settings = core.settings { endpoint = "http://127.0.0.1:1", proxy = "" }
     local exchange = core.request("GetAttachment",
       { ConnectionToken = "token", AttachmentId = "id" }, settings)
