@@ -19,7 +19,7 @@ page() {
 }
 
 if [ "$does" = install ] && ! "$lua" -e 'require "argparse"' 2>/dev/null; then
-  echo "There is no lua-argparse, which the command needs: no manual page, no completion" >&2
+  echo "$lua is missing, or has no lua-argparse, which the command needs: no manual page, no completion" >&2
   exit
 fi
 page man/man1/connectparticipant.1 help --man
