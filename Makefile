@@ -114,7 +114,7 @@ test: ## build for every Lua that is here (or for LUA) and run all specs (or SPE
 	@sh spec/support/packages.sh test $(ASKED)
 	@sh spec/support/test.sh $(ASKED)
 
-matrix: ## make demo and make test from bare, in each Debian release or in SUITES (root, debootstrap)
+matrix: ## demo, test and more from bare, in each Debian release or in SUITES (root, debootstrap)
 	@bash spec/support/matrix.sh $(SUITES); status=$$?; [ -n "$(SUITES)" ] || \
 		$(MAKE) --no-print-directory -s matrix-redis || status=1; exit $$status
 
@@ -189,6 +189,11 @@ bench: ## time it against raw libcurl, curl and AWS's SDKs (QUICK=1: a rough loo
 	@sh spec/support/packages.sh bench $(LUA)
 	@$(MAKE) --no-print-directory -s build $(SDK) build/bench/raw build/bench/drop
 	@LUA_PROGRAM=$(LUA_PROGRAM) $(LUA_PROGRAM) spec/bench/bench.lua $(if $(QUICK),1 0.1,5 1)
+
+bench-row: ## one row of bench that needs no SDK: calls one after another, against raw libcurl
+	@sh spec/support/packages.sh row $(LUA)
+	@$(MAKE) --no-print-directory -s build build/bench/raw
+	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/row.lua
 
 bench-nginx: ## time a trivial location of an nginx worker that uploads
 	@sh spec/support/packages.sh test luajit $(LUA)

@@ -106,8 +106,10 @@ function servers.nginx(directory, core_number)
   file:close()
   -- It ends with us, however we end. The sockets that it inherits are listening already.
   local pin = core_number and "taskset -c " .. core_number or ""
-  local pipe = io.popen(("echo $$; export 'NGINX=%d;%d;'; exec %s setpriv --pdeathsig TERM nginx "
-    .. "-p %s -c %s -e %s/error.log 2>&1"):format(fd, tls_fd, pin, directory, path, directory))
+  -- Before 1.19.5 nginx has no -e.
+  local pipe = io.popen(("echo $$; export 'NGINX=%d;%d;'; nginx -h 2>&1 | grep -q '^ *-e ' && "
+    .. "set -- -e %s/error.log; exec %s setpriv --pdeathsig TERM nginx -p %s -c %s \"$@\" 2>&1")
+    :format(fd, tls_fd, directory, pin, directory, path))
   local stop = stopper(pipe)
   return "http://127.0.0.1:" .. port, "https://127.0.0.1:" .. tls_port, stop
 end

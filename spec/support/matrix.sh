@@ -1,7 +1,8 @@
 #!/bin/bash
-# matrix.sh [SUITE...]: `make demo` and `make test` in bare Debian releases, each with nothing but git
-# and make. Needs root and debootstrap; the roots are kept in build/matrix, and so is what was said.
-# Ends with a table of what passed where.
+# matrix.sh [SUITE...]: `make demo`, `make test`, `make bench-row` and, in the stable releases,
+# `make test-browser` in bare Debian releases, each with nothing but git and make. Needs root and
+# debootstrap; the roots are kept in build/matrix, and so is what was said. Ends with a table of what
+# passed where.
 set -u
 [ $# -gt 0 ] || set -- bullseye bookworm trixie sid
 checkout=$PWD
@@ -43,30 +44,45 @@ luas_of() {
   [ "$1" = bullseye ] && echo "5.1 luajit"
 }
 
+# A Chromium is large, so two releases have to do.
+has_browser() {
+  [ "$1" = bookworm ] || [ "$1" = trixie ]
+}
+
+# Runs a command in the suite's root, keeps what it says in a file named for it, and tells whether it
+# passed.
+passes() {
+  if inside "$1" "$3" >"$place/$1-$2.log" 2>&1; then echo ok; else echo failed; fi
+}
+
 try() {
   suite=$1 asked=$(luas_of "$1")
   rm -rf "${place:?}/$suite"
   cp -a "$place/$suite-base" "$place/$suite"
   git clone -q "$checkout" "$place/$suite/project" || return
-  demo=failed test=failed words=""
-  [ -z "$asked" ] || words="LUA='$asked'"
-  inside "$suite" "make demo ${asked:+LUA=${asked%% *}}" >"$place/$suite-demo.log" 2>&1 && demo=ok
-  inside "$suite" "make test $words" >"$place/$suite-test.log" 2>&1 && test=ok
+  one=${asked:+LUA=${asked%% *}} all=""
+  [ -z "$asked" ] || all="LUA='$asked'"
+  demo=$(passes "$suite" demo "make demo $one")
+  test=$(passes "$suite" test "make test $all")
+  bench=$(passes "$suite" bench "make -s bench-row $one")
+  has_browser "$suite" && browser=$(passes "$suite" browser "make test-browser $one")
   sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$place/$suite-test.log" | tail -n 1)
-  luas=$(sed -n 's/^== Lua \([^:]*\):.*/\1/p' "$place/$suite-test.log" | tr '\n' ' ')
+  luas=$(sed -n 's/^== Lua \([^:]*\):.*/\1/p' "$place/$suite-test.log" | sort | tr '\n' ' ')
   curl=$(inside "$suite" "curl-config --version" 2>/dev/null)
+  [ "$bench" != ok ] ||
+    bench=$(sed -n 's/^calls one after another: //p' "$place/$suite-bench.log")
 }
 
 row() {
-  printf '%-9s  %-15s  %-28s  %-6s  %-6s  %s\n' "$@"
+  printf '%-9s  %-15s  %-28s  %-6s  %-6s  %-23s  %-7s  %s\n' "$@"
 }
 
-status=0 table=$(row suite libcurl Luas demo test specs)
+status=0 table=$(row suite libcurl Luas demo test specs browser bench)
 for suite in "$@"; do
-  demo=none test=none sum="" luas="" curl=""
+  demo=none test=none sum="" luas="" curl="" browser="" bench=none
   if make_base "$suite"; then try "$suite"; fi
-  [ "$demo$test" = okok ] || status=1
-  table=$table$'\n'$(row "$suite" "$curl" "$luas" "$demo" "$test" "$sum")
+  case "$demo $test $browser $bench" in *failed* | *none*) status=1 ;; esac
+  table=$table$'\n'$(row "$suite" "$curl" "$luas" "$demo" "$test" "$sum" "${browser:--}" "$bench")
 done
 echo "$table"
 exit $status

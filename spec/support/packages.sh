@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh demo|test|lint|fuzz|browser|peers|bench|dist|deb [LUA...]: installs the Debian packages
+# packages.sh demo|test|row|lint|fuzz|browser|peers|bench|dist|deb [LUA...]: installs the Debian packages
 # that are missing, or says how. The Luas are those that somebody asked for; without any, all that
 # this Debian has.
 set -eu
@@ -26,6 +26,7 @@ shift
 case $purpose in
 demo) wanted=$demo ;;
 test) wanted=$tests ;;
+row) wanted="$tests libssl-dev" ;;
 dist) wanted="git zip" ;;
 deb) wanted="git zip build-essential debhelper dh-lua lintian libcurl4-openssl-dev lua-cjson lua-argparse
   lua5.4" ;;
