@@ -96,7 +96,7 @@ static enum endpoint_result custom(const struct endpoint_rules *rules, struct bu
   size_t size = strlen(text);
   if (what != NULL) return refuse(problem, "endpoint", "the endpoint cannot be used: ", what);
   while (size > 0 && text[size - 1] == '/') size--;
-  return buffer_add(out, text, size) ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;
+  return text_add_ascii(out, text, size) ? ENDPOINT_RESOLVED : ENDPOINT_NO_MEMORY;
 }
 
 static enum endpoint_result regional(const struct endpoint_rules *rules, struct buffer *out) {

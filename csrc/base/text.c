@@ -107,16 +107,29 @@ bool text_is_host_label(const char *text, size_t size) {
   return true;
 }
 
-bool text_add_percent(struct buffer *out, const char *text, size_t size) {
+static void add_escaped(struct buffer *out, char c) {
   static const char digits[] = "0123456789ABCDEF";
+  char escaped[3] = {'%', digits[(unsigned char)c >> 4], digits[c & 15]};
+  buffer_add(out, escaped, 3);
+}
+
+bool text_add_percent(struct buffer *out, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (ascii_is_alnum(text[i]) || (c != '\0' && strchr("-._~", c) != NULL)) {
+    if (ascii_is_alnum(text[i]) || (text[i] != '\0' && strchr("-._~", text[i]) != NULL)) {
       buffer_add_char(out, text[i]);
     } else {
-      char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
-      buffer_add(out, escaped, 3);
+      add_escaped(out, text[i]);
     }
+  }
+  return !out->failed;
+}
+
+bool text_add_ascii(struct buffer *out, const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    size_t plain = i;
+    while (i < size && (unsigned char)text[i] < 0x80) i++;
+    buffer_add(out, text + plain, i - plain);
+    if (i < size) add_escaped(out, text[i]);
   }
   return !out->failed;
 }

@@ -47,6 +47,9 @@ bool text_is_host_label(const char *text, size_t size);
 /* Appends the text percent-encoded: everything but RFC 3986's unreserved characters becomes %XX. */
 bool text_add_percent(struct buffer *out, const char *text, size_t size);
 
+/* Appends the text, its bytes above ASCII percent-encoded. */
+bool text_add_ascii(struct buffer *out, const char *text, size_t size);
+
 enum { TEXT_SECONDS = 24 };
 
 /* Writes seconds with at most three decimals, whatever the locale; returns `room`. */

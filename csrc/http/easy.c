@@ -118,11 +118,10 @@ static const char *target_of(const char *text) {
  * again. libcurl formats a query character by character, at 70 instructions each, and a presigned
  * URL's has over a thousand; CURLOPT_REQUEST_TARGET is copied at once, which saves an upload of
  * 64 KiB a third of its instructions. Not for plain http that may go through a proxy, whose
- * requests name the whole URL, nor where libcurl would percent-encode anything. */
+ * requests name the whole URL. */
 static bool apply_url(const struct exchange *x, const struct url *url) {
   const char *target = NULL;
-  if (x->is_transfer && url->ascii && (url->https || url->loopback))
-    target = target_of(x->request.url);
+  if (x->is_transfer && (url->https || url->loopback)) target = target_of(x->request.url);
   return curl_easy_setopt(x->easy, CURLOPT_CURLU, url->handle) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;

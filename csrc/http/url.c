@@ -149,8 +149,7 @@ const char *url_parse(struct url *url, const char *text, size_t longest) {
   const char *rest = text;
   *url = (struct url){0};
   if (size > longest) return "it is too long";
-  long length = (long)text_length(text, size);
-  bool clean = length >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
+  bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
   if (!clean || strchr(text, ' ') != NULL)
     return "it contains a space, a control character or invalid UTF-8";
   const char *problem = read_scheme(url, &rest);
@@ -158,7 +157,6 @@ const char *url_parse(struct url *url, const char *text, size_t longest) {
   if (problem == NULL && strchr(rest, '#') != NULL) problem = "it must not contain a fragment";
   if (problem == NULL) problem = parse(url, text);
   url->query = strchr(rest, '?') != NULL;
-  url->ascii = length == (long)size;
   if (problem != NULL) url_free(url);
   return problem;
 }

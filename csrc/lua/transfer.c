@@ -89,8 +89,13 @@ static void read_url(const struct fields *given, struct handle *h) {
     return;
   }
   h->url.secret = true;
-  if (!buffer_add(&h->url, text, size)) luaL_error(given->L, "out of memory");
+  if (!text_add_ascii(&h->url, text, size)) luaL_error(given->L, "out of memory");
   const char *problem = url_parse(url, text, LONGEST_URL);
+  if (problem == NULL && h->url.size > size) {
+    /* libcurl before 7.80 sends what is not ASCII as it is, later ones encode it in either case. */
+    url_free(url);
+    problem = url_parse(url, buffer_text(&h->url), 3 * LONGEST_URL);
+  }
   if (problem == NULL && transport->https && !url->https)
     problem = "it must be https, as the endpoint is";
   if (problem == NULL && !url_is_safe(url, transport->allow_insecure))

@@ -177,7 +177,12 @@ local function cancelled(engine)
   exchange:cancel()
   getmetatable(exchange).__close(exchange)
   local _, failed = exchange:result()
-  local said = ("%s %s %s"):format(tostring(exchange), #exchange:client_token(), tostring(failed))
+  -- On a busy machine the answer may be there after one step, and there is nothing left to cancel.
+  local ended = "ended"
+  if failed and failed.kind ~= "cancelled" then
+    ended = ("%s (%s)"):format(tostring(failed), tostring(failed.kind))
+  end
+  local said = ("%s %s %s"):format(tostring(exchange), #exchange:client_token(), ended)
   exchange:release()
   return said
 end

@@ -17,6 +17,11 @@ local function refused(options, text, option)
 end
 
 describe("the endpoint", function()
+  it("has its path percent-encoded where it is not ASCII", function()
+    assert.equal("https://x.example/%C3%A4/b",
+      endpoint { endpoint = "https://x.example/\195\164/b/" })
+  end)
+
   local cases = { -- region, plain, FIPS, dual-stack, both
     { "us-east-1", "participant.connect.us-east-1.amazonaws.com",
       "participant.connect-fips.us-east-1.amazonaws.com",

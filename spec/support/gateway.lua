@@ -74,7 +74,7 @@ end
 -- Sends bytes on a new connection, which stays open.
 function gateway:send(text, ...)
   local connection = assert(socket.connect("127.0.0.1", self.port))
-  connection:settimeout(10)
+  connection:settimeout(60)
   assert(connection:send(select("#", ...) > 0 and text:format(...) or text))
   return connection
 end

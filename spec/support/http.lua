@@ -3,7 +3,7 @@ local socket = require "socket"
 
 local http = {}
 
-local TIMEOUT = 10 -- seconds; only a failing spec waits that long
+local TIMEOUT = 60 -- seconds; only a failing spec waits that long
 
 local function connect(port)
   local connection = assert(socket.connect("127.0.0.1", port))
