@@ -4,7 +4,7 @@ local PACE = "lua/connectparticipant/pace/"
 
 return {
   { PACE .. "link.lua", "local BOUND, FIRST_BOUND = 0.05, 1",
-    "local BOUND, FIRST_BOUND = 50, 50",
+    "local BOUND, FIRST_BOUND = 50, 1",
     "a Redis that hangs delays no call beyond its timeout", "pace/fleet_outage" },
   { PACE .. "link.lua", 'if reply == false and problem:find "NOSCRIPT" then', "if false then",
     "a Redis that has lost the script is sent it again", "pace/fleet_outage" },
@@ -41,7 +41,7 @@ return {
     "questions that fail together count as one failure", "pace/fleet_outage" },
   { PACE .. "fleet.lua", "delay = FIRST_DELAY, trials = 0 }", "delay = FIRST_DELAY, trials = 1 }",
     "a call asks again when only its own share has no turn in time", "pace/fleet_outage" },
-  { PACE .. "fleet.lua", "or turn >= booking.latest) then", ") then",
+  { PACE .. "fleet.lua", "turn < booking.latest and not", "not",
     "a local turn is kept if the fleet has none before the deadline", "pace/fleet_outage" },
   { PACE .. "fleet.lua", "    exchange(self, operation, booking.limits, job)\n", "",
     "local turns are exchanged for the fleet's after an outage",

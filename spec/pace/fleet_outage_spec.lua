@@ -1,7 +1,9 @@
 -- What becomes of a fleet's pace when its server fails: a real redis-server that is killed,
 -- stopped, full, or not one at all.
+local blocking = require "connectparticipant.driver.blocking"
 local core = require "connectparticipant.core"
 local memory = require "connectparticipant.pace.memory"
+local pace = require "connectparticipant.pace"
 local redis = require "spec.support.redis"
 local socket = require "socket"
 
@@ -92,6 +94,16 @@ describe("a fleet's server that", function()
     assert.truthy(core.now() - began < 1, core.now() - began)
     server:signal "CONT"
     assert_shared_again(one, clock)
+  end)
+
+  it("is stopped holds nobody up for long where no bound was set", function()
+    local one = pace.open({ redis = server.url, instance = "here" }, "https://one.example",
+      { now = core.now, driver = blocking })
+    server:signal "STOP"
+    local began = core.now()
+    -- A second for the first question, and 50 ms then.
+    for _ = 1, 2 do one:reserve(START, soon()) end
+    assert.truthy(core.now() - began < 10, core.now() - began)
   end)
 
   it("was started anew meanwhile makes turns of before void, and no trouble", function()
@@ -276,15 +288,22 @@ describe("a fleet's server that was late once", function()
 
   it("leaves a local turn if it has none before the deadline", function()
     for _ = 1, 20 do other:reserve(START, soon()) end
-    local wait, booking = reserve_late(core.now() + 20)
+    server:signal "STOP"
+    local wait, booking = one:reserve(START, core.now() + 20)
+    local _, patient = one:reserve(START, core.now() + 80)
+    server:signal "CONT"
     assert.truthy(wait > 0 and wait < 20, wait)
+    one.store.outage.retry = 0
     local stands, more = one:stands(START, booking)
     assert.is_true(stands)
     assert.truthy(more > 0 and more <= wait, more)
     assert.equal("shared", events[2].pace)
     -- It stays local: there is nothing to wake up for.
     assert.equal(more, one:nap(booking, more))
-    assert.equal(25, last_turn())
+    -- The one after it has the next turn of the fleet, and takes no other one.
+    assert.equal(26, patient.number)
+    one:close()
+    assert.equal(26, last_turn())
   end)
 
   it("is asked again by a call whose local turn would come too late", function()

@@ -175,6 +175,21 @@ describe("a fleet's pace", function()
     assert.equal(20, server:commands() - before)
   end)
 
+  it("has connections of its own in a forked process", function()
+    local function connections()
+      return tonumber(server:cli("INFO", "stats"):match "total_connections_received:(%d+)")
+    end
+    local one, pid = open(), core.pid
+    one:reserve(START, soon())
+    local before = connections()
+    core.pid = function() return -1 end
+    local ok = pcall(one.reserve, one, START, soon())
+    core.pid = pid
+    assert.is_true(ok)
+    -- That of the question, and the one that counts them.
+    assert.equal(before + 2, connections())
+  end)
+
   it("keeps other operations, and the store's, to the client itself", function()
     local one = open()
     local before = server:commands()

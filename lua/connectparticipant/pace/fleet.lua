@@ -192,23 +192,30 @@ local function take_waiting(self, operation)
   return list, latest
 end
 
--- Gives a booking a turn of the fleet's. The local turn stays if the fleet has none in time, or if
--- it has come or was given back while the server was asked.
-local function replace(self, booking, number, moment)
-  local place, server, operation = self.server.places[booking.operation], self.server,
-    booking.operation
-  local turn = number and place.heard + wait_for(place, number, moment)
-  if number and (booking.settled or wait_of(self, booking) == 0 or turn >= booking.latest) then
+-- Whether a turn of the fleet's is of use to a booking: in time, and before its local turn has come
+-- or was given back, which can happen while the server is asked.
+local function is_of_use(self, booking, turn)
+  return turn < booking.latest and not booking.settled and wait_of(self, booking) > 0
+end
+
+-- Gives the bookings, in their order, those of the fleet's turns that they can use.
+local function replace(self, operation, list, numbers, moment)
+  local server = self.server
+  local place, used = server.places[operation], 4 -- the numbers follow the place
+  for _, booking in ipairs(list) do
+    local number = numbers[used + 1]
+    local turn = number and place.heard + wait_for(place, number, moment)
+    if turn and is_of_use(self, booking, turn) then
+      booking.keeper, booking.began, booking.number = server, place.began, number
+      booking.booked, self.last[operation], used = place.heard, turn, used + 1
+    else
+      booking.settled = true
+    end
+  end
+  for index = #numbers, used + 1, -1 do
     self.errands:give_back { keeper = server, operation = operation, began = place.began,
-      number = number }
-    number = nil
+      number = numbers[index] }
   end
-  if not number then
-    booking.settled = true
-    return
-  end
-  booking.keeper, booking.began, booking.number = server, place.began, number
-  booking.booked, self.last[operation] = place.heard, turn
 end
 
 -- Asks the server for turns to exchange an operation's local ones for.
@@ -220,7 +227,7 @@ local function exchange(self, operation, limits, job)
   local numbers, moment = try(self,
     reserve_command(operation, limits, latest - self:time(), #list), job)
   if not numbers then return note_waiting(self, operation, list) end
-  for index, booking in ipairs(list) do replace(self, booking, numbers[index + 4], moment) end
+  replace(self, operation, list, numbers, moment)
 end
 
 -- Asks where the line of turns is, unless an answer has said so lately.
