@@ -86,7 +86,7 @@ describe("a fleet's server that", function()
   end)
 
   it("is stopped holds nobody up beyond the bound, and is asked seldom", function()
-    local one, clock = pair { timeout = 0.05 }
+    local one, clock = pair { timeout = 0.25 }
     server:signal "STOP"
     local began = core.now()
     assert_alone(one, clock)
