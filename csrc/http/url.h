@@ -18,7 +18,7 @@ struct url {
   bool https;    /* otherwise http */
   bool loopback; /* `localhost`, 127.0.0.0/8 as four decimal numbers, or ::1 */
   bool query;
-  int port;   /* the scheme's default if not given */
+  int port; /* the scheme's default if not given */
   char host[URL_LONGEST_HOST + 1];
 };
 

@@ -94,7 +94,7 @@ static void read_url(const struct fields *given, struct handle *h) {
   if (problem == NULL && h->url.size > size) {
     /* libcurl before 7.80 sends what is not ASCII as it is, later ones encode it in either case. */
     url_free(url);
-    problem = url_parse(url, buffer_text(&h->url), 3 * LONGEST_URL);
+    problem = url_parse(url, buffer_text(&h->url), h->url.size);
   }
   if (problem == NULL && transport->https && !url->https)
     problem = "it must be https, as the endpoint is";
