@@ -42,8 +42,9 @@ try() {
   done
 }
 
+# Whether there are the headers of glibc and Linux for what an option asks for.
 compiles_for() {
-  echo '#include <stdio.h>' | "$@" -fsyntax-only -x c - 2>/dev/null
+  printf '#include <errno.h>\n#include <sys/socket.h>\n' | "$@" -fsyntax-only -x c - 2>/dev/null
 }
 
 row() {
