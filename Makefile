@@ -29,6 +29,8 @@ endif
 
 # The Lua that was asked for on the command line or in the environment, if any.
 ASKED := $(if $(filter command line environment,$(origin LUA)),$(LUA))
+# make test takes several, such as LUA='5.1 luajit'; everything else the first of them.
+override LUA := $(firstword $(LUA))
 
 LUA_PACKAGE := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 LUA_PROGRAM := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
