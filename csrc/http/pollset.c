@@ -276,17 +276,19 @@ static void run_timers(struct lanes *lanes, double now) {
   }
 }
 
-/* libcurl starts new exchanges through its timer. Events left over from the last step are handled
- * before new ones are fetched, so that no socket starves; so are those that a wait has fetched,
- * unless an exchange may start now, before which idle connections must be looked at. */
+/* libcurl starts new exchanges through its timer, before which idle connections must be looked at:
+ * so timers run only right after events were fetched. Events left over from the last step are
+ * handled before new ones are fetched, so that no socket starves; so are those that a wait has
+ * fetched, unless an exchange may start now. */
 void pollset_step(struct pollset *set, struct lanes *lanes, const struct list *members,
                   const struct activity *activity) {
   double now = clock_now(), due = lanes_due(lanes);
   bool is_due = due > 0 && now >= due;
-  bool is_handled = set->at == set->count;
-  if (is_handled || (is_due && set->at == 0)) fetch(set, 0);
-  if (set->at == 0) end_idles(set, members);
-  if (is_due) run_timers(lanes, now);
+  if (set->at == set->count || (is_due && set->at == 0)) fetch(set, 0);
+  if (set->at == 0) {
+    end_idles(set, members);
+    if (is_due) run_timers(lanes, now);
+  }
   while (set->at < set->count) {
     act(set, lanes, &set->events[set->at++]);
     if (activity->streams && activity_is_over(activity)) break;
