@@ -70,9 +70,9 @@ $(CORE): $(OBJECTS)
 $(BUILD)/headers:
 	@mkdir -p $(@D)
 	@printf '#include <lua.h>\n#include <curl/curl.h>\n' | \
-		$(CC) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -E -o $@ - 2>/dev/null || { rm -f $@; \
-		echo "make: the headers of Lua $(LUA) or libcurl are missing: install them" \
-			"(doc/install.md), or set LUA_INCDIR and CURL_CFLAGS" >&2; exit 1; }
+		$(CC) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -E -o $@ - || { rm -f $@; \
+		echo "make: the compiler, or the headers of Lua $(LUA) or libcurl, are missing: install them" \
+			"(doc/install.md), or set CC, LUA_INCDIR and CURL_CFLAGS" >&2; exit 1; }
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)

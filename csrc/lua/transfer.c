@@ -92,7 +92,7 @@ static void read_url(const struct fields *given, struct handle *h) {
   if (!text_add_ascii(&h->url, text, size)) luaL_error(given->L, "out of memory");
   const char *problem = url_parse(url, text, LONGEST_URL);
   if (problem == NULL && h->url.size > size) {
-    /* libcurl before 7.80 sends what is not ASCII as it is, later ones encode it in either case. */
+    /* libcurl 7.74 sends what is not ASCII as it is; 7.88 and 8.23 encode it, in different case. */
     url_free(url);
     problem = url_parse(url, buffer_text(&h->url), h->url.size);
   }

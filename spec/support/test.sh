@@ -9,6 +9,12 @@ sh spec/support/modules.sh 5.5
 # shellcheck disable=SC2046 # a list of words
 [ $# -gt 0 ] || set -- $(sh spec/support/luas.sh specs)
 
+# Of several, one asks what takes long and hardly depends on a Lua: LuaJIT, if it is among them.
+case " $* " in
+*" luajit "*) thorough=luajit ;;
+*) thorough=$1 ;;
+esac
+
 specs=${SPEC:-spec doc/examples}
 # Debian has a Lua without what the specs' server requires (5.5): there another one runs it.
 other=$(sh spec/support/luas.sh server 5.4 5.3 5.1 2>/dev/null | head -n 1)
@@ -59,7 +65,7 @@ run() {
   fi
   # shellcheck disable=SC2086 # words
   env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
-    POLL="${POLL:-}" ${REDIS_SERVER:+REDIS_SERVER="$REDIS_SERVER"} \
+    POLL="${POLL:-}" THOROUGH="$([ "$abi" = "$thorough" ] && echo yes || echo no)" ${REDIS_SERVER:+REDIS_SERVER="$REDIS_SERVER"} \
     LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;$PWD/build/modules/$abi/?.so;;" $server \
     ${SANITIZE:+SANITIZE=$SANITIZE UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1} \
     ${SANITIZE:+ASAN_OPTIONS=verify_asan_link_order=0:log_path=$reports/asan} \

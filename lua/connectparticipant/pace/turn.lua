@@ -63,38 +63,54 @@ local function next_spare(group, pace, key, latest, now)
   end
 end
 
--- Books as many turns as the map needs at once; gives the first. While the store waits for a
--- server, the map's other calls run, and must not book turns of their own.
+-- One call's booking for all of its map. While the store waits for a server, the map's other calls
+-- run: they wait for this, and book no turns of their own.
+---@class connectparticipant.GroupBooking
+---@field group connectparticipant.Job
+---@field key string
+---@field others table<connectparticipant.Job, true> who waits
+local GroupBooking = {}
+GroupBooking.__index = GroupBooking
+
+--- Lets the others go on. The job that books holds this, so they do even where it was killed.
+function GroupBooking:finish()
+  local asking = self.group.asking
+  if asking[self.key] == self then asking[self.key] = nil end
+  for other in pairs(self.others) do
+    if other.waker then other.waker:wake() end
+  end
+end
+
+-- Books as many turns as the map needs at once; gives the first.
 local function reserve_many(job, group, key, latest)
-  local pace, count, others = job.client.pace, group.expects[key], {}
+  local pace, count = job.client.pace, group.expects[key]
+  local own = setmetatable({ group = group, key = key, others = {} }, GroupBooking)
   group.expects[key] = nil
   group.asking = group.asking or {}
-  group.asking[key] = others
+  group.asking[key] = own
+  job:hold(own, "finish")
   local wait, booking, further = pace:reserve(key, latest, job, count)
-  group.asking[key] = nil
   if further and further[1] then
     local spare = setmetatable({ pace = pace, key = key, bookings = further }, Spare)
     group.spare = group.spare or {}
     group.spare[key] = spare
     group:hold(spare, "give_back")
   end
-  for other in pairs(others) do
-    if other.waker then other.waker:wake() end
-  end
+  own:finish()
   return wait, booking
 end
 
 -- Waits while another call of the map books turns for all of them; for ASK_AGAIN seconds at most,
--- since the other call may have been killed.
+-- for a killed light thread may not be noticed before.
 local function await_group(job, key)
   local group = job.outer
-  local others = group and group.asking and group.asking[key]
-  if not others then return nil end
-  others[job] = true
+  local booking = group and group.asking and group.asking[key]
+  if not booking then return nil end
+  booking.others[job] = true
   job.loop:await_end(job, job.clock.now() + math.min(ASK_AGAIN, job:patience()), function()
-    return group.asking[key] ~= others
+    return group.asking[key] ~= booking
   end)
-  others[job] = nil
+  booking.others[job] = nil
   return job:problem()
 end
 
