@@ -58,7 +58,7 @@ local function add_option(command, option)
   return command:option(given)
 end
 
-local unpack = rawget(_G, "unpack") or rawget(table, "unpack")
+local unpack = rawget(table, "unpack") or _G.unpack
 
 local function add_group(command, title, ...)
   local group = {}

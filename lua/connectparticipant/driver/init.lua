@@ -1,6 +1,7 @@
 -- Chooses the driver, which decides how a client waits.
 
 local blocking = require "connectparticipant.driver.blocking"
+local host = require "connectparticipant.driver.host"
 
 local driver = {}
 
@@ -18,7 +19,7 @@ local HOST_LONGEST_SLEEP = 0.1
 ---@return table driver `wait(engine, seconds, idle)`, `sleep(seconds)`, `longest`,
 --- `longest_sleep`; in nginx also `check`, `bell`, `attend`, `revise`, `spawn`, `watch`
 function driver.choose(option)
-  if option == "ngx" or option == nil and rawget(_G, "ngx") then
+  if option == "ngx" or option == nil and host.nginx() then
     local nginx = require "connectparticipant.driver.ngx"
     if option == "ngx" or nginx.is_here() then return nginx end
   end

@@ -1,6 +1,7 @@
 -- The nginx driver: waits without blocking the worker. Light threads sleep while the pump steps
 -- their engine. Also knows the phases that can yield, and watches whether a light thread is alive.
 
+local host = require "connectparticipant.driver.host"
 local pump = require "connectparticipant.driver.pump"
 
 local driver = {
@@ -20,9 +21,8 @@ local MAY_YIELD = {
 --- Whether this Lua runs in nginx and can sleep, which nginx's worker threads cannot.
 ---@return boolean
 function driver.is_here()
-  local ngx = rawget(_G, "ngx")
-  return type(ngx) == "table" and type(ngx.sleep) == "function"
-    and type(ngx.get_phase) == "function"
+  local ngx = host.nginx()
+  return ngx ~= nil and type(ngx.sleep) == "function" and type(ngx.get_phase) == "function"
 end
 
 --- Whether the current phase may yield.

@@ -1,6 +1,7 @@
 -- How fast requests may be sent once the service has throttled: one pace per operation. Knows what
 -- AWS documents and what a client's options say; the arithmetic is in `rate`, waiting in `turn`.
 
+local nginx_host = require "connectparticipant.driver.host"
 local retry = require "connectparticipant.pace.retry"
 
 local pace = {}
@@ -181,9 +182,7 @@ end
 ---@param options? connectparticipant.PaceOptions
 ---@return string|nil problem
 function pace.problem(options)
-  local name, host = options and options.shared_dict, rawget(_G, "ngx")
-  if not name or type(host) ~= "table" or type(host.shared) ~= "table" then return nil end
-  return select(2, require("connectparticipant.pace.shared").find(name))
+  return nginx_host.problem_of_dict("shared_dict", options and options.shared_dict)
 end
 
 --- The pace and the retry quota of a client, shared with others where its options say so.

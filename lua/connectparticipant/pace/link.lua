@@ -45,7 +45,7 @@ local function words_of(first, keys, args)
   return words
 end
 
-local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
+local unpack = rawget(table, "unpack") or _G.unpack
 
 -- Has the server run the script, which it knows by its digest once it has seen it.
 local function evaluate(self, connection, keys, args, deadline)

@@ -2,6 +2,7 @@
 -- they slow down together instead of each finding out alone. If the dictionary fails,
 -- each worker keeps its own numbers.
 
+local host = require "connectparticipant.driver.host"
 local rate = require "connectparticipant.pace.rate"
 local value = require "connectparticipant.pace.value"
 
@@ -132,17 +133,6 @@ function Tokens:put(count)
   if left_of(self.count:get(), capacity) < capacity then self.count:change(put, count, capacity) end
 end
 
---- Finds one of nginx's shared dictionaries; nil and a sentence where there is none of the name.
----@param name string
----@return table|nil dict
----@return string|nil problem
-function shared.find(name)
-  local host = rawget(_G, "ngx")
-  local dict = type(host) == "table" and host.shared and host.shared[name]
-  if dict then return dict end
-  return nil, ("shared_dict = \"%s\": nginx has no lua_shared_dict of this name"):format(name)
-end
-
 --- Opens nginx's shared dictionary; nil and a sentence where there is none of the name.
 ---@param name string
 ---@param instance string whose pace and quota it is
@@ -151,13 +141,13 @@ end
 ---@return { store: connectparticipant.SharedStore, tokens: connectparticipant.SharedTokens }|nil
 ---@return string|nil problem
 function shared.open(name, instance, store, tokens)
-  local dict, problem = shared.find(name)
+  local dict, problem = host.dict("shared_dict", name)
   if not dict then return nil, problem end
-  local host = rawget(_G, "ngx")
-  local count = value.new(dict, ("%s quota %s"):format(PREFIX, instance), nil, host.update_time)
+  local update_time = host.nginx().update_time
+  local count = value.new(dict, ("%s quota %s"):format(PREFIX, instance), nil, update_time)
   return {
     store = setmetatable({ dict = dict, instance = instance, own = store, values = {},
-      state = rate.new(), update_time = host.update_time }, Store),
+      state = rate.new(), update_time = update_time }, Store),
     tokens = setmetatable({ count = count, own = tokens }, Tokens),
   }
 end

@@ -8,7 +8,7 @@ local guard = {}
 --- Whether functions may yield across pcall, metamethods and iterators: not in 5.1, but in LuaJIT
 --- and every later Lua. Decided by version, because a coroutine cannot run while nginx loads a
 --- module.
-guard.yields = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+guard.yields = _VERSION ~= "Lua 5.1" or package.loaded.jit ~= nil
 
 -- coroutine.close (Lua 5.4) closes a coroutine's to-be-closed variables. Older Luas cannot parse
 -- the syntax that declares one, so compile it from a string.

@@ -1,6 +1,8 @@
 -- Counts what a client and its gateway do, for `client:metrics()` and for Prometheus. A worker of
 -- nginx counts by itself, and once a second adds that to a shared dictionary, where there is one.
 
+local host = require "connectparticipant.driver.host"
+
 local metrics = {}
 
 -- Of a shared dictionary's keys ours begin so.
@@ -38,19 +40,14 @@ Counters.__index = Counters
 ---@param name? string
 ---@return string|nil
 function metrics.problem(name)
-  local host = rawget(_G, "ngx")
-  if not name or type(host) ~= "table" or type(host.shared) ~= "table" then return nil end
-  if host.shared[name] then return nil end
-  return ("metrics = \"%s\": nginx has no lua_shared_dict of this name"):format(name)
+  return host.problem_of_dict("metrics", name)
 end
 
 ---@param name? string of a shared dictionary
 ---@return connectparticipant.Counters
 function metrics.new(name)
-  local host = rawget(_G, "ngx")
-  local shared = name and type(host) == "table" and host.shared
   return setmetatable({
-    dict = shared and shared[name] or nil, calls = {}, requests = {},
+    dict = name and host.dict("metrics", name) or nil, calls = {}, requests = {},
   }, Counters)
 end
 
@@ -98,8 +95,7 @@ end
 -- Adds the counts to the dictionary soon, in case no other call does.
 local function flush_later(self)
   self.waits = true
-  local host = rawget(_G, "ngx")
-  local ok, started = pcall(host.timer.at, INTERVAL, function()
+  local ok, started = pcall(host.nginx().timer.at, INTERVAL, function()
     self.waits = false
     self:flush()
   end)
