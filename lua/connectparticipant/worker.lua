@@ -3,6 +3,7 @@
 -- worker, and hands the job to the pool.
 
 local core = require "connectparticipant.core"
+local host = require "connectparticipant.driver.host"
 
 ---@class connectparticipant.worker
 local worker = {}
@@ -107,6 +108,11 @@ end
 ---@return table|nil result
 ---@return connectparticipant.Error|table|nil err `throttled` when every Lua VM of the pool is busy
 function worker.run(pool, method, params, options)
+  local ngx = host.nginx()
+  if not ngx or not ngx.run_worker_thread then
+    return nil, core.new_error { kind = "configuration", code = "ThreadPoolError",
+      message = "there is no ngx.run_worker_thread here", retryable = false, throttled = false }
+  end
   local ok, result, err = ngx.run_worker_thread(pool, "connectparticipant.worker", method, params,
     options or {})
   if ok then return revive(method, result, err) end

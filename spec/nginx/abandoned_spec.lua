@@ -12,6 +12,7 @@ if process.abi ~= "luajit" then return end
 local HTTP = [[
   lua_check_client_abort on;
   init_by_lua_block {
+    %s
     participant = require "connectparticipant"
     client = participant.new { endpoint = os.getenv "ENDPOINT" }
   }
@@ -41,8 +42,8 @@ teardown(function()
   process.run { "rm", "-rf", directory }
 end)
 
-local function serve(locations)
-  local server = nginx.start { locations = STATE .. locations, http = HTTP,
+local function serve(locations, prelude)
+  local server = nginx.start { locations = STATE .. locations, http = HTTP:format(prelude or ""),
     env = { ENDPOINT = service.endpoint } }
   finally(function() server:remove() end)
   assert.equal("pong", server:get("/ping").body)
@@ -114,8 +115,8 @@ describe("what a call in nginx holds", function()
     assert.equal("", process.run({ "ls", "-A", directory }).stdout)
   end)
 
-  it("is released when a light thread is killed, in a wait and in a function", function()
-    local server = serve [[
+  local function assert_released_when_killed(prelude)
+    local server = serve([[
       location /kill { content_by_lua_block {
         local function download(write)
           return ngx.thread.spawn(function()
@@ -135,9 +136,17 @@ describe("what a call in nginx holds", function()
         ngx.thread.kill(in_wait)
         ngx.print "killed"
       } }
-    ]]
+    ]], prelude)
     assert.equal("killed", server:get(("/kill?token=%s&id=%s"):format(token, big)).body)
     gone_in_time(server)
+  end
+
+  it("is released when a light thread is killed, in a wait and in a function", function()
+    assert_released_when_killed()
+  end)
+
+  it("is released also without lua-resty-core, so without semaphores", function()
+    assert_released_when_killed 'package.preload["ngx.semaphore"] = function() error "none" end'
   end)
 
   it("is released when a function of the caller's ends the request", function()

@@ -18,6 +18,7 @@ local CLIENT = [[
     client = require("connectparticipant").new { endpoint = "http://127.0.0.1:1", max_attempts = 1,
       pace = { redis = %q, instance = "here", timeout = %g },
       logger = function(event) if event.pace then events[#events + 1] = event end end }
+    function forget() events = {} end
     function turn()
       local problem = client:prepare()
       if problem then return ngx.print(cjson.encode { problem = tostring(problem) }) end
@@ -25,7 +26,7 @@ local CLIENT = [[
       local told = events[1] or {}
       ngx.print(cjson.encode { wait = wait, events = #events, pace = told.pace,
         message = told.message, clients = told.clients })
-      if client.pace.store.outage == nil then events = {} end
+      if client.pace.store.outage == nil then forget() end
     end
   }
 ]]
@@ -51,7 +52,7 @@ local LOCATIONS = [[
   location /told { content_by_lua_block { ngx.print(#events) } }
   location /again { content_by_lua_block {
     if client.pace.store.outage then client.pace.store.outage.retry = 0 end
-    events = {}
+    forget()
     ngx.exec "/turn"
   } }
 ]]

@@ -1,6 +1,7 @@
 -- The nginx driver: waits without blocking the worker. Light threads sleep while the pump steps
 -- their engine. Also knows the phases that can yield, and watches whether a light thread is alive.
 
+local core = require "connectparticipant.core"
 local host = require "connectparticipant.driver.host"
 local pump = require "connectparticipant.driver.pump"
 
@@ -65,12 +66,30 @@ function Bell:wait(seconds)
   self.semaphore:wait(math.max(SHORTEST, seconds))
 end
 
---- What a light thread waits on while the pump moves its transfer. nil without ngx.semaphore; then
---- each light thread polls.
----@return table|nil bell
+-- For an nginx without ngx.semaphore, which comes with lua-resty-core: it looks whether it was
+-- woken.
+local PolledBell = {}
+PolledBell.__index = PolledBell
+
+function PolledBell:wake()
+  self.woken = true
+end
+
+function PolledBell:wait(seconds)
+  local moment, over = SHORTEST, core.now() + seconds
+  repeat
+    ngx.sleep(moment)
+    moment = math.min(moment * GROWTH, LONGEST)
+  until self.woken or core.now() >= over
+  self.woken = false
+end
+
+--- What a light thread waits on while the pump moves its transfer.
+---@return table bell
 function driver.bell()
   local found, semaphore = pcall(require, "ngx.semaphore")
-  return found and setmetatable({ semaphore = semaphore.new(0) }, Bell) or nil
+  if found then return setmetatable({ semaphore = semaphore.new(0) }, Bell) end
+  return setmetatable({ woken = false }, PolledBell)
 end
 
 --- Registers the loop with the pump and makes it step soon. False if the pump cannot run.
@@ -120,7 +139,7 @@ end
 ---@return table|nil watch call its `wake` to end it
 function driver.watch(job)
   local bell, co = driver.bell(), job.key
-  if not bell or type(co) ~= "thread" then return nil end
+  if type(co) ~= "thread" then return nil end
   local thread = ngx.thread.spawn(function()
     while job.loop.alive[job] do
       if coroutine.status(co) == "dead" then return job:lost() end

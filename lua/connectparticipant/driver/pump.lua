@@ -57,21 +57,27 @@ end
 
 -- Whether it goes on without any job: while a client is open that may have one soon.
 local function lingers(own)
-  if not own.alarm or ngx.worker.exiting() or ngx.now() > own.needed + LINGER then return false end
+  if not own.listens or ngx.worker.exiting() then return false end
+  if ngx.now() > own.needed + LINGER then return false end
   for loop in pairs(known) do
     if not loop.closed then return true end
   end
   return false
 end
 
--- A light thread that lives as long as the alarm.
+-- A light thread that lives as long as the alarm. One whose connection has ended is replaced.
 local function listen(own)
-  local alarm = alarm_of.new()
-  if not alarm then return end
-  function alarm.rang() own.nudge:wake() end
-  if running == own then own.alarm = alarm else alarm:close() end
-  alarm:listen()
-  own.alarm = nil
+  own.listens = true
+  repeat
+    local alarm = alarm_of.new()
+    if not alarm then break end
+    function alarm.rang() own.nudge:wake() end
+    if running == own then own.alarm = alarm else alarm:close() end
+    alarm:listen()
+    own.alarm = nil
+    if running == own then ngx.sleep(IDLE) end
+  until running ~= own
+  own.listens = false
 end
 
 local function run(premature, own)

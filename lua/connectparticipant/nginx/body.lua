@@ -67,10 +67,12 @@ function Body:stream(seconds)
   return function() return self:receive() end
 end
 
--- The bytes that have arrived, up to a chunk.
+-- The bytes that have arrived, up to a chunk. ngx_lua before 0.10.14 has no receiveany: there it
+-- waits for a whole chunk.
 function Body:receive()
   if self.left == 0 then return nil end
-  local bytes, problem = self.socket:receiveany(math.min(self.left, CHUNK))
+  local socket, most = self.socket, math.min(self.left, CHUNK)
+  local bytes, problem = (socket.receiveany or socket.receive)(socket, most)
   if not bytes then
     self.problem = problem or "closed"
     return nil, self.problem
