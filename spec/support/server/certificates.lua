@@ -85,6 +85,9 @@ local function signed_by_server()
   return certificate, key, issuers
 end
 
+-- luaossl of Debian 11 frees a collected store that a context still uses.
+local kept = {}
+
 -- A context with a certificate: "good", "other" (for another host), "expired", "stranger" (of a CA
 -- that nobody knows), "selfsigned", or "chain" (of one that must not sign).
 function certificates.context(kind)
@@ -95,7 +98,10 @@ function certificates.context(kind)
   made:setCertificate(certificate)
   made:setPrivateKey(key)
   -- OpenSSL sends what it finds there beside the certificate; old luaossls cannot set a chain.
-  if issuers then made:setStore(issuers) end
+  if issuers then
+    made:setStore(issuers)
+    kept[#kept + 1] = issuers
+  end
   return made
 end
 
