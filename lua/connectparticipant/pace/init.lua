@@ -43,7 +43,7 @@ Pace.__index = Pace
 ---@param count? integer how many turns are wanted: there may be fewer
 ---@return number|nil wait seconds until the turn, 0 when nothing throttles; nil: it is not booked
 ---@return connectparticipant.Booking|boolean|nil booking nil where there is no pace. If no turn is
--- booked: true when it is worth to ask again
+-- booked: true if asking again later may help
 ---@return connectparticipant.Booking[]|nil further turns, where more than one was wanted
 function Pace:reserve(operation, latest, job, count)
   local wait, booking, further = self.store:reserve(operation, floor(self.now() * MICROSECONDS),
@@ -88,7 +88,7 @@ function Pace:report(operation, refused, job)
     self.limits[operation] or OTHERS, job)
 end
 
---- The client is closed: what it has booked is the others'.
+--- Call when the client is closed: others get the turns that it has booked.
 function Pace:close()
   if self.store.close then self.store:close() end
 end

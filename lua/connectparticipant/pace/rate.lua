@@ -85,7 +85,7 @@ end
 ---@param limits connectparticipant.PaceLimits
 ---@return integer|nil wait microseconds until the turn; nil: it is not booked
 ---@return connectparticipant.Booking|boolean|nil booking nil where there is no pace. If no turn is
--- booked: true when it is worth to ask again
+-- booked: true if asking again later may help
 function rate.reserve(state, now, latest, limits)
   renew(state, now, limits)
   local interval = interval_of(state, now, limits)
