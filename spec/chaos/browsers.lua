@@ -104,15 +104,21 @@ function browsers.visit(server, paths, own, told, passed)
   end
 end
 
---- Waits until nothing is under way any more; gives what is left then, and the descriptors.
-function browsers.settle(server)
+--- Waits until nothing is under way any more and, once the client is closed, its pump has ended;
+--- gives what is left then, and the descriptors, of which there were so many before.
+function browsers.settle(server, before)
   local ending, left = core.now() + 30
   repeat
     left = server:get("/state").body
     core.sleep(0.1)
   until left == "0 0" or core.now() > ending
   server:get "/close"
-  return left, server:descriptors()
+  local descriptors
+  repeat
+    descriptors = server:descriptors()
+    core.sleep(0.1)
+  until descriptors <= before or core.now() > ending
+  return left, descriptors
 end
 
 --- What a browser was told of its upload; nil where it left.

@@ -190,13 +190,13 @@ local function in_nginx(place, own)
     if entry and entry.id then ids[#ids + 1] = { index = index, id = entry.id } end
   end, passed)
   local fetched, wrong = downloads_in_nginx(run, server, own, ids, passed)
-  local left, after = browsers.settle(server)
+  local left, after = browsers.settle(server, before)
   weather:calm()
   show("nginx, uploads", ledger.uploads { seed = SEED, noise = run.bytes, told = { told },
     completed = weather:record(), items = items_of(run) }, { generation = 1, killed = 0 })
   figures[#figures + 1] = ("%d nginx, downloads"):format(fetched)
   check("nginx, downloads", wrong == 0, ("%d whole, %d wrong"):format(fetched, wrong))
-  check("nginx: what is left", left == "0 0" and after <= before + 2,
+  check("nginx: what is left", left == "0 0" and after <= before,
     ("%s under way, %d descriptors, %d before"):format(left, after, before))
   local log = server:stop()
   check("nginx: its log", log == "", log == "" and "nothing" or log:sub(1, 1000))
