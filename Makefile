@@ -37,6 +37,7 @@ LUA_PROGRAM := $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 LUA_INCDIR ?= $(firstword $(patsubst -I%,%,$(filter -I%,$(shell pkg-config --cflags \
 	$(LUA_PACKAGE) 2>/dev/null))) \
 	$(if $(filter luajit,$(LUA)),$(wildcard /usr/include/luajit-2.*),/usr/include/lua$(LUA)))
+LUA_INCLUDE = $(addprefix -I,$(LUA_INCDIR))
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 CURL_LIBS ?= $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
 
@@ -70,19 +71,19 @@ $(CORE): $(OBJECTS)
 $(BUILD)/headers:
 	@mkdir -p $(@D)
 	@printf '#include <lua.h>\n#include <curl/curl.h>\n' | \
-		$(CC) $(CFLAGS) -I$(LUA_INCDIR) $(CURL_CFLAGS) -E -o $@ - || { rm -f $@; \
+		$(CC) $(CFLAGS) $(LUA_INCLUDE) $(CURL_CFLAGS) -E -o $@ - || { rm -f $@; \
 		echo "make: the compiler, or the headers of Lua $(LUA) or libcurl, are missing: install them" \
 			"(doc/install.md), or set CC, LUA_INCDIR and CURL_CFLAGS" >&2; exit 1; }
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile | $(BUILD)/headers
 	@mkdir -p $(@D)
-	$(CC) $(STRICT) $(PORTABLE) -MMD -MP $(SANITIZERS) $(CFLAGS) -Icsrc -I$(LUA_INCDIR) \
+	$(CC) $(STRICT) $(PORTABLE) -MMD -MP $(SANITIZERS) $(CFLAGS) -Icsrc $(LUA_INCLUDE) \
 		$(CURL_CFLAGS) -c -o $@ $<
 
 # A Lua that is linked with the sanitizers: preloading them would put them into every child, too.
 $(BUILD)/lua: spec/support/lua.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(SANITIZERS) $(CFLAGS) -I$(LUA_INCDIR) -rdynamic \
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(SANITIZERS) $(CFLAGS) $(LUA_INCLUDE) -rdynamic \
 		-o $@ $< -Wl,--no-as-needed $(shell pkg-config --libs $(LUA_PACKAGE)) -lm -ldl
 
 # A header that no longer exists is not an error: the files that included it are compiled again.

@@ -122,6 +122,7 @@ describe("the emulator", function()
     local running, problem = emulator.start { dir = path }
     assert.is_nil(running)
     assert.truthy(problem:find("is not the emulator's state", 1, true), problem)
+    assert.is_nil(problem:find "%s$", problem)
   end)
 end)
 

@@ -94,9 +94,9 @@ function running.start(options)
   local line = pipe:read "*l"
   local told = line and line:sub(1, 1) == "{" and cjson.decode(line)
   if not told then
-    local rest = pipe:read "*a"
+    local text = (line or "it said nothing") .. "\n" .. (pipe:read "*a" or "")
     pipe:close()
-    return nil, ("the emulator did not start: %s\n%s"):format(tostring(line), rest or "")
+    return nil, "the emulator did not start: " .. text:gsub("%s+$", "")
   end
   told.pipe = pipe
   local whole = rawget(math, "tointeger") -- cjson returns a float
