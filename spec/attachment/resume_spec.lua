@@ -180,6 +180,9 @@ describe("a download that breaks off", function()
       return { faults.got(SIZE), expired, faults.got(SIZE + 1), { size = SIZE + 1 } }
     end, function(_, result, err)
       failed(result, err, { kind = "protocol", code = "SizeMismatch", step = "get" })
+      assert.truthy(err.message:find("now has", 1, true), err.message)
+      -- The store is not asked for it.
+      assert.equal(3, #lab.server:seen().requests)
     end)
   end)
 end)
