@@ -101,7 +101,10 @@ describe("a shared pace", function()
     for key in pairs(dict.values) do keys[#keys + 1] = key end
     assert.equal(2, #keys)
     local huge = ("9999999999999999 "):rep(9)
-    for _, garbage in ipairs { "", "x", "1 2 3", "nan nan nan nan nan nan nan nan nan", huge,
+    -- Would be a pace, with a turn in 3 s, but for how one number is written.
+    local now = clock.time * 1e6
+    local odd = ("%.0f 2e6 %.0f %.0f 0 0 0 0 0"):format(now, now, now + 3e6)
+    for _, garbage in ipairs { odd, "", "x", "1 2 3", "nan nan nan nan nan nan nan nan nan", huge,
       ("-1 "):rep(9), ("1e300 "):rep(9), ("0x10 "):rep(9), ("1.5 "):rep(9), ("1 "):rep(1000),
       "100000000000 2000 100000000000 nan 0 0 0 0 0", 12, -1, 0 / 0, math.huge, 1e300, true, {} } do
       for _, key in ipairs(keys) do dict.values[key] = garbage end
