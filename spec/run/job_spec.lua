@@ -77,6 +77,20 @@ describe("a started job", function()
     assert.truthy(message())
   end)
 
+  it("wakes what waits for it at once, not when that looks again after a second", function()
+    service:script { transcript = { { hang = true, always = true } } }
+    local order = {}
+    client:map({ "the started call", "the other call" }, function(name)
+      if name == "the started call" then
+        client:start("send_message", MESSAGE):wait()
+      else
+        client:get_transcript { ConnectionToken = TOKEN, timeout = 0.7 }
+      end
+      order[#order + 1] = name
+    end)
+    assert.same({ "the started call", "the other call" }, order)
+  end)
+
   it("is cancelled, and releases what it had in flight", function()
     service:script { message = { { hang = true } } }
     local job = client:start("send_message", MESSAGE)
