@@ -27,6 +27,22 @@ describe("a worker's client", function()
     call { app_id = "a", pace = {} }
     assert.equal(3, made)
   end)
+
+  it("serves them in whatever order a table has them", function()
+    -- A table that was larger once has another order.
+    local larger, same = {}, {}
+    for number = 1, 50 do larger["key" .. number] = true end
+    for number = 1, 50 do larger["key" .. number] = nil end
+    for _, name in ipairs { "timeout", "connect_timeout", "stall_timeout" } do
+      larger[name], same[name] = 5, 5
+    end
+    for _, name in ipairs { "app_id", "region" } do
+      larger[name], same[name] = "ordered", "ordered"
+    end
+    call(same)
+    call(larger)
+    assert.equal(1, made)
+  end)
 end)
 
 describe("a worker's function", function()
