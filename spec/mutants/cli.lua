@@ -21,7 +21,7 @@ return {
   { CLI .. "output.lua", "  self:flush()\n  if not self.problem", "  if not self.problem",
     "a full output device is reported", "cli/output" },
   { CLI .. "unicode.lua", ':gsub("\\194[\\128-\\159]", "?")', "",
-    "C1 control characters never reach the terminal", "cli/cli" },
+    "C1 control characters never reach the terminal", "cli/json" },
   { "lua/connectparticipant/emulator/remote.lua", "if size_of(answer) ~= attachment.size then",
     "if false then", "an upload whose object is incomplete cannot be completed",
     "emulator/remote" },
