@@ -57,6 +57,7 @@ describe("the gateway", function()
     assert.equal("attachment; filename=\"__.pdf\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.pdf",
       back.headers["content-disposition"])
     assert.equal("nosniff", back.headers["x-content-type-options"])
+    assert.equal("sandbox; default-src 'none'", back.headers["content-security-policy"])
     local head = server:download(attachment.AttachmentId, nil, "HEAD")
     assert.equal(200, head.status)
     assert.equal("", head.body)
