@@ -90,8 +90,9 @@ describe("a fleet's server that", function()
     server:signal "STOP"
     local began = core.now()
     assert_alone(one, clock)
+    -- Were it asked each time, they would take 25 s.
     for _ = 1, 100 do one:reserve(START, clock.time + 600) end
-    assert.truthy(core.now() - began < 1, core.now() - began)
+    assert.truthy(core.now() - began < 10, core.now() - began)
     server:signal "CONT"
     assert_shared_again(one, clock)
   end)
