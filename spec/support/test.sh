@@ -65,7 +65,8 @@ run() {
   fi
   # shellcheck disable=SC2086 # words
   env -i PATH="$PATH" HOME="$out/home" TMPDIR="$out/tmp" LANG=C.UTF-8 LUA_ABI="$abi" \
-    POLL="${POLL:-}" THOROUGH="$([ "$abi" = "$thorough" ] && echo yes || echo no)" ${REDIS_SERVER:+REDIS_SERVER="$REDIS_SERVER"} \
+    POLL="${POLL:-}" THOROUGH="$([ "$abi" = "$thorough" ] && echo yes || echo no)" \
+    ${REDIS_SERVER:+REDIS_SERVER="$REDIS_SERVER"} \
     LUA_PROGRAM="$program" LUA_PATH="$lua_path" LUA_CPATH="$PWD/$directory/?.so;$PWD/build/modules/$abi/?.so;;" $server \
     ${SANITIZE:+SANITIZE=$SANITIZE UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1} \
     ${SANITIZE:+ASAN_OPTIONS=verify_asan_link_order=0:log_path=$reports/asan} \
