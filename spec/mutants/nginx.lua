@@ -1,5 +1,5 @@
--- Mutants of the gateway: { file, text, replacement, the promise that this breaks, specs that
--- notice }.
+-- Mutants of what runs in nginx: { file, text, replacement, the promise that this breaks, specs
+-- that notice }.
 local NGINX = "lua/connectparticipant/nginx/"
 local WIRE = "nginx/gateway nginx/gateway_safety"
 
@@ -35,4 +35,11 @@ return {
   { NGINX .. "body.lua", "  ngx.exit(444)\n", "",
     "the unread rest of a body is not parsed as a request",
     WIRE, lua = "luajit" },
+  { "lua/connectparticipant/nginx/body.lua", "(socket.receiveany or socket.receive)(socket, most)",
+    "socket:receiveany(most)", "the gateway takes uploads with ngx_lua before 0.10.14",
+    "nginx/gateway", lua = "luajit" },
+  { "lua/connectparticipant/driver/ngx.lua", "setmetatable({ woken = false }, PolledBell)", "nil",
+    "calls are released where nginx has no semaphores", "nginx/abandoned", lua = "luajit" },
+  { "lua/connectparticipant/driver/pump.lua", "until running ~= own", "until true",
+    "a worker that has lost its alarm gets another", "nginx/pump", lua = "luajit" },
 }
