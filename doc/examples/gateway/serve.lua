@@ -74,12 +74,14 @@ local function start()
   self.url = ("http://127.0.0.1:%d/#%s"):format(self.port, self.token)
   self.tls_url = ("https://127.0.0.1:%d/#%s"):format(self.tls, self.token)
   local root = shell "pwd"
+  -- Where make has built the module for nginx; see POLL there.
+  local built = "/build/luajit" .. ((os.getenv "POLL" or "") ~= "" and "-poll" or "")
   -- nginx before 1.19.5 has no -e.
   local log = shell('"$1" -h 2>&1', program):find(" -e ", 1, true) and " -e error.log" or ""
   self.command = ("env AWS_ENDPOINT_URL_CONNECTPARTICIPANT=%s LUA_PATH=%s LUA_CPATH=%s %s -p %s "
     .. "-c nginx.conf%s"):format(running.endpoint,
     quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;;"),
-    quote(root .. "/build/luajit/?.so;;"), program, self.directory, log)
+    quote(root .. built .. "/?.so;;"), program, self.directory, log)
   function self.stop()
     shell('cd "$1" && test -s nginx.pid && kill "$(cat nginx.pid)"; rm -rf "$1"', self.directory)
     running:stop()
