@@ -105,7 +105,8 @@ gateway: ## serve doc/examples/gateway, a page with its nginx.conf, before a loc
 
 PUPPETEER := build/browser/node_modules/puppeteer-core
 
-$(PUPPETEER): ; @npm install --prefix build/browser --no-audit --no-fund --silent puppeteer-core
+$(PUPPETEER): ; @npm install --prefix build/browser --no-audit --no-fund --loglevel=error \
+	puppeteer-core >/dev/null
 
 test-browser: ## drive doc/examples/gateway with a headless Chromium, over HTTP/1.1 and HTTP/2
 	@sh spec/support/packages.sh browser luajit $(LUA)
