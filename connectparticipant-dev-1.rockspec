@@ -85,6 +85,7 @@ build = {
         "csrc/lua/result.c",
         "csrc/lua/settings.c",
         "csrc/lua/transfer.c",
+        "csrc/lua/userdata.c",
         "csrc/lua/watcher.c",
       },
       defines = { "_GNU_SOURCE", "_FILE_OFFSET_BITS=64" },

@@ -206,6 +206,18 @@ describe("a client", function()
       assert.equal(6, #service:requests "message")
     end)
 
+    it("keeps a pace after throttling in the adaptive mode alone", function()
+      for mode, keeps in pairs { standard = false, adaptive = true } do
+        service:script { message = { { status = 429 } } }
+        events = {}
+        local client = new { retry_mode = mode }
+        for _ = 1, 30 do assert(message(client)) end
+        local waited = false
+        for _, event in ipairs(events) do waited = waited or event.waited ~= nil end
+        assert.equal(keeps, waited, mode)
+      end
+    end)
+
     it("stops when the quota that all its calls share is used up", function()
       service:script { message = { { status = 500, always = true } } }
       local client = new { max_attempts = 30 }

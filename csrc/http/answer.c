@@ -42,9 +42,9 @@ void answer_restart(struct answer *answer) {
 
 /* The value of a line, if it has this name. */
 static const char *value_of(const char *line, const char *name) {
-  size_t length = strlen(name);
-  if (!ascii_starts_nocase(line, name) || line[length] != ':') return NULL;
-  const char *value = line + length + 1;
+  if (!ascii_starts_nocase(line, name)) return NULL;
+  const char *value = line + strlen(name);
+  if (*value++ != ':') return NULL;
   while (*value == ' ' || *value == '\t') value++;
   return value;
 }

@@ -40,6 +40,10 @@ double engine_next_ready(struct engine *engine) {
   return first == NULL ? 0 : LIST_MEMBER(first, struct exchange, ready)->id;
 }
 
+bool engine_has_ready(const struct engine *engine) {
+  return !list_is_empty(&engine->activity.ready);
+}
+
 static void unlink_exchange(struct engine *engine, struct exchange *x) {
   if (x->download.sink != NULL) sink_end(x->download.sink);
   list_remove(&x->member);

@@ -62,6 +62,9 @@ void engine_close(struct engine *engine);
 /* The id of the next exchange that is done or waits for its caller, reported once; 0: none. */
 double engine_next_ready(struct engine *engine);
 
+/* Whether engine_next_ready has another id. */
+bool engine_has_ready(const struct engine *engine);
+
 /* A descriptor that becomes readable when a step has work to do; -1: this system has none, and
  * `engine_timeout` says when to look. False: the engine is closed, or no descriptor is left. */
 bool engine_pollfd(struct engine *engine, int *fd);

@@ -30,16 +30,21 @@ int luaL_argerror(lua_State *L, int argument, const char *message) __attribute__
 #define lua_setuservalue(L, i) lua_setfenv((L), (i))
 #define lua_getuservalue(L, i) lua_getfenv((L), (i))
 
-static inline void *compat_testudata(lua_State *L, int index, const char *name) {
-  void *data = lua_touserdata(L, index);
-  if (data == NULL || !lua_getmetatable(L, index)) return NULL;
-  luaL_getmetatable(L, name);
-  int same = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
-  return same ? data : NULL;
+/* `table` is an absolute or a pseudo-index. */
+static inline void compat_rawgetp(lua_State *L, int table, const void *key) {
+  lua_pushlightuserdata(L, (void *)key);
+  lua_rawget(L, table);
 }
-#undef luaL_testudata
-#define luaL_testudata compat_testudata
+#undef lua_rawgetp
+#define lua_rawgetp compat_rawgetp
+
+static inline void compat_rawsetp(lua_State *L, int table, const void *key) {
+  lua_pushlightuserdata(L, (void *)key);
+  lua_insert(L, -2);
+  lua_rawset(L, table);
+}
+#undef lua_rawsetp
+#define lua_rawsetp compat_rawsetp
 
 static inline void compat_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues) {
   for (; functions->name != NULL; functions++) {

@@ -3,8 +3,9 @@
 #include "http/engine.h"
 #include "lua/module.h"
 #include "lua/transfer.h"
+#include "lua/userdata.h"
 
-#define ENGINE_TYPE "connectparticipant.engine"
+static const struct userdata_type engine_type = {"connectparticipant.engine"};
 
 /* The userdata. The engine outlives it while an exchange is in progress. */
 struct box {
@@ -13,7 +14,7 @@ struct box {
 
 /* NULL after __gc: another object's finalizer may still call us. */
 static struct engine *engine_at(lua_State *L, int index) {
-  return ((const struct box *)luaL_checkudata(L, index, ENGINE_TYPE))->engine;
+  return ((const struct box *)userdata_check(L, index, &engine_type))->engine;
 }
 
 struct engine *core_engine_open_at(lua_State *L, int index) {
@@ -23,32 +24,33 @@ struct engine *core_engine_open_at(lua_State *L, int index) {
 }
 
 static int new_engine(lua_State *L) {
-  struct box *box = lua_newuserdata(L, sizeof *box);
-  box->engine = NULL;
-  luaL_getmetatable(L, ENGINE_TYPE);
-  lua_setmetatable(L, -2);
+  struct box *box = userdata_new(L, &engine_type, sizeof *box, 0);
   box->engine = engine_new();
   if (box->engine == NULL) return luaL_error(L, "out of memory");
   return 1;
 }
 
+/* engine:step() -> how many exchanges are in progress, whether any has moved, and whether `ready`
+ * has an id */
 static int lua_engine_step(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
   bool moved = false;
   int active = engine == NULL ? 0 : engine_step(engine, &moved);
   lua_pushinteger(L, active);
   lua_pushboolean(L, moved);
-  return 2;
+  lua_pushboolean(L, engine != NULL && engine_has_ready(engine));
+  return 3;
 }
 
-/* engine:ready() -> the id of the next exchange that is done or waits to be fed or drained; nothing
- * if there is none. Each change is reported once. */
+/* engine:ready() -> the id of the next exchange that is done or waits to be fed or drained, and
+ * whether there is another; nothing if there is none. Each change is reported once. */
 static int lua_engine_ready(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
   double id = engine == NULL ? 0 : engine_next_ready(engine);
   if (id <= 0) return 0;
   lua_pushnumber(L, id);
-  return 1;
+  lua_pushboolean(L, engine_has_ready(engine));
+  return 2;
 }
 
 static int lua_engine_wait(lua_State *L) {
@@ -94,7 +96,7 @@ static int lua_engine_close(lua_State *L) {
 }
 
 static int lua_engine_gc(lua_State *L) {
-  struct box *box = luaL_checkudata(L, 1, ENGINE_TYPE);
+  struct box *box = userdata_check(L, 1, &engine_type);
   if (box->engine != NULL) engine_free(box->engine);
   box->engine = NULL;
   return 0;
@@ -103,9 +105,9 @@ static int lua_engine_gc(lua_State *L) {
 static int lua_engine_tostring(lua_State *L) {
   const struct engine *engine = engine_at(L, 1);
   if (engine == NULL || engine->closed) {
-    lua_pushliteral(L, ENGINE_TYPE " (closed)");
+    lua_pushfstring(L, "%s (closed)", engine_type.name);
   } else {
-    lua_pushfstring(L, ENGINE_TYPE ": %d under way", engine->active);
+    lua_pushfstring(L, "%s: %d under way", engine_type.name, engine->active);
   }
   return 1;
 }
@@ -120,6 +122,6 @@ void core_engine_open(lua_State *L) {
                                          {"__tostring", lua_engine_tostring},
                                          {NULL, NULL}};
   static const luaL_Reg functions[] = {{"engine", new_engine}, {NULL, NULL}};
-  core_new_type(L, ENGINE_TYPE, methods, metamethods);
+  userdata_define(L, &engine_type, methods, metamethods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -9,11 +9,12 @@
 #include "lua/operation.h"
 #include "lua/result.h"
 #include "lua/settings.h"
+#include "lua/userdata.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define EXCHANGE_TYPE "connectparticipant.exchange"
+static const struct userdata_type exchange_type = {"connectparticipant.exchange"};
 
 enum { RUN_WAIT = 1 };
 
@@ -36,25 +37,21 @@ struct pool {
 static const char pool_key;
 
 static struct pool *pool_of(lua_State *L) {
-  lua_pushlightuserdata(L, (void *)&pool_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &pool_key);
   struct pool *pool = lua_touserdata(L, -1);
   lua_pop(L, 1); /* the registry keeps it alive */
   return pool;
 }
 
 struct handle *core_exchange_at(lua_State *L, int index) {
-  const struct box *box = luaL_checkudata(L, index, EXCHANGE_TYPE);
+  const struct box *box = userdata_check(L, index, &exchange_type);
   if (box->handle == NULL) luaL_error(L, "the exchange was released");
   return box->handle;
 }
 
 struct handle *core_exchange_new(lua_State *L, int values) {
   struct pool *pool = pool_of(L);
-  struct box *box = compat_newuserdata(L, sizeof *box, values);
-  box->handle = NULL;
-  luaL_getmetatable(L, EXCHANGE_TYPE);
-  lua_setmetatable(L, -2);
+  struct box *box = userdata_new(L, &exchange_type, sizeof *box, values);
   if (pool->count > 0) return box->handle = pool->idle[--pool->count];
   box->handle = calloc(1, sizeof *box->handle);
   if (box->handle == NULL) luaL_error(L, "out of memory");
@@ -123,14 +120,13 @@ static int pool_gc(lua_State *L) {
 }
 
 static void open_pool(lua_State *L) {
-  lua_pushlightuserdata(L, (void *)&pool_key);
   struct pool *pool = lua_newuserdata(L, sizeof *pool);
   memset(pool, 0, sizeof *pool);
   lua_newtable(L);
   lua_pushcfunction(L, pool_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &pool_key);
 }
 
 int core_exchange_failure(lua_State *L, const struct handle *h) {
@@ -286,7 +282,7 @@ static int lua_exchange_info(lua_State *L) {
 
 /* Allowed after release: clean-up code may cancel an exchange again. */
 static int lua_exchange_cancel(lua_State *L) {
-  const struct box *box = luaL_checkudata(L, 1, EXCHANGE_TYPE);
+  const struct box *box = userdata_check(L, 1, &exchange_type);
   if (box->handle != NULL) cancel(box->handle);
   return 0;
 }
@@ -297,14 +293,15 @@ static int lua_exchange_release(lua_State *L) {
 }
 
 static int lua_exchange_gc(lua_State *L) {
-  release(L, luaL_checkudata(L, 1, EXCHANGE_TYPE));
+  release(L, userdata_check(L, 1, &exchange_type));
   return 0;
 }
 
 static int lua_exchange_tostring(lua_State *L) {
-  const struct box *box = luaL_checkudata(L, 1, EXCHANGE_TYPE);
+  const struct box *box = userdata_check(L, 1, &exchange_type);
   const struct handle *h = box->handle;
-  lua_pushfstring(L, EXCHANGE_TYPE "%s", h == NULL ? " (released)" : h->x.done ? " (done)" : "");
+  lua_pushfstring(L, "%s%s", exchange_type.name,
+                  h == NULL ? " (released)" : h->x.done ? " (done)" : "");
   return 1;
 }
 
@@ -326,6 +323,6 @@ void core_exchange_open(lua_State *L) {
                                          {"__close", lua_exchange_cancel},
                                          {"__tostring", lua_exchange_tostring},
                                          {NULL, NULL}};
-  core_new_type(L, EXCHANGE_TYPE, methods, metamethods);
+  userdata_define(L, &exchange_type, methods, metamethods);
   open_pool(L);
 }

@@ -2,13 +2,14 @@
 #include "lua/files.h"
 #include "lua/module.h"
 #include "lua/error.h"
+#include "lua/userdata.h"
 #include "base/files.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define SOURCE_TYPE "connectparticipant.source"
-#define SINK_TYPE "connectparticipant.sink"
+static const struct userdata_type source_type = {"connectparticipant.source"};
+static const struct userdata_type sink_type = {"connectparticipant.sink"};
 
 int core_file_fault(lua_State *L, const struct fault *fault) {
   struct failure f = {.kind = fault->kind, .code = fault->code, .message = fault->message};
@@ -16,7 +17,7 @@ int core_file_fault(lua_State *L, const struct fault *fault) {
 }
 
 static struct source *source_at(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SOURCE_TYPE);
+  return userdata_check(L, index, &source_type);
 }
 
 struct source *core_file_source(lua_State *L, int index) {
@@ -27,7 +28,7 @@ struct source *core_file_source(lua_State *L, int index) {
 
 /* The userdata's pointer to its sink, which is NULL after `discard`. */
 static struct sink **sink_at(lua_State *L, int index) {
-  return luaL_checkudata(L, index, SINK_TYPE);
+  return userdata_check(L, index, &sink_type);
 }
 
 struct sink *core_file_sink(lua_State *L, int index) {
@@ -54,19 +55,13 @@ static FILE *file_at(lua_State *L, int index) {
 }
 
 static struct source *new_source(lua_State *L) {
-  struct source *source = lua_newuserdata(L, sizeof *source);
-  *source = (struct source){.fd = -1};
-  luaL_getmetatable(L, SOURCE_TYPE);
-  lua_setmetatable(L, -2);
+  struct source *source = userdata_new(L, &source_type, sizeof *source, 0);
+  source->fd = -1;
   return source;
 }
 
 static struct sink **new_sink(lua_State *L) {
-  struct sink **at = lua_newuserdata(L, sizeof(struct sink *));
-  *at = NULL;
-  luaL_getmetatable(L, SINK_TYPE);
-  lua_setmetatable(L, -2);
-  return at;
+  return userdata_new(L, &sink_type, sizeof(struct sink *), 0);
 }
 
 /* core.open_source(path) */
@@ -191,10 +186,10 @@ static int lua_sink_discard(lua_State *L) {
 }
 
 static int describe(lua_State *L) {
-  const struct source *source = luaL_testudata(L, 1, SOURCE_TYPE);
+  const struct source *source = userdata_test(L, 1, &source_type);
   const struct sink *sink = source != NULL ? NULL : *sink_at(L, 1);
   bool open = source != NULL ? source->fd >= 0 : sink != NULL && sink_is_open(sink);
-  const char *name = source != NULL ? SOURCE_TYPE : SINK_TYPE;
+  const char *name = source != NULL ? source_type.name : sink_type.name;
   lua_pushfstring(L, open ? "%s" : "%s (closed)", name);
   return 1;
 }
@@ -242,7 +237,7 @@ void core_file_open(lua_State *L) {
                                               {"__close", lua_sink_discard},
                                               {"__tostring", describe},
                                               {NULL, NULL}};
-  core_new_type(L, SOURCE_TYPE, source_methods, source_metamethods);
-  core_new_type(L, SINK_TYPE, sink_methods, sink_metamethods);
+  userdata_define(L, &source_type, source_methods, source_metamethods);
+  userdata_define(L, &sink_type, sink_methods, sink_metamethods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -5,9 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-#define JSON_DECODE "connectparticipant.json.decode"
+/* The key, in the registry, of cjson's decode. */
+static const char decode_key;
 
 #define LONG_LIMIT 9007199254740992.0
+
+/* What a table takes of Lua's stack while it is shaped: a key, a value, and two for put_back. */
+enum { TABLE_SLOTS = 4 };
 
 void json_open(lua_State *L) {
   lua_getglobal(L, "require");
@@ -19,13 +23,13 @@ void json_open(lua_State *L) {
   lua_pushboolean(L, 0);
   lua_call(L, 1, 0);
   lua_getfield(L, -1, "decode");
-  lua_setfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pop(L, 2);
 }
 
 /* Pushes the decoded value and nil, or nil and a message. (+2) */
 static void decode(lua_State *L, const char *text, size_t size) {
-  lua_getfield(L, LUA_REGISTRYINDEX, JSON_DECODE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, size);
   lua_call(L, 1, 2);
 }
@@ -72,6 +76,7 @@ static bool shape_whole(lua_State *L) {
 
 /* Removes nulls from the list on top, closing the gaps: AWS's lists are dense. */
 static bool shape_list(lua_State *L, const struct member *of, char *path) {
+  luaL_checkstack(L, TABLE_SLOTS, "JSON");
   size_t count = compat_rawlen(L, -1), kept = 0;
   lua_pushnil(L);
   if (lua_next(L, -2) != 0) {
@@ -103,6 +108,7 @@ static void put_back(lua_State *L, bool wanted) {
 }
 
 static bool shape_map(lua_State *L, const struct member *of, char *path) {
+  luaL_checkstack(L, TABLE_SLOTS, "JSON");
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) return false;
@@ -139,6 +145,7 @@ static void add_name(char path[JSON_PATH], size_t length, const char *name) {
 
 /* Shapes the table on top of the stack. */
 static bool shape_struct(lua_State *L, const struct member *members, char *path) {
+  luaL_checkstack(L, TABLE_SLOTS, "JSON");
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) return false;
@@ -158,7 +165,6 @@ static bool shape_struct(lua_State *L, const struct member *members, char *path)
 
 /* Shapes the value on top of the stack in place. `member` is NULL if the model has none. */
 static bool shape_value(lua_State *L, const struct member *member, char *path) {
-  luaL_checkstack(L, 8, "JSON");
   if (member == NULL) return shape_unknown(L, path);
   switch (member->type) {
   case STRING:

@@ -131,16 +131,6 @@ static void check_lua(lua_State *L) {
              jit ? "" : "Lua ", built, running, running);
 }
 
-void core_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
-                   const luaL_Reg *metamethods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, metamethods, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int luaopen_connectparticipant_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"now", core_now},          {"sleep", core_sleep},
                                        {"time", core_time},        {"uuid", core_uuid},

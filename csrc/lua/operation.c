@@ -10,12 +10,15 @@
 #include "lua/params.h"
 #include "lua/result.h"
 #include "lua/settings.h"
+#include "lua/userdata.h"
 #include "base/suggest.h"
 
 #include <string.h>
 
-#define RESPONSE_TYPE "connectparticipant.response"
-#define SHARED_ENGINE "connectparticipant.engine.shared"
+static const struct userdata_type response_type = {"connectparticipant.response"};
+
+/* The key, in the registry, of the engine that blocking calls share. */
+static const char shared_engine;
 
 /* How many bytes of an answer to keep. A transcript page of 100 long messages is far smaller. */
 enum { SUCCESS_LIMIT = 16 * 1024 * 1024, ERROR_LIMIT = 64 * 1024 };
@@ -90,8 +93,8 @@ static int send_request(lua_State *L, int index, int engine_index, double timeou
 
 int core_request_send(lua_State *L) {
   double timeout = (double)luaL_optnumber(L, 3, 0);
-  int attempt = (int)luaL_optinteger(L, 4, 1);
-  int count = send_request(L, 1, 2, timeout, attempt, (int)luaL_optinteger(L, 5, attempt));
+  int attempt = (int)luaL_optinteger(L, 4, 1), most = (int)luaL_optinteger(L, 5, attempt);
+  int count = send_request(L, 1, 2, timeout, attempt, most > attempt ? most : attempt);
   if (count > 0) return count;
   lua_settop(L, 1);
   return 1;
@@ -146,15 +149,11 @@ static int build_request(lua_State *L) {
 
 /* An answer as a userdata, so that the collector frees it if something raises. */
 static struct answer *push_response(lua_State *L) {
-  struct answer *response = lua_newuserdata(L, sizeof *response);
-  memset(response, 0, sizeof *response);
-  luaL_getmetatable(L, RESPONSE_TYPE);
-  lua_setmetatable(L, -2);
-  return response;
+  return userdata_new(L, &response_type, sizeof(struct answer), 0);
 }
 
 static int response_gc(lua_State *L) {
-  answer_free(luaL_checkudata(L, 1, RESPONSE_TYPE));
+  answer_free(userdata_check(L, 1, &response_type));
   return 0;
 }
 
@@ -188,13 +187,13 @@ static int read_response(lua_State *L) {
 /* Pushes the engine that blocking calls in this Lua state share, so that they share connections.
  * (+1) */
 static void push_shared_engine(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_engine);
   if (!lua_isnil(L, -1)) return;
   lua_pop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_call(L, 0, 1);
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, SHARED_ENGINE);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &shared_engine);
 }
 
 /* core.<operation>(params, options): makes one blocking attempt. */
@@ -247,10 +246,8 @@ void core_request_open(lua_State *L) {
                                        {"read_response", read_response},
                                        {"operations", operations},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, RESPONSE_TYPE);
-  lua_pushcfunction(L, response_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  static const luaL_Reg metamethods[] = {{"__gc", response_gc}, {NULL, NULL}};
+  userdata_define(L, &response_type, NULL, metamethods);
   luaL_setfuncs(L, functions, 0);
   add_operations(L);
 }

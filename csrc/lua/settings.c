@@ -6,6 +6,7 @@
 #include "http/url.h"
 #include "lua/error.h"
 #include "lua/fields.h"
+#include "lua/userdata.h"
 #include "lua/version.h"
 
 #include <curl/curl.h>
@@ -17,8 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SETTINGS_TYPE "connectparticipant.settings"
-#define LAST_SETTINGS "connectparticipant.settings.last"
+static const struct userdata_type settings_type = {"connectparticipant.settings"};
+
+/* The key, in the registry, of the last settings that core's functions were given as a table. */
+static const char last_key;
 
 /* AWS's SDKs allow 60 s each for connecting and for an answer; connecting needs far less. */
 #define CONNECT_TIMEOUT 10.0
@@ -210,10 +213,7 @@ void settings_drop(struct settings *s) {
 
 /* Pushes a userdata with empty settings. (+1) */
 static struct settings *push_empty(lua_State *L) {
-  struct box *box = lua_newuserdata(L, sizeof *box);
-  box->settings = NULL;
-  luaL_getmetatable(L, SETTINGS_TYPE);
-  lua_setmetatable(L, -2);
+  struct box *box = userdata_new(L, &settings_type, sizeof *box, 0);
   struct settings *s = calloc(1, sizeof *s);
   if (s == NULL) luaL_error(L, "out of memory");
   box->settings = settings_hold(s);
@@ -266,18 +266,18 @@ static bool is_made_from(lua_State *L, const struct settings *s, int index) {
   return same && at == end;
 }
 
-/* Keeps the last settings that core's functions were given as a table. Making them for each call
+/* Keeps the last settings that a table was given for. Making them for each call
  * would take 12 % more instructions (callgrind). */
 int settings_push_kept(lua_State *L, int index) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
-  const struct box *last = luaL_testudata(L, -1, SETTINGS_TYPE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &last_key);
+  const struct box *last = userdata_test(L, -1, &settings_type);
   bool usable = last != NULL && last->settings != NULL && lua_istable(L, index);
   if (usable && is_made_from(L, last->settings, index)) return 1;
   lua_pop(L, 1);
   int count = settings_push(L, index);
   if (count != 1) return count;
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, LAST_SETTINGS);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &last_key);
   return 1;
 }
 
@@ -287,7 +287,7 @@ int settings_new(lua_State *L) {
 }
 
 struct settings *settings_check(lua_State *L, int index) {
-  const struct box *box = luaL_checkudata(L, index, SETTINGS_TYPE);
+  const struct box *box = userdata_check(L, index, &settings_type);
   if (box->settings == NULL) luaL_error(L, "the settings were finalised");
   return box->settings;
 }
@@ -298,7 +298,7 @@ static int settings_endpoint(lua_State *L) {
 }
 
 static int settings_gc(lua_State *L) {
-  struct box *box = luaL_checkudata(L, 1, SETTINGS_TYPE);
+  struct box *box = userdata_check(L, 1, &settings_type);
   settings_drop(box->settings);
   box->settings = NULL;
   return 0;
@@ -307,5 +307,5 @@ static int settings_gc(lua_State *L) {
 void settings_open(lua_State *L) {
   static const luaL_Reg methods[] = {{"endpoint", settings_endpoint}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", settings_gc}, {NULL, NULL}};
-  core_new_type(L, SETTINGS_TYPE, methods, metamethods);
+  userdata_define(L, &settings_type, methods, metamethods);
 }

@@ -1,19 +1,19 @@
 /* The watcher userdata; see watcher.h. */
 #include "lua/watcher.h"
 #include "base/watcher.h"
-#include "lua/module.h"
+#include "lua/userdata.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define WATCHER_TYPE "connectparticipant.watcher"
+static const struct userdata_type watcher_type = {"connectparticipant.watcher"};
 
 struct box {
   struct watcher *watcher; /* NULL: closed */
 };
 
 static struct box *box_at(lua_State *L, int index) {
-  return luaL_checkudata(L, index, WATCHER_TYPE);
+  return userdata_check(L, index, &watcher_type);
 }
 
 static int push_problem(lua_State *L, int number) {
@@ -24,10 +24,7 @@ static int push_problem(lua_State *L, int number) {
 
 /* core.watcher() -> a watcher and the path of the socket to connect to; or nil and a message. */
 static int new_watcher(lua_State *L) {
-  struct box *box = lua_newuserdata(L, sizeof *box);
-  box->watcher = NULL;
-  luaL_getmetatable(L, WATCHER_TYPE);
-  lua_setmetatable(L, -2);
+  struct box *box = userdata_new(L, &watcher_type, sizeof *box, 0);
   box->watcher = watcher_new();
   if (box->watcher == NULL) return push_problem(L, errno);
   lua_pushstring(L, watcher_path(box->watcher));
@@ -74,6 +71,6 @@ void core_watcher_open(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", lua_watcher_close}, {"__close", lua_watcher_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"watcher", new_watcher}, {NULL, NULL}};
-  core_new_type(L, WATCHER_TYPE, methods, metamethods);
+  userdata_define(L, &watcher_type, methods, metamethods);
   luaL_setfuncs(L, functions, 0);
 }

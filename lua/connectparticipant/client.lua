@@ -95,6 +95,9 @@ function Client:prepare()
   })
   if not own_pace then return failure.configuration(quota) end
   self.pace, self.quota = own_pace, quota
+  -- In the standard mode, single calls keep no pace: they only wait between retries. A fleet's pace
+  -- is one that every call keeps.
+  self.paced = resolved.retry_mode == "adaptive" or own_pace.always
   self.config, self.settings = resolved, settings
   self.ready = not check
 end

@@ -66,6 +66,8 @@ return {
   { LIB .. "service/operation.lua", 'if name ~= "timeout" then members[name] = value end',
     "members[name] = value", "the option timeout is not sent to the service",
     "service/transcript" },
+  { LIB .. "client.lua", 'resolved.retry_mode == "adaptive"', "false",
+    "the adaptive mode keeps a pace", "client" },
   { LIB .. "run/job.lua", "if exchange then exchange:cancel() end", "",
     "an abandoned call leaves no transfer in flight", "run/job attachment/files" },
   { LIB .. "run/job.lua", "self.deadline = deadline_of(now, general, timeout, outer)",

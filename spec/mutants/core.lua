@@ -30,6 +30,8 @@ return {
     "  for (int i = 0; i < count; i++) {\n    lua_getfield(L, index, known[i].name);\n"
       .. "    lua_replace(L, f.first + i);\n  }\n  return f;\n}\n\nint fields_index",
     "a table's fields are read raw, and only once", "lua/fields" },
+  { "csrc/lua/userdata.c", "return same ? data : NULL;", "return data;",
+    "a userdata of another type is refused", "lua/userdata" },
   { "csrc/lua/engine.c",
     "  if (box->engine != NULL) engine_free(box->engine);\n  box->engine = NULL;",
     "  if (box->engine != NULL) engine_free(box->engine);", "an engine may be finalised twice",

@@ -48,6 +48,8 @@ return {
     "pace/fleet_outage pace/fleet_late" },
   { PACE .. "question.lua", "elseif back.keeper.is_server then", "elseif false then",
     "turns that are given back during an outage return after it", "pace/fleet_outage" },
+  { "lua/connectparticipant/client.lua", "or own_pace.always", "or false",
+    "single calls keep a fleet's pace", "pace/fleet" },
   { PACE .. "turn.lua", "nil, await_group(job, key)", "nil, nil",
     "uploads that begin together take one turn each", "nginx/fleet", lua = "luajit" },
 }

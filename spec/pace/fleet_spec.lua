@@ -99,6 +99,19 @@ describe("a fleet's pace", function()
     assert.equal("4", server:cli("HGET", "connectparticipant:{here}:" .. START, "count"))
   end)
 
+  it("is kept by single calls, too, whatever the retry mode", function()
+    local client = participant.new { endpoint = "http://127.0.0.1:1", max_attempts = 1,
+      pace = { redis = server.url, instance = "here", rates = { [START] = 0.01 } } }
+    local function start()
+      return select(2, client:start_attachment_upload { ConnectionToken = "t", timeout = 2,
+        AttachmentName = "a.txt", AttachmentSizeInBytes = 1, ContentType = "text/plain" })
+    end
+    assert.equal("COULDNT_CONNECT", start().code)
+    assert.truthy(start().message:find("throttled, and the next turn comes after the deadline", 1,
+      true))
+    client:close()
+  end)
+
   it("loses the turn of a caller that has died, and no other", function()
     local time, run = 5000, server:runner()
     local function eval(_, keys, args)

@@ -16,7 +16,10 @@ function Job:left() return self.deadline and self.deadline - self.clock.now() en
 function Job:patience() return (self.deadline or 1300) - self.clock.now() end
 function Job:problem() return self.stopped end
 function Job:hold(object, method) self.held[#self.held + 1] = { object, method } end
-function Job:await(exchange) exchange.done = true return self.stopped end
+function Job:await(exchange)
+  exchange.done = true
+  return self.stopped, exchange:state()
+end
 
 function Job:sleep(seconds)
   self.slept[#self.slept + 1] = seconds
@@ -57,7 +60,7 @@ describe("attempt.run", function()
   before_each(function()
     clock, events = clocks.new(), {}
     client = {
-      counters = metrics.new(), config = { max_attempts = 3, retry_mode = "standard" },
+      counters = metrics.new(), config = { max_attempts = 3 }, paced = false,
       quota = retry.quota(), pace = pace.new(clock.now), options = {
         logger = function(event) events[#events + 1] = event end,
       },
@@ -92,7 +95,7 @@ describe("attempt.run", function()
     for _ = 1, turns or 0 do client.pace:reserve(START) end
   end
 
-  describe("in the standard mode", function()
+  describe("of a client that keeps no pace", function()
     it("waits after throttling as the retry numbers say, and then for nothing", function()
       local job = new_job()
       assert(attempt.run(job, new_work { throttling() }))
@@ -109,10 +112,10 @@ describe("attempt.run", function()
     end)
   end)
 
-  for _, case in ipairs { { "in the adaptive mode", "adaptive" },
-    { "in a patient job", "standard", true } } do
+  for _, case in ipairs { { "of a client that keeps a pace", true, false },
+    { "in a patient job", false, true } } do
     it(case[1] .. " keeps the pace, and logs what it waited", function()
-      client.config.retry_mode = case[2]
+      client.paced = case[2]
       local job = new_job { patient = case[3] }
       assert(attempt.run(job, new_work { throttling() }))
       for _ = 1, 5 do assert(attempt.run(job, new_work {})) end
@@ -145,7 +148,7 @@ describe("attempt.run", function()
 
   describe("that is refused because its turn would come too late", function()
     before_each(function()
-      client.config.retry_mode = "adaptive"
+      client.paced = true
       throttle(5)
     end)
 

@@ -44,8 +44,8 @@ end
 function http2.get(port, path, headers)
   local connection = assert(socket.connect("127.0.0.1", port))
   connection:settimeout(30)
-  assert(connection:send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" .. frame(SETTINGS, 0, 0, "\0\4" .. WINDOW)
-    .. frame(WINDOW_UPDATE, 0, 0, WINDOW)
+  assert(connection:send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    .. frame(SETTINGS, 0, 0, "\0\4" .. WINDOW) .. frame(WINDOW_UPDATE, 0, 0, WINDOW)
     .. frame(HEADERS, END_STREAM + END_HEADERS, STREAM, request(path, headers))))
   local size, ending = 0, nil
   repeat

@@ -12,7 +12,7 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field clock table `now()` in monotonic seconds, `time()`, `random()`
 ---@field task? connectparticipant.Task the task it runs in; nil: a coroutine of the host's
 ---@field root connectparticipant.Job the outermost enclosing job, or itself
----@field outer? connectparticipant.Job the enclosing job
+---@field outer connectparticipant.Job|false the enclosing job
 ---@field inner? connectparticipant.Job the job made in it, in the same coroutine
 ---@field began number clock time
 ---@field deadline? number clock time
@@ -29,7 +29,7 @@ local loop_of = require "connectparticipant.run.loop"
 ---@field driven? boolean whether it only runs while somebody waits for this client
 ---@field left_behind? fun(err) called when the job is abandoned
 ---@field private held? table[] what to release at the end
----@field private stopped? string why it must stop
+---@field private stopped string|false why it must stop
 ---@field private beat number in a root: its last sign of life, in the loop's time
 ---@field private calling number in a root: how many functions of the caller's are running
 ---@field private watch? table in a root: the driver's watch on its coroutine, if it has one
@@ -86,14 +86,15 @@ end
 ---@param exchange userdata
 ---@param moment? number clock time
 ---@return connectparticipant.Error|nil stopped why the job must not go on
+---@return string state of the exchange
 function Job:await(exchange, moment)
   if not self.tick then
-    self.loop:await(self, exchange, moment)
-    return self:problem()
+    local state = self.loop:await(self, exchange, moment)
+    return self:problem(), state
   end
   local due = self.ticked + TICK
-  self.loop:await(self, exchange, moment and moment < due and moment or due)
-  return self:problem() or run_tick(self)
+  local state = self.loop:await(self, exchange, moment and moment < due and moment or due)
+  return self:problem() or run_tick(self), state
 end
 
 --- Sleeps.
@@ -242,9 +243,11 @@ local function new(client, timeout, outer, key, task)
   local the_loop = client.loop
   local clock = the_loop.clock
   local now, general = clock.now(), client.config and client.config.timeout
+  -- `stopped` and `outer` are read in every wait: a field that is there is found without a look
+  -- into the metatable.
   local self = setmetatable({
-    client = client, loop = the_loop, clock = clock, key = key, task = task, outer = outer,
-    began = now, beat = the_loop.time, root = outer and outer.root,
+    client = client, loop = the_loop, clock = clock, key = key, task = task, stopped = false,
+    outer = outer or false, began = now, beat = the_loop.time, root = outer and outer.root,
   }, Job)
   local scene = the_loop.driver.scene
   if scene then self.scene = scene() end
@@ -282,7 +285,7 @@ end
 
 local function finish(self, ok, result, err)
   local the_loop, outer, task = self.loop, self.outer, self.task
-  the_loop.current[self.key] = outer
+  the_loop.current[self.key] = outer or nil
   if task and not ok then task:forget_wait() end
   if outer then
     leave_outer(self, outer, task)

@@ -12,6 +12,9 @@ local scheduler = require "connectparticipant.run.scheduler"
 ---@field tasks table<thread, connectparticipant.Task>
 ---@field current table<thread|string, connectparticipant.Job> each coroutine's innermost job
 ---@field alive table<connectparticipant.Job, true> the outermost jobs
+---@field private time number seconds that count for heartbeats
+---@field private stepped number clock time of the last step
+---@field private next_look number in the loop's time: when to look for silent jobs
 ---@field waiting table<number, table> exchange ids to what to wake when they need their caller
 ---@field sleeping table<table, true> what to wake when the client is closed
 ---@field background? connectparticipant.Scheduler runs started jobs, if the driver cannot spawn
@@ -31,6 +34,8 @@ local LONGEST_STEP = 0.25
 -- The longest wait, in seconds: jobs re-check at least this often whether to go on.
 local LONGEST_WAIT = 1
 
+local HUGE = math.huge
+
 --- Stands for the main coroutine, for which Lua 5.1 has no value.
 loop.MAIN = "main"
 
@@ -42,6 +47,8 @@ function loop.new(engine, driver, clock)
     clock = clock,
     closed = false,
     time = 0,
+    stepped = clock.now(),
+    next_look = 0,
     tasks = setmetatable({}, { __mode = "kv" }),
     current = setmetatable({}, { __mode = "k" }),
     waiting = setmetatable({}, { __mode = "v" }),
@@ -79,52 +86,52 @@ function Loop:innermost(co)
   self.current[co] = nil
 end
 
---- Steps the engine, wakes the jobs whose exchanges need them, and abandons silent jobs.
----@return integer active how many exchanges are in progress
----@return boolean moved
-function Loop:step()
-  if self.closed then return 0, true end
-  local engine, waiting = self.engine, self.waiting
-  local active, moved = engine:step()
-  local id = engine:ready()
-  while id do
-    local waiter = waiting[id]
-    if waiter then
-      waiting[id] = nil
-      waiter:wake()
-    end
-    id = engine:ready()
-  end
-  self:pass_time()
-  return active, moved
-end
-
--- Advances the loop's time, and abandons jobs that have been silent for too long.
-function Loop:pass_time()
-  local now = self.clock.now()
-  local passed = now - (self.stepped or now)
-  self.stepped = now
-  if passed <= 0 then return end
-  local time = self.time + (passed < LONGEST_STEP and passed or LONGEST_STEP)
-  self.time = time
-  if time < (self.next_look or 0) then return end
+-- Abandons jobs that have been silent for too long.
+local function look(self, time)
   self.next_look = time + LONGEST_STEP
   for job in pairs(self.alive) do
     if job:is_reliable() and time - job.beat > LONGEST_SILENCE then job:lost() end
   end
 end
 
---- The same, and also resumes started jobs that are ready.
-function Loop:turn()
-  local active, moved = self:step()
-  local background = self.background
-  if background and not background.busy then
-    background:wake_sleepers(self.clock.now())
-    if background.last > 0 then
-      background:run_queue()
-      moved = true
+-- Advances the loop's time.
+local function pass_time(self)
+  local now = self.clock.now()
+  local passed = now - self.stepped
+  if passed <= 0 then return end
+  local time = self.time + (passed < LONGEST_STEP and passed or LONGEST_STEP)
+  self.stepped, self.time = now, time
+  if time >= self.next_look then look(self, time) end
+end
+
+-- Resumes started jobs that are ready; returns whether there were any.
+local function run_background(self, background)
+  if background.busy then return false end
+  background:wake_sleepers(self.clock.now())
+  if background.last == 0 then return false end
+  background:run_queue()
+  return true
+end
+
+--- Steps the engine, wakes the jobs whose exchanges need them, abandons silent jobs, and resumes
+--- started ones.
+---@return integer active how many exchanges are in progress
+---@return boolean moved
+function Loop:step()
+  if self.closed then return 0, true end
+  local engine, waiting, background = self.engine, self.waiting, self.background
+  local active, moved, more = engine:step()
+  while more do
+    local id
+    id, more = engine:ready()
+    local waiter = waiting[id]
+    if waiter then
+      waiting[id] = nil
+      waiter:wake()
     end
   end
+  pass_time(self)
+  if background and run_background(self, background) then moved = true end
   return active, moved
 end
 
@@ -136,7 +143,6 @@ end
 -- Shortens a wait so that started jobs are resumed in time.
 local function limit(self, seconds)
   local background = self.background
-  if not background then return seconds end
   if background:is_ready() then return 0 end
   return math.min(seconds, background.soonest - self.clock.now())
 end
@@ -148,7 +154,8 @@ end
 ---@param bell? table rung by the pump
 function Loop:pause(active, seconds, idle, bell)
   local driver = self.driver
-  seconds = limit(self, math.min(seconds, LONGEST_WAIT))
+  if seconds > LONGEST_WAIT then seconds = LONGEST_WAIT end
+  if self.background then seconds = limit(self, seconds) end
   if seconds <= 0 then return end
   if bell and driver.attend(self) then return bell:wait(seconds) end
   if active == 0 then return driver.sleep(math.min(seconds, driver.longest_sleep)) end
@@ -156,21 +163,21 @@ function Loop:pause(active, seconds, idle, bell)
   return driver.wait(self.engine, seconds, idle)
 end
 
---- Call after turns that no pause has followed: the pump does not know what they have changed.
+--- Call after steps that no pause has followed: the pump does not know what they have changed.
 function Loop:revise()
   local driver = self.driver
   if driver.revise then driver.revise(self) end
 end
 
 -- Runs the loop in the current coroutine until `ended()` or `moment`.
-local function turn_until(self, job, moment, ended)
+local function step_until(self, job, moment, ended)
   local root, idle = job.root, 0
   local bell
   while true do
-    local active, moved = self:turn()
+    local active, moved = self:step()
     root.beat = self.time
     if ended() or job:problem() then break end
-    local left = moment and moment - self.clock.now() or math.huge
+    local left = moment and moment - self.clock.now() or HUGE
     if left <= 0 then break end
     idle = moved and 0 or idle + 1
     if not bell then
@@ -185,45 +192,64 @@ local function turn_until(self, job, moment, ended)
   if bell then self.sleeping[bell] = nil end
 end
 
--- The same until an exchange needs its caller. This is the most common wait, so it avoids making a
--- closure, and a turn where the pump has woken it.
+-- Runs it until an exchange needs its caller; returns the exchange's state. This is the most common
+-- wait, so it makes no closure.
 local function await_directly(self, job, exchange, moment)
-  local root, idle, turned, id, bell = job.root, 0, true, nil, nil
+  local root, idle = job.root, 0
   while true do
-    local active, moved = self:turn()
+    local active, moved = self:step()
+    local state = exchange:state()
+    root.beat = self.time
+    if state ~= "run" or job:problem() then return state end
+    local left = moment and moment - self.clock.now() or HUGE
+    if left <= 0 then return state end
+    idle = moved and 0 or idle + 1
+    self:pause(active, left, idle)
+  end
+end
+
+-- The same where a pump steps the engine: it steps once itself, so as not to wait for the pump if
+-- that is all it takes.
+local function await_bell(self, job, exchange, moment)
+  local root, idle, stepped, id, bell = job.root, 0, true, nil, nil
+  while true do
+    local active, moved = self:step()
     root.beat = self.time
     if exchange:state() ~= "run" or job:problem() then break end
-    local left = moment and moment - self.clock.now() or math.huge
+    local left = moment and moment - self.clock.now() or HUGE
     if left <= 0 then break end
     idle = moved and 0 or idle + 1
-    bell = bell or self:bell()
-    if bell then
-      id = id or exchange:id()
-      self.waiting[id], self.sleeping[bell], job.waker = bell, true, bell
-    end
+    if not bell then bell, id = self:bell(), exchange:id() end
+    self.waiting[id], self.sleeping[bell], job.waker = bell, true, bell
     self:pause(active, left, idle, bell)
-    if bell and exchange:state() ~= "run" then
-      root.beat, turned = self.time, false
+    if exchange:state() ~= "run" then
+      root.beat, stepped = self.time, false
       break
     end
   end
-  if turned then self:revise() end
+  if stepped then self:revise() end
   if bell then self.waiting[id], self.sleeping[bell], job.waker = nil, nil, nil end
+  return exchange:state()
 end
 
 --- Waits until a running exchange is done or needs its caller, or until `moment`.
 ---@param job connectparticipant.Job
 ---@param exchange userdata
 ---@param moment? number clock time
+---@return string state of the exchange
 function Loop:await(job, exchange, moment)
   local task = job.task
-  if not task then return await_directly(self, job, exchange, moment) end
+  if not task then
+    local await = self.driver.bell and await_bell or await_directly
+    return await(self, job, exchange, moment)
+  end
   local id = exchange:id()
   self.waiting[id] = task
   job.waker = task
   task:suspend(moment)
   job.waker = nil
   self.waiting[id] = nil
+  return exchange:state()
 end
 
 --- Waits until `ended()` or `moment`. Whatever makes `ended()` true must wake the job.
@@ -232,7 +258,7 @@ end
 ---@param ended fun(): boolean
 function Loop:await_end(job, moment, ended)
   local task = job.task
-  if not task then return turn_until(self, job, moment, ended) end
+  if not task then return step_until(self, job, moment, ended) end
   job.waker = task
   while not ended() and not job:problem() do
     if moment and self.clock.now() >= moment then break end

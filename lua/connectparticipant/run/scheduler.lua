@@ -205,7 +205,7 @@ function Scheduler:drive(tasks, ended)
   while true do
     self:run_queue()
     if ended() then break end
-    local active, moved = the_loop:turn()
+    local active, moved = the_loop:step()
     root.beat = the_loop.time
     local time = now()
     self:wake_sleepers(time)

@@ -48,13 +48,6 @@ local function is_doubtful(err, sendings)
   return kind == "cancelled" or status >= 500 and not err.throttled
 end
 
--- In the standard mode, single calls do not keep a pace; they only wait between retries;
--- unless the pace is a fleet's, which every call keeps.
-local function keeps_pace(job)
-  local client = job.client
-  return job.patient or client.config.retry_mode == "adaptive" or client.pace.always
-end
-
 local function log(job, work, exchange, err, delay)
   local logger = job.client.options.logger
   if not logger then return end
@@ -119,12 +112,12 @@ end
 
 -- Waits for an exchange to end; returns its result, or nil and an error.
 local function drive(job, work, exchange)
-  local own
+  local own, state
   job.exchange = exchange
   if work.drive then
     own = work:drive(job, exchange)
   else
-    repeat own = job:await(exchange) until own or exchange:state() == "done"
+    repeat own, state = job:await(exchange) until own or state == "done"
   end
   job.exchange = nil
   if work.flow then work.moved = work.flow:moved(exchange) end
@@ -188,7 +181,7 @@ local function judge(job, work, exchange, err)
 end
 
 local function attempt_all(job, work)
-  local paced, last = keeps_pace(job), nil
+  local paced, last = job.patient or job.client.paced, nil
   work.attempt, work.counted = 0, 0
   while true do
     local left, problem = get_ready(job, work, paced, last)
@@ -212,12 +205,6 @@ local function attempt_all(job, work)
   end
 end
 
--- Counts it, with its result or its error.
-local function count(job, work, began, result, err)
-  job.client.counters:call(work, job.clock.now() - began, err)
-  return result, err
-end
-
 --- Attempts the work until it succeeds or must not be repeated.
 ---@param job connectparticipant.Job
 ---@param work connectparticipant.Work
@@ -225,8 +212,11 @@ end
 ---@return connectparticipant.Error|nil err its `outcome` is "unknown" if the service may have
 --- carried out the request
 function attempt.run(job, work)
-  local began = job.clock.now()
-  return count(job, work, began, attempt_all(job, work))
+  local client, now = job.client, job.clock.now
+  local began = now()
+  local result, err = attempt_all(job, work)
+  client.counters:call(work, now() - began, err)
+  return result, err
 end
 
 return attempt

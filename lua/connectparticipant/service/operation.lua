@@ -12,10 +12,8 @@ local READS = {
 }
 
 local function send(work, job, timeout)
-  local client, attempt_number = job.client, work.attempt
-  local most = client.config.max_attempts
-  return work.request:send(client.engine, timeout, attempt_number,
-    most > attempt_number and most or attempt_number)
+  local client = job.client
+  return work.request:send(client.engine, timeout, work.attempt, client.config.max_attempts)
 end
 
 -- Copies the parameters without `timeout`, which is ours and already in the job. Also returns what
