@@ -40,10 +40,6 @@ double engine_next_ready(struct engine *engine) {
   return first == NULL ? 0 : LIST_MEMBER(first, struct exchange, ready)->id;
 }
 
-bool engine_has_ready(const struct engine *engine) {
-  return !list_is_empty(&engine->activity.ready);
-}
-
 static void unlink_exchange(struct engine *engine, struct exchange *x) {
   if (x->download.sink != NULL) sink_end(x->download.sink);
   list_remove(&x->member);
@@ -357,6 +353,19 @@ void engine_wait(struct engine *engine, double seconds) {
   if (engine->next_look - now < seconds) seconds = engine->next_look - now;
   if (due > 0 && due - now < seconds) seconds = due - now;
   if (seconds > 0) pollset_wait(&engine->set, seconds);
+}
+
+int engine_run(struct engine *engine, double seconds, bool *moved) {
+  double until = clock_now() + seconds;
+  int active = engine_step(engine, moved);
+  while (active > 0 && seconds > 0 && !engine_has_ready(engine)) {
+    bool has_moved = false;
+    engine_wait(engine, seconds);
+    active = engine_step(engine, &has_moved);
+    *moved = *moved || has_moved;
+    seconds = until - clock_now();
+  }
+  return active;
 }
 
 bool engine_pollfd(struct engine *engine, int *fd) {

@@ -53,6 +53,10 @@ void engine_remove(struct engine *engine, struct exchange *x);
  * any exchange made progress since the last step. */
 int engine_step(struct engine *engine, bool *moved);
 
+/* Steps and waits, at most `seconds`, until engine_next_ready has an id or no exchange is in
+ * progress. */
+int engine_run(struct engine *engine, double seconds, bool *moved);
+
 /* Waits until a step has work to do, at most `seconds`. */
 void engine_wait(struct engine *engine, double seconds);
 
@@ -63,7 +67,9 @@ void engine_close(struct engine *engine);
 double engine_next_ready(struct engine *engine);
 
 /* Whether engine_next_ready has another id. */
-bool engine_has_ready(const struct engine *engine);
+static inline bool engine_has_ready(const struct engine *engine) {
+  return !list_is_empty(&engine->activity.ready);
+}
 
 /* A descriptor that becomes readable when a step has work to do; -1: this system has none, and
  * `engine_timeout` says when to look. False: the engine is closed, or no descriptor is left. */

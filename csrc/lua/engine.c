@@ -30,12 +30,13 @@ static int new_engine(lua_State *L) {
   return 1;
 }
 
-/* engine:step() -> how many exchanges are in progress, whether any has moved, and whether `ready`
- * has an id */
+/* engine:step([seconds]) -> how many exchanges are in progress, whether any has moved, and whether
+ * `ready` has an id. Waits until it has, but no longer than so many seconds (0). */
 static int lua_engine_step(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
+  double seconds = (double)luaL_optnumber(L, 2, 0);
   bool moved = false;
-  int active = engine == NULL ? 0 : engine_step(engine, &moved);
+  int active = engine == NULL ? 0 : engine_run(engine, seconds, &moved);
   lua_pushinteger(L, active);
   lua_pushboolean(L, moved);
   lua_pushboolean(L, engine != NULL && engine_has_ready(engine));

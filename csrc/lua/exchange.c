@@ -142,8 +142,8 @@ int core_exchange_failure(lua_State *L, const struct handle *h) {
 void core_exchange_run(lua_State *L, int index) {
   const struct handle *h = core_exchange_at(L, index);
   while (!h->x.done) {
-    engine_wait(h->engine, RUN_WAIT);
-    engine_step(h->engine, NULL);
+    bool moved;
+    engine_run(h->engine, RUN_WAIT, &moved);
     /* A blocking call has no other exchanges to serve: discard the reports. */
     while (engine_next_ready(h->engine) > 0) {
     }
@@ -301,7 +301,9 @@ static int lua_exchange_tostring(lua_State *L) {
   const struct box *box = userdata_check(L, 1, &exchange_type);
   const struct handle *h = box->handle;
   lua_pushfstring(L, "%s%s", exchange_type.name,
-                  h == NULL ? " (released)" : h->x.done ? " (done)" : "");
+                  h == NULL   ? " (released)"
+                  : h->x.done ? " (done)"
+                              : "");
   return 1;
 }
 

@@ -42,6 +42,8 @@ return {
     "unsolicited bytes on a kept connection are not taken for an answer", "http/engine" },
   { "csrc/http/epoller.c", "return poller->epoll;", "return 0;",
     "the engine's descriptor becomes readable when a step is due", "http/engine" },
+  { "csrc/http/engine.c", "seconds > 0 && !engine_has_ready(engine)", "seconds > 0",
+    "a step that waits comes back when an exchange needs its caller", "http/step" },
   { "csrc/http/engine.c", "bool inherited = engine->owner != forks_count();",
     "bool inherited = false;", "a forked child leaves its parent's connections alone", "http/fork",
     lua = "luajit" },

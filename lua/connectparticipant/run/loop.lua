@@ -115,12 +115,13 @@ end
 
 --- Steps the engine, wakes the jobs whose exchanges need them, abandons silent jobs, and resumes
 --- started ones.
+---@param seconds? number to wait at most, in this step, until an exchange needs its caller
 ---@return integer active how many exchanges are in progress
 ---@return boolean moved
-function Loop:step()
+function Loop:step(seconds)
   if self.closed then return 0, true end
   local engine, waiting, background = self.engine, self.waiting, self.background
-  local active, moved, more = engine:step()
+  local active, moved, more = engine:step(seconds)
   while more do
     local id
     id, more = engine:ready()
@@ -140,9 +141,11 @@ function Loop:bell()
   return self.driver.bell and self.driver.bell()
 end
 
--- Shortens a wait so that started jobs are resumed in time.
-local function limit(self, seconds)
+-- Shortens a wait to `most` seconds, and so that started jobs are resumed in time.
+local function limit(self, seconds, most)
+  if seconds > most then seconds = most end
   local background = self.background
+  if not background then return seconds end
   if background:is_ready() then return 0 end
   return math.min(seconds, background.soonest - self.clock.now())
 end
@@ -154,8 +157,7 @@ end
 ---@param bell? table rung by the pump
 function Loop:pause(active, seconds, idle, bell)
   local driver = self.driver
-  if seconds > LONGEST_WAIT then seconds = LONGEST_WAIT end
-  if self.background then seconds = limit(self, seconds) end
+  seconds = limit(self, seconds, LONGEST_WAIT)
   if seconds <= 0 then return end
   if bell and driver.attend(self) then return bell:wait(seconds) end
   if active == 0 then return driver.sleep(math.min(seconds, driver.longest_sleep)) end
@@ -192,8 +194,20 @@ local function step_until(self, job, moment, ended)
   if bell then self.sleeping[bell] = nil end
 end
 
--- Runs it until an exchange needs its caller; returns the exchange's state. This is the most common
--- wait, so it makes no closure.
+-- Runs it until an exchange needs its caller; returns the exchange's state. Where nothing else can
+-- run meanwhile, the step itself waits: what moves before it is over does not concern Lua. This is
+-- the most common wait, so it makes no closure.
+local function await_alone(self, job, exchange, moment)
+  local root, now = job.root, self.clock.now
+  while true do
+    self:step(limit(self, moment and moment - now() or HUGE, LONGEST_STEP))
+    local state = exchange:state()
+    root.beat = self.time
+    if state ~= "run" or job:problem() or moment and now() >= moment then return state end
+  end
+end
+
+-- The same where the driver may run other coroutines while it waits.
 local function await_directly(self, job, exchange, moment)
   local root, idle = job.root, 0
   while true do
@@ -240,7 +254,8 @@ end
 function Loop:await(job, exchange, moment)
   local task = job.task
   if not task then
-    local await = self.driver.bell and await_bell or await_directly
+    local driver = self.driver
+    local await = driver.alone and await_alone or driver.bell and await_bell or await_directly
     return await(self, job, exchange, moment)
   end
   local id = exchange:id()
