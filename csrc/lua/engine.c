@@ -47,8 +47,8 @@ static int lua_engine_step(lua_State *L) {
  * whether there is another; nothing if there is none. Each change is reported once. */
 static int lua_engine_ready(lua_State *L) {
   struct engine *engine = engine_at(L, 1);
-  double id = engine == NULL ? 0 : engine_next_ready(engine);
-  if (id <= 0) return 0;
+  if (engine == NULL || !engine_has_ready(engine)) return 0;
+  double id = engine_next_ready(engine);
   lua_pushnumber(L, id);
   lua_pushboolean(L, engine_has_ready(engine));
   return 2;

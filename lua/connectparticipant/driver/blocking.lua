@@ -3,8 +3,8 @@
 local core = require "connectparticipant.core"
 
 local blocking = {
-  -- A wait blocks the whole program anyway, so callers may also block elsewhere, as in a commit, and
-  -- the engine may wait within a step.
+  -- A wait blocks the whole program anyway, so callers may also block elsewhere, as in a commit,
+  -- and the engine may wait within a step.
   alone = true,
   -- No other coroutine can consume the awaited event, so waits may be long; the bound lets Lua's
   -- signal hooks run.
