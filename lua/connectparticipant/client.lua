@@ -21,6 +21,8 @@ local Client = {}
 Client.__index = Client
 Client.__name = "connectparticipant.client"
 
+local type = type
+
 local DEFAULT_CONCURRENCY = 8
 
 local CLOCK = { now = core.now, time = core.time, random = core.random }

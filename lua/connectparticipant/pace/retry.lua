@@ -27,6 +27,7 @@ end
 --- Puts `count` tokens back; there are never more than at the beginning.
 ---@param count integer
 function Tokens:put(count)
+  if self.left == CAPACITY then return end
   local left = self.left + count
   self.left = left < CAPACITY and left or CAPACITY
 end

@@ -60,13 +60,13 @@ end
 ---@param scope table has a method `returned(...)`, which must return its arguments and is called
 --- when `fn` has returned, and a metamethod `__close`; if the coroutine is closed, only that runs
 ---@param co thread|nil the current coroutine, from `running`
----@param fn function
+---@param fn fun(a: any, b: any, c: any, d: any): any, any
 ---@return boolean ok
 ---@return any ...
-function guard.call(scope, co, fn, ...)
-  if not co then return pcall(fn, ...) end
-  if pcall_closing then return pcall_closing(scope, fn, ...) end
-  return guard.pcall(fn, ...)
+function guard.call(scope, co, fn, a, b, c, d)
+  if not co then return pcall(fn, a, b, c, d) end
+  if pcall_closing then return pcall_closing(scope, fn, a, b, c, d) end
+  return guard.pcall(fn, a, b, c, d)
 end
 
 return guard

@@ -292,7 +292,7 @@ local function finish(self, ok, result, err)
   else
     the_loop.alive[self] = nil
     if task then task.job = nil end
-    if self.watch then self.watch:wake() end
+    if the_loop.driver.watch and self.watch then self.watch:wake() end
   end
   self:release()
   if not ok then error(result, 0) end

@@ -12,6 +12,7 @@ local scheduler = require "connectparticipant.run.scheduler"
 ---@field tasks table<thread, connectparticipant.Task>
 ---@field current table<thread|string, connectparticipant.Job> each coroutine's innermost job
 ---@field alive table<connectparticipant.Job, true> the outermost jobs
+---@field private await_here function how a coroutine that is no task waits for an exchange
 ---@field private time number seconds that count for heartbeats
 ---@field private stepped number clock time of the last step
 ---@field private next_look number in the loop's time: when to look for silent jobs
@@ -38,24 +39,6 @@ local HUGE = math.huge
 
 --- Stands for the main coroutine, for which Lua 5.1 has no value.
 loop.MAIN = "main"
-
----@return connectparticipant.Loop
-function loop.new(engine, driver, clock)
-  return setmetatable({
-    engine = engine,
-    driver = driver,
-    clock = clock,
-    closed = false,
-    time = 0,
-    stepped = clock.now(),
-    next_look = 0,
-    tasks = setmetatable({}, { __mode = "kv" }),
-    current = setmetatable({}, { __mode = "k" }),
-    waiting = setmetatable({}, { __mode = "v" }),
-    alive = {},
-    sleeping = {},
-  }, Loop)
-end
 
 --- The current coroutine's key in `current`.
 ---@return thread|string
@@ -253,11 +236,7 @@ end
 ---@return string state of the exchange
 function Loop:await(job, exchange, moment)
   local task = job.task
-  if not task then
-    local driver = self.driver
-    local await = driver.alone and await_alone or driver.bell and await_bell or await_directly
-    return await(self, job, exchange, moment)
-  end
+  if not task then return self.await_here(self, job, exchange, moment) end
   local id = exchange:id()
   self.waiting[id] = task
   job.waker = task
@@ -307,6 +286,25 @@ function Loop:close()
   for _, waiter in pairs(self.waiting) do waiter:wake() end
   for bell in pairs(self.sleeping) do bell:wake() end
   for job in pairs(self.alive) do job:closed() end
+end
+
+---@return connectparticipant.Loop
+function loop.new(engine, driver, clock)
+  return setmetatable({
+    engine = engine,
+    driver = driver,
+    await_here = driver.alone and await_alone or driver.bell and await_bell or await_directly,
+    clock = clock,
+    closed = false,
+    time = 0,
+    stepped = clock.now(),
+    next_look = 0,
+    tasks = setmetatable({}, { __mode = "kv" }),
+    current = setmetatable({}, { __mode = "k" }),
+    waiting = setmetatable({}, { __mode = "v" }),
+    alive = {},
+    sleeping = {},
+  }, Loop)
 end
 
 return loop

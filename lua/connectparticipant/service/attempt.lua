@@ -194,7 +194,7 @@ local function attempt_all(job, work)
     local result, err = drive(job, work, exchange)
     if paced then report(job, work, err) end
     if result then
-      log(job, work, exchange)
+      if job.client.options.logger then log(job, work, exchange) end
       return succeeded(job, work, exchange, result)
     end
     local delay = judge(job, work, exchange, err)
