@@ -38,8 +38,7 @@ describe("a step that may wait", function()
 
   it("names all that are ready", function()
     server:script { {}, {} }
-    local ids = {}
-    for index = 1, 2 do ids[index] = assert(lab.get {}):id() end
+    local one, two = assert(lab.get {}), assert(lab.get {})
     repeat engine:wait(1) until engine:step() == 0
     local _, _, more = engine:step(60)
     local found = {}
@@ -49,7 +48,7 @@ describe("a step that may wait", function()
       found[#found + 1] = id
     end
     table.sort(found)
-    assert.same(ids, found)
+    assert.same({ one:id(), two:id() }, found)
   end)
 
   it("does not wait if nothing is in progress, and not for longer than its time", function()
