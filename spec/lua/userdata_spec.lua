@@ -12,13 +12,13 @@ describe("userdata of core", function()
     exchange = core.request("GetAttachment", PARAMS, settings),
     source = assert(core.open_source "README.md"),
     sink = assert(core.memory_sink()),
-    watcher = assert(core.watcher()),
+    watcher = core.watcher() or nil, -- a system without epoll has none
   }
   local strangers = { handle = io.stdout, null = cjson.null, number = 1, table = {} }
   teardown(function()
     things.engine:close()
     things.source:close()
-    things.watcher:close()
+    if things.watcher then things.watcher:close() end
   end)
 
   -- Every function that is called with a userdata of this type first.
@@ -54,10 +54,10 @@ describe("userdata of core", function()
   end)
 
   it("are refused as arguments of others' methods", function()
-    local wrong = things.watcher
+    local wrong = things.engine
     assert.error_matches(function() core.request("GetAttachment", PARAMS, wrong) end,
       "connectparticipant.settings expected, got ")
-    assert.error_matches(function() things.exchange:send(wrong) end,
+    assert.error_matches(function() things.exchange:send(settings) end,
       "connectparticipant.engine expected, got ")
     for _, field in ipairs { "source", "sink" } do
       assert.error_matches(function()
