@@ -93,8 +93,9 @@ function Job:await(exchange, moment)
     return self:problem(), state
   end
   local due = self.ticked + TICK
-  local state = self.loop:await(self, exchange, moment and moment < due and moment or due)
-  return self:problem() or run_tick(self), state
+  self.loop:await(self, exchange, moment and moment < due and moment or due)
+  local stopped = self:problem() or run_tick(self)
+  return stopped, exchange:state() -- the tick may have moved the engine
 end
 
 --- Sleeps.

@@ -77,13 +77,15 @@ local function look(self, time)
   end
 end
 
--- Advances the loop's time.
-local function pass_time(self)
+-- Advances the loop's time. Not while a started job's function waits within another call's step:
+-- that call can give no heartbeat.
+local function pass_time(self, background)
   local now = self.clock.now()
   local passed = now - self.stepped
-  if passed <= 0 then return end
+  self.stepped = now
+  if passed <= 0 or background and background.busy then return end
   local time = self.time + (passed < LONGEST_STEP and passed or LONGEST_STEP)
-  self.stepped, self.time = now, time
+  self.time = time
   if time >= self.next_look then look(self, time) end
 end
 
@@ -102,8 +104,11 @@ end
 ---@return integer active how many exchanges are in progress
 ---@return boolean moved
 function Loop:step(seconds)
-  if self.closed then return 0, true end
   local engine, waiting, background = self.engine, self.waiting, self.background
+  if self.closed then
+    if background then run_background(self, background) end
+    return 0, true
+  end
   local active, moved, more = engine:step(seconds)
   while more do
     local id
@@ -114,7 +119,8 @@ function Loop:step(seconds)
       waiter:wake()
     end
   end
-  pass_time(self)
+  -- Where nothing else can run while a call waits, no call can be abandoned in its wait.
+  if not self.driver.alone then pass_time(self, background) end
   if background and run_background(self, background) then moved = true end
   return active, moved
 end

@@ -52,7 +52,7 @@ local function log(job, work, exchange, err, delay)
   local logger = job.client.options.logger
   if not logger then return end
   local info = exchange and exchange:info() or {}
-  logger {
+  job:callback(logger, {
     operation = work.operation,
     step = work.step,
     attempt = work.attempt,
@@ -66,7 +66,7 @@ local function log(job, work, exchange, err, delay)
     request_id = err and err.request_id or info.request_id,
     waited = work.waited,
     delay = delay,
-  }
+  })
 end
 
 -- Completes the error for the caller.
