@@ -65,6 +65,23 @@ describe("a call", function()
     end)
   end
 
+  it("is not abandoned while a hook, as a signal's handler sets one, waits for others", function()
+    service:script { message = { { hang = true } } }
+    local client = hurried { driver = "blocking", stall_timeout = 1, max_attempts = 1 }
+    local hook, mask, count = debug.gethook()
+    local done
+    debug.sethook(function()
+      if done or not next(client.loop.alive) then return end
+      done = true
+      coroutine.wrap(function() many_calls(client) end)()
+    end, "", 1)
+    local _, err = client:send_message(MESSAGE)
+    debug.sethook(hook, mask, count)
+    assert.is_true(done)
+    assert.equal("timeout", err.kind)
+    client:close()
+  end)
+
   it("is told the state after on_progress, in which another call may have moved the engine",
     function()
       local client, state = hurried {}, "run"

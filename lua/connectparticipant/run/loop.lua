@@ -104,11 +104,8 @@ end
 ---@return integer active how many exchanges are in progress
 ---@return boolean moved
 function Loop:step(seconds)
+  if self.closed then return 0, true end
   local engine, waiting, background = self.engine, self.waiting, self.background
-  if self.closed then
-    if background then run_background(self, background) end
-    return 0, true
-  end
   local active, moved, more = engine:step(seconds)
   while more do
     local id
