@@ -15,7 +15,7 @@ Job.__index = Job
 function Job:left() return self.deadline and self.deadline - self.clock.now() end
 function Job:patience() return (self.deadline or 1300) - self.clock.now() end
 function Job:problem() return self.stopped end
-function Job:callback(fn, ...) return fn(...) end
+function Job.callback(_, fn, ...) return fn(...) end
 function Job:hold(object, method) self.held[#self.held + 1] = { object, method } end
 function Job:await(exchange)
   exchange.done = true
