@@ -65,7 +65,7 @@ compare("member", keys_in("attachment/wait.lua", "local KINDS = (%b{})"),
 compare("option", keys_in("nginx/settings.lua", "local UPLOAD = (%b{})"), "UploadGatewayOptions")
 compare("option", keys_in("nginx/settings.lua", "local DOWNLOAD = (%b{})"),
   "DownloadGatewayOptions")
-compare("field", keys_in("service/attempt.lua", "logger (%b{})"), "Event")
+compare("field", keys_in("service/attempt.lua", "logger, (%b{})"), "Event")
 
 -- An error with everything that core can say, and what the Lua layer adds.
 local err = core.new_error {
