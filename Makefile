@@ -103,10 +103,11 @@ gateway: ## serve doc/examples/gateway, a page with its nginx.conf, before a loc
 	@$(MAKE) --no-print-directory -s build
 	@$(LUA_PROGRAM) doc/examples/gateway/serve.lua
 
+# Version 25 needs Node.js 22; Debian 12 has 18.
 PUPPETEER := build/browser/node_modules/puppeteer-core
 
 $(PUPPETEER): ; @npm install --prefix build/browser --no-audit --no-fund --loglevel=error \
-	puppeteer-core >/dev/null
+	puppeteer-core@24 >/dev/null
 
 test-browser: ## drive doc/examples/gateway with a headless Chromium, over HTTP/1.1 and HTTP/2
 	@sh spec/support/packages.sh browser luajit $(LUA)
