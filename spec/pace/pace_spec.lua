@@ -16,6 +16,19 @@ describe("the pace", function()
     for _ = 1, 1000 do assert.same({ 0 }, { pacer:reserve(START) }) end
   end)
 
+  it("is idle until an operation is throttled, and never where others throttle it, too", function()
+    local pacer, clock = new()
+    assert.is_true(pacer:is_idle(START))
+    pacer:report(START, false)
+    assert.is_true(pacer:is_idle(START))
+    pacer:report(START, true)
+    assert.is_false(pacer:is_idle(START))
+    assert.is_true(pacer:is_idle(SEND))
+    local numbers = pace.own()
+    local store = { reserve = function(_, ...) return numbers:reserve(...) end }
+    assert.is_false(pace.new(function() return clock.time end, store):is_idle(START))
+  end)
+
   it("is kept for each operation apart", function()
     local pacer = new()
     pacer:report(START, true)
@@ -164,6 +177,22 @@ describe("a clock that jumps", function()
     assert.equal(0, (pacer:reserve(START, clock.time + 1)))
     pacer:report(START, true)
     assert.near(0.5, (pacer:reserve(START)), 1e-5)
+  end)
+
+  it("back does not mix what went through before with what does now", function()
+    local pacer, clock = new()
+    local function send(rate, seconds)
+      for _ = 1, rate * seconds do
+        pacer:report(SEND, false)
+        clock.time = clock.time + 1 / rate
+      end
+    end
+    send(100, 3)
+    clock.time = clock.time - 5
+    send(40, 3)
+    pacer:report(SEND, true)
+    local first = pacer:reserve(SEND)
+    assert.near(1 / 34, pacer:reserve(SEND) - first, 0.002)
   end)
 
   it("forward ends the pace", function()

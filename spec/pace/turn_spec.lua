@@ -23,7 +23,8 @@ end
 
 describe("a map's call that books turns for all", function()
   it("is waited for by the others, and by none once it has ended, however", function()
-    local pace, group = {}, { expects = { SendMessage = 2 }, hold = function() end }
+    local pace = { is_idle = function() return false end }
+    local group = { expects = { SendMessage = 2 }, hold = function() end }
     local first, second, third = job_of(group, pace), job_of(group, pace), job_of(group, pace)
     function pace.reserve(_, _, _, job, count)
       if job ~= first then return 0 end

@@ -36,6 +36,14 @@ local OTHERS = { rate = 2, burst = 5, guessed = true }
 local Pace = {}
 Pace.__index = Pace
 
+--- Whether no turn is needed, as can be told at once: nothing has throttled. Every call asks.
+---@param operation string
+---@return boolean
+function Pace:is_idle(operation)
+  local store = self.store
+  return store.is_idle ~= nil and store:is_idle(operation)
+end
+
 --- Books the next turn, if it comes in time; what is not booked changes nothing.
 ---@param operation string
 ---@param latest? number a moment of the clock; a turn from then on is of no use
@@ -94,7 +102,8 @@ function Pace:close()
 end
 
 -- Where the numbers of a pace are kept: in this process alone here, in nginx's shared dictionary in
--- `shared`, and on a server that a fleet shares in `fleet`. Each has the four methods of Own.
+-- `shared`, and on a server that a fleet shares in `fleet`. Each has the methods of Own, but for
+-- `is_idle`, which needs numbers that nobody else changes.
 ---@class connectparticipant.PaceStore
 local Own = {}
 Own.__index = Own
@@ -107,6 +116,11 @@ local function state_of(self, key)
     self[key] = state
   end
   return state
+end
+
+function Own:is_idle(key)
+  local state = self[key]
+  return not state or state.limit == 0
 end
 
 function Own:reserve(key, now, latest, limits)

@@ -58,10 +58,12 @@ end
 ---@field rate number requests a second; no pace is ever slower
 ---@field burst integer requests at once after a pause
 
--- A clock that went back, or numbers that no arithmetic of ours gave, tell nothing: begin anew.
-local function renew(state, now, limits)
-  local latest = now + HORIZON + floor(limits.burst / limits.rate * SECOND) + SECOND
-  if state.seen > now + SECOND or state.next > latest then rate.new(state) end
+-- Whether the numbers can be right. Not if the clock went back, or if no arithmetic of ours gave
+-- them: they tell nothing then, and the pace begins anew.
+local function is_possible(state, now, limits)
+  if state.seen > now + SECOND then return false end
+  if state.next <= now then return true end
+  return state.next <= now + HORIZON + floor(limits.burst / limits.rate * SECOND) + SECOND
 end
 
 -- Microseconds from one turn to the next; nil if there is no pace.
@@ -87,7 +89,7 @@ end
 ---@return connectparticipant.Booking|boolean|nil booking nil where there is no pace. If no turn is
 -- booked: true if asking again later may help
 function rate.reserve(state, now, latest, limits)
-  renew(state, now, limits)
+  if not is_possible(state, now, limits) then rate.new(state) end
   local interval = interval_of(state, now, limits)
   if not interval then return 0 end
   local turn = max(now, state.next - (limits.burst - 1) * interval)
@@ -158,7 +160,7 @@ end
 ---@param was_refused boolean for its rate; else it went through
 ---@param limits connectparticipant.PaceLimits
 function rate.report(state, now, was_refused, limits)
-  renew(state, now, limits)
+  if not is_possible(state, now, limits) then rate.new(state) end
   state.seen = now
   if was_refused then refused(state, now, limits) else passed(state, now) end
 end

@@ -153,6 +153,7 @@ end
 ---@return connectparticipant.Error|nil stopped why the job must not go on
 function turn.wait(job, work)
   local clock, pace, key = job.clock, job.client.pace, work.pace or work.operation
+  if pace:is_idle(key) then return 0 end
   local began = clock.now()
   while true do
     local is_ready, stopped = nil, await_group(job, key)
