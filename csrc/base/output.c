@@ -2,6 +2,7 @@
 #include "base/output.h"
 #include "base/files.h"
 #include "base/signals.h"
+#include "base/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,9 @@
 /* When poll reports a pipe writable, Linux takes 4096 bytes (PIPE_BUF) without blocking; POSIX
  * guarantees only 512. */
 enum { STREAM_PIECE = 4096 };
+
+/* How many bytes of a file with a path are brought to disk at a time, more than one write has. */
+enum { WRITEBACK = 8 * 1024 * 1024 };
 
 bool output_open(struct output *output, const char *path, struct fault *fault) {
   *output = (struct output){.kind = OUTPUT_PLACED};
@@ -121,6 +125,19 @@ static bool is_joined(const struct output *output) {
          (fstat(output->fd, &status) == 0 && status.st_size == at);
 }
 
+/* Has the kernel begin to bring a file to disk while the rest is being received, so that the fsync
+ * at its end waits for the last bytes only. Just a hint: what fails here, fsync reports. */
+static void begin_writeback(const struct output *output, ssize_t wrote) {
+#if SYSTEM_LINUX
+  off_t whole = output->written / WRITEBACK, before = (output->written - wrote) / WRITEBACK;
+  if (output->kind != OUTPUT_PLACED || whole == before) return;
+  sync_file_range(output->fd, before * WRITEBACK, WRITEBACK, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)output;
+  (void)wrote;
+#endif
+}
+
 /* pwrite at our own offset, so that somebody else's seek cannot misplace our bytes; the handle's
  * position is moved afterwards. */
 static ssize_t write_regular(struct output *output, const char *data, size_t size,
@@ -132,7 +149,10 @@ static ssize_t write_regular(struct output *output, const char *data, size_t siz
   do {
     wrote = append ? write(output->fd, data, size) : pwrite(output->fd, data, size, at);
   } while (wrote < 0 && errno == EINTR);
-  if (wrote > 0) output->written += wrote;
+  if (wrote > 0) {
+    output->written += wrote;
+    begin_writeback(output, wrote);
+  }
   if (wrote < 0 || !keep_position(output)) {
     fail(output, "cannot write to", fault);
   } else if (append && !is_joined(output)) {

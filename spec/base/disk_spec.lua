@@ -5,6 +5,8 @@ local faults = require "spec.support.faults"
 local files = require "spec.support.files"
 local process = require "spec.support.process"
 
+local MIB = 1024 * 1024
+
 local directory
 setup(function() directory = files.new() end)
 teardown(function() directory:remove() end)
@@ -107,6 +109,29 @@ describe("a sink of a path", function()
     assert.equal("ELOOP", refused "unnamed random inclusive")
     assert.equal("theirs", files.read(victim))
     assert.equal("precious", files.read(path))
+  end)
+
+  -- Receives 20 MiB; returns the sizes of the pieces that are brought to disk before the fsync.
+  local function pieces(faults_of_disk)
+    local log, sizes, at = directory:path "log", {}, 0
+    server:script { { size = 20 * MIB } }
+    local result = disk.run(program(directory:path "file"),
+      { DISK_FAULTS = faults_of_disk, DISK_LOG = log })
+    assert.equal("true ", result.stdout, result.stderr)
+    assert.equal(20 * MIB, #files.read(directory:path "file"))
+    for what, first, size in files.read(log):gmatch "(%l+) (%d+) (%d+)\n" do
+      if what == "fsync" then return sizes end
+      assert.same({ "range", at }, { what, tonumber(first) })
+      sizes[#sizes + 1], at = tonumber(size), at + size
+    end
+  end
+
+  it("is brought to disk while it is being received", function()
+    local expected = process.portable and {} or { 8 * MIB, 8 * MIB }
+    assert.same(expected, pieces "")
+    directory:remove()
+    directory = files.new()
+    assert.same(expected, pieces "range")
   end)
 
   it("is never readable by others where the file that it replaces is not", function()

@@ -23,6 +23,8 @@ return {
     "base/file" },
   { "csrc/base/output.c", "fsync(output->fd) == 0 ||", "true ||",
     "a committed file is on disk", "base/disk" },
+  { "csrc/base/output.c", "before * WRITEBACK, WRITEBACK,", "0, WRITEBACK,",
+    "a file is brought to disk while it is being received", "base/disk" },
   { "csrc/base/output.c", "if (!is_undisturbed(output, (off_t)size, fault)) return -1;", "",
     "a caller's file never loses a byte that it had before", "base/output" },
   { "csrc/base/output.c", "if ((flags & O_ACCMODE) == O_RDONLY)", "if (false)",

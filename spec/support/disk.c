@@ -4,12 +4,15 @@
  *                "chmod" (fchmod does nothing), "inclusive" (no file system knows O_EXCL),
  *                "random" (all randomness is 0, and so names are known beforehand)
  *   DISK_GATE    a path: while it exists, write and fsync wait
+ *   DISK_LOG     a path: gets a line for each range that is to be brought to disk early, and for
+ *                each fsync; where DISK_FAULTS has "range", all such ranges fail
  * It is compiled with -D_FILE_OFFSET_BITS=64 like the code that it deceives: there open is open64.
  * */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -87,12 +90,31 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
   return real(fd, data, size, at);
 }
 
+static void note(const char *what, off_t at, off_t size) {
+  const char *path = getenv("DISK_LOG");
+  FILE *log = path == NULL ? NULL : fopen(path, "a");
+  if (log == NULL) return;
+  fprintf(log, "%s %lld %lld\n", what, (long long)at, (long long)size);
+  fclose(log);
+}
+
+int sync_file_range(int fd, off_t at, off_t size, unsigned flags) {
+  int (*real)(int, off_t, off_t, unsigned);
+  void *symbol = dlsym(RTLD_NEXT, "sync_file_range");
+  memcpy(&real, &symbol, sizeof real);
+  note(flags == SYNC_FILE_RANGE_WRITE ? "range" : "wait", at, size);
+  if (!has("range")) return real(fd, at, size, flags);
+  errno = EIO;
+  return -1;
+}
+
 int fsync(int fd) {
   struct stat status;
   int (*real)(int);
   void *symbol = dlsym(RTLD_NEXT, "fsync");
   memcpy(&real, &symbol, sizeof real);
   wait_at_gate();
+  note("fsync", 0, 0);
   if (fstat(fd, &status) == 0 && has(S_ISDIR(status.st_mode) ? "directory" : "file")) {
     errno = EIO;
     return -1;
