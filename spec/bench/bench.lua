@@ -1,6 +1,6 @@
 -- Runs all contenders against one local nginx that answers at once, round by round, and prints
 -- their ratios. bench.lua ROUNDS SCALE
-local cjson = require "cjson"
+local contest = require "spec.bench.contest"
 local core = require "connectparticipant.core"
 local instructions_of = require "spec.bench.instructions"
 local picture = require "spec.bench.picture"
@@ -9,14 +9,9 @@ local servers = require "spec.bench.servers"
 local certificates = require "spec.support.server.certificates"
 
 local rounds, scale = tonumber(arg[1] or 5), tonumber(arg[2] or 1)
+contest.rounds = rounds
+local in_turn, median, ratio, run = contest.in_turn, contest.median, contest.ratio, contest.run
 local directory = process.run { "mktemp", "-d" }.stdout:gsub("\n", "")
-
-local function median(list)
-  local sorted = {}
-  for index, value in ipairs(list) do sorted[index] = value end
-  table.sort(sorted)
-  return sorted[math.ceil(#sorted / 2)]
-end
 
 -- The first of the cores that this process may use.
 local function first_core()
@@ -29,13 +24,6 @@ local ONE_CORE = first_core()
 local base, tls_base, stop_nginx = servers.nginx(directory)
 local one_core_base, _, stop_one_core_nginx = servers.nginx(directory, ONE_CORE)
 local SDK = process.root .. "/build/peers"
-
-local function run(words, env)
-  words.env = env
-  local result = process.run(words)
-  assert(result.status == 0, table.concat(words, " ") .. "\n" .. result.stderr)
-  return cjson.decode(result.stdout)
-end
 
 local function raw(mode, ...) return { "build/bench/raw", mode, base, ... } end
 local function ours(mode, ...) return { process.lua, "spec/bench/ours.lua", mode, base, ... } end
@@ -50,43 +38,6 @@ end
 
 local function boto3(...) return { "/usr/bin/python3", "spec/bench/boto3_peer.py", ... } end
 local function js(...) return { "node", "spec/bench/sdk_peer.mjs", SDK, ... } end
-
--- Has every contender measured once a round, another one first each time, so that a busy moment,
--- and what the one before has left behind, hit all of them.
-local function in_turn(contenders, count, measure)
-  local names = {}
-  for name in pairs(contenders) do names[#names + 1] = name end
-  table.sort(names)
-  for round = 1, count do
-    for index = 1, #names do
-      local name = names[(round + index) % #names + 1]
-      measure(name, contenders[name], round)
-    end
-  end
-end
-
--- What each contender did in each round, by name: seconds and seconds of CPU for one piece of its
--- work, and KiB at its peak. `count` tells how often where the usual number of rounds says too
--- little, or takes too long.
-local function contest(contenders, count)
-  local seen = {}
-  in_turn(contenders, rounds > 1 and count or rounds, function(name, command, round)
-    local result = run(command.words, command.env)
-    seen[name] = seen[name] or { wall = {}, cpu = {}, peak = {} }
-    for key, list in pairs(seen[name]) do
-      list[round] = key == "peak" and result.peak or result[key] / result.count
-    end
-  end)
-  return seen
-end
-
--- How many times one list is the other: the median of the rounds' ratios, in which what slowed a
--- whole round down is not seen.
-local function ratio(one, other)
-  local ratios = {}
-  for round = 1, #one do ratios[round] = one[round] / other[round] end
-  return median(ratios)
-end
 
 -- The faster of the two SDKs.
 local function best(seen)
@@ -138,7 +89,7 @@ print "| work | against | ratio | aim | met | seen |\n|---|---|---|---|---|---|"
 
 local function calls()
   local n = times(10000)
-  local seen = contest {
+  local seen = contest.of {
     raw = { words = raw("calls", n) }, core = { words = ours("core", n) },
     client = { words = ours("client", n) },
     boto3 = { words = boto3("calls", base, times(500), "1") },
@@ -165,7 +116,7 @@ end
 
 local function parallel()
   local n = times(20000)
-  local seen = contest({
+  local seen = contest.of({
     raw = { words = raw("parallel", n, "64") }, map = { words = ours("map", n, "64") },
     keeping = { words = ours("map_keeping", n, "64") },
     boto3 = { words = boto3("parallel", base, times(1000), "64") },
@@ -186,7 +137,7 @@ end
 
 local function flows()
   local n = times(3000)
-  local seen = contest({
+  local seen = contest.of({
     raw = { words = raw("flows", n, "32", "65536") }, flows = { words = ours("flows", n, "32") },
     boto3 = { words = boto3("flows", base, times(500), "32") },
     js = { words = js("flows", base, times(1000), "32") },
@@ -225,7 +176,7 @@ local function puts(tls)
       .. " -T %s %s/drop -w '{\"count\":1,\"wall\":%%{time_total},\"cpu\":0,\"peak\":0}'")
       :format(directory, file, url) } },
   }
-  local seen = contest(contenders, 9)
+  local seen = contest.of(contenders, 9)
   local name = tls and "PUT of 1 GiB over TLS" or "PUT of 1 GiB"
   row(name, "raw C", ratio(seen.raw.wall, seen.ours.wall), tls and 0.97 or 0.95, false,
     gb_per_second(seen.ours.wall))
@@ -248,7 +199,7 @@ local function timed(...) return { "/usr/bin/python3", "spec/bench/timed.py", ..
 local function downloads()
   local url, out = base .. "/file", directory .. "/out"
   process.run { "truncate", "-s", "1G", directory .. "/file" }
-  local seen = contest({
+  local seen = contest.of({
     path = { words = ours("get", "1", out) }, write = { words = ours("get", "1") },
     curl = { words = timed("/usr/bin/curl", "-s", "-o", directory .. "/out-curl", url) },
     curl_null = { words = timed("/usr/bin/curl", "-s", "-o", "/dev/null", url) },
@@ -269,7 +220,7 @@ local function small_files()
   local files, n = directory .. "/files", times(10000)
   process.run { "sh", "-c", ("mkdir %s && cd %s && truncate -s 64K 1.pdf && i=2 && "
     .. "while [ $i -le %s ]; do ln 1.pdf $i.pdf; i=$((i + 1)); done"):format(files, files, n) }
-  local seen = contest({
+  local seen = contest.of({
     own = { words = ours("files", n, "32", files) },
     boto3 = { words = boto3("files", base, times(500), "32", files) },
   }, 3)
@@ -348,23 +299,25 @@ local function width()
     contenders["raw_narrow" .. part] = { words = raw("flows", n, "10", "65536") }
     contenders["raw_wide" .. part] = { words = raw("flows", n, "1000", "65536") }
   end
-  local seen = contest(contenders, 3)
+  local seen = contest.of(contenders, 3)
   local narrow, wide, widest = later(seen, "narrow"), later(seen, "wide"), later(seen, "widest")
   row("CPU per flow, 1,000 in flight", "10 in flight", ratio(wide, narrow), 1.15, true,
     us(wide) .. " and " .. us(narrow) .. "; raw C "
     .. short(ratio(later(seen, "raw_wide"), later(seen, "raw_narrow"))))
   row("CPU per flow, 5,000 in flight", "10 in flight", ratio(widest, narrow), 1.3, true, us(widest))
-  local each = {}
-  for round, peak in ipairs(seen.wide1.peak) do
-    each[round] = (peak - seen.narrow1.peak[round]) / 990
+  local own, theirs = {}, {}
+  for round = 1, #seen.wide1.peak do
+    own[round] = (seen.wide1.peak[round] - seen.narrow1.peak[round]) / 990
+    theirs[round] = (seen.raw_wide1.peak[round] - seen.raw_narrow1.peak[round]) / 990
   end
-  row("memory of a flow in flight, KiB", "", median(each), 48, true,
-    ("%.0f of a peak of %d KiB"):format(median(each), median(seen.wide1.peak)))
+  row("memory of a flow in flight, KiB", "", median(own), 48, true,
+    ("%.0f of a peak of %d KiB; raw C %.0f"):format(median(own), median(seen.wide1.peak),
+      median(theirs)))
 end
 
 local function growth()
   local few, many = "1000", times(100000)
-  local seen = contest({
+  local seen = contest.of({
     few = { words = on_one_core(ours("client", few)) },
     many = { words = on_one_core(ours("client", many)) },
   }, 3)
