@@ -51,6 +51,7 @@ bool text_is_plain(const char *text, size_t size) {
 long text_length(const char *text, size_t size) {
   const unsigned char *s = (const unsigned char *)text;
   long length = 0;
+  if (text_is_plain(text, size)) return (long)size;
   for (size_t i = 0; i < size; length++) {
     uint32_t character;
     if (s[i] < 0x80) {
@@ -70,6 +71,7 @@ bool text_is_control(uint32_t c) {
 
 bool text_has_control(const char *text, size_t size, enum text_kind kind) {
   const unsigned char *s = (const unsigned char *)text;
+  if (text_is_plain(text, size)) return false;
   for (size_t i = 0; i < size;) {
     uint32_t c = s[i];
     size_t step = c < 0x80 ? 1 : text_decode(s + i, size - i, &c);
@@ -125,6 +127,7 @@ bool text_add_percent(struct buffer *out, const char *text, size_t size) {
 }
 
 bool text_add_ascii(struct buffer *out, const char *text, size_t size) {
+  if (text_is_plain(text, size)) return buffer_add(out, text, size);
   for (size_t i = 0; i < size; i++) {
     size_t plain = i;
     while (i < size && (unsigned char)text[i] < 0x80) i++;

@@ -115,15 +115,19 @@ static const char *target_of(const char *text) {
 }
 
 /* CURLOPT_CURLU saves libcurl parsing the URL, CURLOPT_URL saves it serialising the parsed one
- * again. libcurl formats a query character by character, at 70 instructions each, and a presigned
- * URL's has over a thousand; CURLOPT_REQUEST_TARGET is copied at once, which saves an upload of
- * 64 KiB a third of its instructions. Not for plain http that may go through a proxy, whose
- * requests name the whole URL. */
+ * again. libcurl copies a query five times, and twice of these character by character, at 80
+ * instructions each: a presigned URL's has over a thousand. So it is told no more of a transfer's
+ * URL than the origin; path and query are its CURLOPT_REQUEST_TARGET, which it copies at once. Not
+ * for plain http that may go through a proxy, whose requests name the whole URL. */
 static bool apply_url(const struct exchange *x, const struct url *url) {
-  const char *target = NULL;
-  if (x->is_transfer && (url->https || url->loopback)) target = target_of(x->request.url);
+  const char *text = x->request.url, *target = NULL;
+  if (x->is_transfer && (url->https || url->loopback)) target = target_of(text);
+  if (target != NULL) {
+    if (!url_keep_origin(url)) return false;
+    text = NULL;
+  }
   return curl_easy_setopt(x->easy, CURLOPT_CURLU, url->handle) == CURLE_OK &&
-         curl_easy_setopt(x->easy, CURLOPT_URL, x->request.url) == CURLE_OK &&
+         curl_easy_setopt(x->easy, CURLOPT_URL, text) == CURLE_OK &&
          curl_easy_setopt(x->easy, CURLOPT_REQUEST_TARGET, target) == CURLE_OK;
 }
 

@@ -165,6 +165,11 @@ bool url_is_safe(const struct url *url, bool allow_http) {
   return url->https || url->loopback || allow_http;
 }
 
+bool url_keep_origin(const struct url *url) {
+  return curl_url_set(url->handle, CURLUPART_PATH, "/", 0) == CURLUE_OK &&
+         curl_url_set(url->handle, CURLUPART_QUERY, NULL, 0) == CURLUE_OK;
+}
+
 void url_free(struct url *url) {
   curl_url_cleanup(url->handle);
   url->handle = NULL;

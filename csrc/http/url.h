@@ -29,6 +29,9 @@ const char *url_parse(struct url *url, const char *text, size_t longest);
 /* Whether a token may be sent there: without TLS only to loopback, unless `allow_http`. */
 bool url_is_safe(const struct url *url, bool allow_http);
 
+/* Reduces the handle, which libcurl gets, to scheme, host and port; false: out of memory. */
+bool url_keep_origin(const struct url *url);
+
 void url_free(struct url *url);
 
 /* Returns NULL, or why a proxy's URL cannot be used. As in libcurl, the scheme is optional, and

@@ -96,8 +96,8 @@ describe("a transfer", function()
     server:script { {} }
     local proxied = core.settings { endpoint = server.url, proxy = server.url,
       allow_insecure = true }
-    assert(finish(get { url = "http://store.invalid/behind", settings = proxied }))
-    assert.equal("http://store.invalid/behind", server:seen().requests[1].path)
+    assert(finish(get { url = "http://store.invalid/behind?q=%2F", settings = proxied }))
+    assert.equal("http://store.invalid/behind?q=%2F", server:seen().requests[1].path)
   end)
 
   it("goes through that proxy whatever the environment excepts", function()

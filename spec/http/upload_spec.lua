@@ -17,7 +17,9 @@ describe("a PUT", function()
     server:script { {}, { raw = "" }, {} }
     assert(finish(assert(transfer { source = "bytes" })))
     assert(finish(assert(transfer { source = ("x"):rep(300000) })))
-    assert.equal(300000, server:seen().requests[3].received)
+    local requests = server:seen().requests
+    assert.equal(300000, requests[3].received)
+    for _, request in ipairs(requests) do assert.equal("/store/key?secret", request.path) end
   end)
 
   it("without Expect follows a 417", function()
@@ -26,6 +28,7 @@ describe("a PUT", function()
     local again = server:seen().requests[2]
     assert.is_nil(again.headers.expect)
     assert.equal(2000000, again.received)
+    assert.equal("/store/key?secret", again.path)
   end)
 
   it("has not succeeded before all its bytes were sent", function()

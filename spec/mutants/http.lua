@@ -1,6 +1,10 @@
 -- Mutants of csrc/http: { file, text, replacement, the promise that this breaks, specs that notice
 -- }.
 return {
+  { "csrc/http/easy.c", "CURLOPT_REQUEST_TARGET, target)", "CURLOPT_REQUEST_TARGET, NULL)",
+    "path and query are asked for as the URL has them", "http/transfer" },
+  { "csrc/http/easy.c", "x->is_transfer && (url->https || url->loopback)", "x->is_transfer",
+    "a proxy is asked for the whole URL", "http/transfer" },
   { "csrc/http/easy.c", "CURLOPT_SSL_VERIFYHOST, 2L", "CURLOPT_SSL_VERIFYHOST, 0L",
     "a certificate for another host is refused", "http/tls" },
   { "csrc/http/easy.c", "CURLOPT_SSL_VERIFYPEER, 1L", "CURLOPT_SSL_VERIFYPEER, 0L",
