@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MUCH = 4096 };
+enum { LEAST = 64, MUCH = 4096 };
 
 void buffer_free(struct buffer *b) {
   if (b->secret) wipe(b->data, b->capacity);
@@ -47,7 +47,8 @@ bool buffer_reserve(struct buffer *b, size_t more) {
   if (has_room(b, more)) return true;
   if (b->failed) return false;
   if (more >= SIZE_MAX / 2 - b->size) return !(b->failed = true);
-  size_t capacity = b->capacity < 64 ? 64 : b->capacity;
+  /* The first block is no larger than it need be: most texts are added at once. */
+  size_t capacity = b->capacity > 0 ? b->capacity : more < LEAST ? LEAST : more + 1;
   while (capacity - b->size <= more) capacity *= 2;
   char *data = grow(b, capacity);
   if (data == NULL) return !(b->failed = true);

@@ -172,10 +172,9 @@ void easy_drop_expect(const struct exchange *x) {
 }
 
 /* libcurl's buffers are most of the memory of an upload: 64 KiB for the body, and 16 KiB for an
- * answer that is empty or a short error. With the small ones an upload in a crowd takes 54 KiB
- * in place of 101. */
+ * answer that is empty or a short error. In a crowd they are as small as libcurl allows. */
 static void apply_buffers(const struct exchange *x) {
-  curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, 4L * 1024L);
+  curl_easy_setopt(x->easy, CURLOPT_BUFFERSIZE, x->crowded ? 1024L : 4L * 1024L);
   if (x->crowded) curl_easy_setopt(x->easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024L);
 }
 

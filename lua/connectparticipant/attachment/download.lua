@@ -111,14 +111,13 @@ end
 
 -- The rest of what broke off is asked for only with a strong ETag: `rewind` has seen to that. The
 -- engine refuses an answer of another size, range or ETag before a byte of it is handed out.
-function Download:fields()
+function Download:fill(fields)
   local into = self.sink
   self.offset = self.first + into:size()
   self.conditional = self.etag ~= nil and (self.part ~= nil or self.offset > 0)
-  return {
-    sink = into:target(), first = self.first, stop = self.stop, offset = self.offset,
-    size = self.size, etag = self.conditional and self.etag or nil,
-  }
+  fields.sink, fields.size = into:target(), self.size
+  fields.first, fields.stop, fields.offset = self.first, self.stop, self.offset
+  fields.etag = self.conditional and self.etag or nil
 end
 
 -- Calls on_start, once.

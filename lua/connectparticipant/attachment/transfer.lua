@@ -22,7 +22,7 @@ local MOST_URLS = 3
 ---@field progress connectparticipant.Progress
 ---@field attachment_id? string
 ---@field ask fun(flow, job): connectparticipant.Grant|nil, connectparticipant.Error|nil
----@field fields fun(flow, grant): table what engine:transfer needs to know of the bytes
+---@field fill fun(flow, fields: table) adds what engine:transfer needs to know of the bytes
 ---@field move fun(flow, job, exchange): table|nil feeds or drains; may give an error
 ---@field moved fun(flow, exchange): integer how many bytes
 ---@field on_start? function to be called once the bytes come, by `announce`
@@ -37,11 +37,13 @@ local Move = {}
 Move.__index = Move
 
 function Move:send(job, timeout)
-  local fields = self.flow:fields(self.grant)
-  fields.method, fields.url = self.flow.verb, self.grant.url
-  fields.settings, fields.timeout = job.client.settings, timeout
-  fields.operation, fields.step = self.operation, self.step
-  return job.client.engine:transfer(fields)
+  local flow, grant, client = self.flow, self.grant, job.client
+  local fields = {
+    method = flow.verb, url = grant.url, headers = grant.headers, settings = client.settings,
+    timeout = timeout, operation = self.operation, step = self.step,
+  }
+  flow:fill(fields)
+  return client.engine:transfer(fields)
 end
 
 -- Moves the bytes until the exchange is done; gives an error of ours, or of the caller's wish.

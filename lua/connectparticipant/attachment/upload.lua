@@ -96,9 +96,9 @@ function Upload:ask(job)
     { operation = START, step = "start", status = result.ResponseMetadata.HTTPStatusCode })
 end
 
-function Upload:fields(grant)
+function Upload:fill(fields)
   local from = self.source
-  return { headers = grant.headers, source = from:content(), size = from.size }
+  fields.source, fields.size = from:content(), from.size
 end
 
 function Upload:move(job, exchange)

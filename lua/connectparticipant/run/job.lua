@@ -248,7 +248,7 @@ local function new(client, timeout, outer, key, task)
   -- into the metatable.
   local self = setmetatable({
     client = client, loop = the_loop, clock = clock, key = key, task = task, stopped = false,
-    outer = outer or false, began = now, beat = the_loop.time, root = outer and outer.root,
+    outer = outer or false, began = now, root = outer and outer.root,
   }, Job)
   local scene = the_loop.driver.scene
   if scene then self.scene = scene() end
@@ -260,7 +260,7 @@ end
 
 -- Makes it a job that no other encloses.
 local function begin_alone(self)
-  self.root = self
+  self.root, self.beat = self, self.loop.time
   self.loop.alive[self] = true
 end
 
@@ -269,7 +269,8 @@ local function begin(self, outer, task)
   self.loop.current[self.key] = self
   if task then task.job = self end
   if not outer then return begin_alone(self) end
-  self.depth = outer.root.calling
+  local depth = outer.root.calling
+  if depth > 0 then self.depth = depth end
   if outer.patient then self.patient = true end
   if outer.task == task then outer.inner = self end
 end
