@@ -196,16 +196,19 @@ end
 local function timed(...) return { "/usr/bin/python3", "spec/bench/timed.py", ... } end
 
 -- The server's file is that of the PUTs, of 1 GiB. A download to a path ends when it is on disk, so
--- curl's has to be brought there, too: within its time, or after it, so that nobody else pays.
+-- curl's has to be brought there, too: within its time, or after it, so that nobody else pays. Each
+-- goes to a new file, which is then removed: its pages of memory are there for the next one.
 local function downloads()
   local url, out = base .. "/file", directory .. "/out"
   process.run { "truncate", "-s", "1G", directory .. "/file" }
-  local synced = ("/usr/bin/curl -s -o %s-synced %s && sync %s-synced"):format(out, url, out)
+  local function to_disk(words, done)
+    return { "sh", "-c", ("%s%s && rm %s"):format(table.concat(words, " "), done or "", out) }
+  end
+  local curl = ("/usr/bin/curl -s -o %s %s"):format(out, url)
   local seen = contest.of({
-    path = { words = ours("get", "1", out) }, write = { words = ours("get", "1") },
-    curl = { words = { "sh", "-c", ("/usr/bin/python3 spec/bench/timed.py /usr/bin/curl -s "
-      .. "-o %s-curl %s && sync %s-curl"):format(out, url, out) } },
-    synced = { words = timed("sh", "-c", synced) },
+    path = { words = to_disk(ours("get", "1", out)) }, write = { words = ours("get", "1") },
+    curl = { words = to_disk(timed(curl), " && sync " .. out) },
+    synced = { words = to_disk(timed("sh", "-c", ("'%s && sync %s'"):format(curl, out))) },
     curl_null = { words = timed("/usr/bin/curl", "-s", "-o", "/dev/null", url) },
   }, 5)
   for _, names in ipairs { { "path", "curl", "a path", "curl -o" },
