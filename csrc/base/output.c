@@ -126,15 +126,20 @@ static bool is_joined(const struct output *output) {
 }
 
 /* Has the kernel begin to bring a file to disk while the rest is being received, so that the fsync
- * at its end waits for the last bytes only. Just a hint: what fails here, fsync reports. */
-static void begin_writeback(const struct output *output, ssize_t wrote) {
+ * at its end waits for the last bytes only. Bytes that it cannot bring there it may drop (ext4 does
+ * where it finds no place for them), and fsync would not tell; a kernel or a sandbox that does not
+ * know the call loses nothing. */
+static void begin_writeback(const struct output *output, ssize_t wrote, struct fault *fault) {
 #if SYSTEM_LINUX
   off_t whole = output->written / WRITEBACK, before = (output->written - wrote) / WRITEBACK;
   if (output->kind != OUTPUT_PLACED || whole == before) return;
-  sync_file_range(output->fd, before * WRITEBACK, WRITEBACK, SYNC_FILE_RANGE_WRITE);
+  if (sync_file_range(output->fd, before * WRITEBACK, WRITEBACK, SYNC_FILE_RANGE_WRITE) != 0 &&
+      (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+    fail(output, "cannot bring to disk", fault);
 #else
   (void)output;
   (void)wrote;
+  (void)fault;
 #endif
 }
 
@@ -151,7 +156,7 @@ static ssize_t write_regular(struct output *output, const char *data, size_t siz
   } while (wrote < 0 && errno == EINTR);
   if (wrote > 0) {
     output->written += wrote;
-    begin_writeback(output, wrote);
+    begin_writeback(output, wrote, fault);
   }
   if (wrote < 0 || !keep_position(output)) {
     fail(output, "cannot write to", fault);

@@ -23,6 +23,8 @@ return {
     "base/file" },
   { "csrc/base/output.c", "fsync(output->fd) == 0 ||", "true ||",
     "a committed file is on disk", "base/disk" },
+  { "csrc/base/output.c", "(errno == EIO || errno == ENOSPC || errno == EDQUOT)", "false",
+    "bytes that the kernel dropped are no committed file", "base/disk" },
   { "csrc/base/output.c", "before * WRITEBACK, WRITEBACK,", "0, WRITEBACK,",
     "a file is brought to disk while it is being received", "base/disk" },
   { "csrc/base/output.c", "if (!is_undisturbed(output, (off_t)size, fault)) return -1;", "",

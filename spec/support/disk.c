@@ -1,11 +1,12 @@
 /* A disk that misbehaves: loaded before the C library, it changes what system calls do.
  *   DISK_FAULTS  a list of words: "unnamed" (no file without a name), "proc" (no /proc),
  *                "directory" (a directory's fsync is an I/O error), "file" (a file's is),
+ *                "range" (to bring a range to disk early is), "old" (the kernel cannot do that),
  *                "chmod" (fchmod does nothing), "inclusive" (no file system knows O_EXCL),
  *                "random" (all randomness is 0, and so names are known beforehand)
  *   DISK_GATE    a path: while it exists, write and fsync wait
  *   DISK_LOG     a path: gets a line for each range that is to be brought to disk early, and for
- *                each fsync; where DISK_FAULTS has "range", all such ranges fail
+ *                each fsync
  * It is compiled with -D_FILE_OFFSET_BITS=64 like the code that it deceives: there open is open64.
  * */
 #include <dlfcn.h>
@@ -103,8 +104,8 @@ int sync_file_range(int fd, off_t at, off_t size, unsigned flags) {
   void *symbol = dlsym(RTLD_NEXT, "sync_file_range");
   memcpy(&real, &symbol, sizeof real);
   note(flags == SYNC_FILE_RANGE_WRITE ? "range" : "wait", at, size);
-  if (!has("range")) return real(fd, at, size, flags);
-  errno = EIO;
+  if (!has("range") && !has("old")) return real(fd, at, size, flags);
+  errno = has("range") ? EIO : ENOSYS;
   return -1;
 }
 
