@@ -9,14 +9,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { LONGEST_HOST = 255 };
-
-/* A URL while it is being parsed, with its host. */
-struct reading {
-  struct url *url;
-  char host[LONGEST_HOST + 1];
-};
-
 /* Reads the scheme and skips "://". */
 static const char *read_scheme(struct url *url, const char **text) {
   char scheme[9] = {0};
@@ -53,52 +45,52 @@ static bool is_numeric(const char *name) {
   return *last != '\0' && last[strspn(last, "0123456789")] == '\0';
 }
 
-static const char *read_address(struct reading *r) {
+static const char *read_address(struct url *url) {
   struct in_addr address;
-  if (inet_pton(AF_INET, r->host, &address) != 1)
+  if (inet_pton(AF_INET, url->host, &address) != 1)
     return "its host is a number, but not an IPv4 address of four decimal parts from 0 to 255";
-  r->url->loopback = ntohl(address.s_addr) >> 24 == 127;
+  url->loopback = ntohl(address.s_addr) >> 24 == 127;
   return NULL;
 }
 
-static const char *read_name(struct reading *r) {
-  const char *name = r->host;
+static const char *read_name(struct url *url) {
+  const char *name = url->host;
   if (name[0] == '\0') return "it names no host";
   if (name[0] == '.' || strstr(name, "..") != NULL) return "its host has an empty label";
   for (const char *c = name; *c != '\0'; c++) {
     if (!ascii_is_alnum(*c) && strchr("-._", *c) == NULL)
       return "its host may contain only letters, digits, '-', '.' and '_'";
   }
-  if (is_numeric(name)) return read_address(r);
+  if (is_numeric(name)) return read_address(url);
   size_t size = strlen(name);
   if (name[size - 1] == '.') {
-    char rest[LONGEST_HOST + 1] = {0};
+    char rest[URL_LONGEST_HOST + 1] = {0};
     memcpy(rest, name, size - 1);
     if (is_numeric(rest)) return "its host is an IPv4 address with a trailing dot";
   }
   /* Not "localhost.": some resolvers look that up on the network. */
-  r->url->loopback = ascii_equal_nocase(name, "localhost");
+  url->loopback = ascii_equal_nocase(name, "localhost");
   return NULL;
 }
 
-static const char *read_ipv6(struct reading *r, const char *text, const char *end) {
+static const char *read_ipv6(struct url *url, const char *text, const char *end) {
   struct in6_addr address;
-  char inner[LONGEST_HOST + 1] = {0};
+  char inner[URL_LONGEST_HOST + 1] = {0};
   memcpy(inner, text + 1, (size_t)(end - text - 2));
   if (inet_pton(AF_INET6, inner, &address) != 1) return "its host is not a valid IPv6 address";
-  r->url->loopback = memcmp(&address, &in6addr_loopback, sizeof address) == 0;
+  url->loopback = memcmp(&address, &in6addr_loopback, sizeof address) == 0;
   return NULL;
 }
 
-static const char *read_host(struct reading *r, const char *text, const char *end) {
+static const char *read_host(struct url *url, const char *text, const char *end) {
   size_t size = (size_t)(end - text);
-  if (size > LONGEST_HOST) return "its host is too long";
-  memcpy(r->host, text, size);
-  r->host[size] = '\0';
-  return text[0] == '[' ? read_ipv6(r, text, end) : read_name(r);
+  if (size > URL_LONGEST_HOST) return "its host is too long";
+  memcpy(url->host, text, size);
+  url->host[size] = '\0';
+  return text[0] == '[' ? read_ipv6(url, text, end) : read_name(url);
 }
 
-static const char *read_authority(struct reading *r, const char *text) {
+static const char *read_authority(struct url *url, const char *text) {
   const char *end = text + strcspn(text, "/?#"), *host_end;
   if (memchr(text, '@', (size_t)(end - text)) != NULL)
     return "it must not contain a user name or a password";
@@ -110,8 +102,8 @@ static const char *read_authority(struct reading *r, const char *text) {
     host_end = memchr(text, ':', (size_t)(end - text));
     if (host_end == NULL) host_end = end;
   }
-  const char *problem = read_host(r, text, host_end);
-  return problem != NULL ? problem : read_port(r->url, host_end, end);
+  const char *problem = read_host(url, text, host_end);
+  return problem != NULL ? problem : read_port(url, host_end, end);
 }
 
 static const char NO_MEMORY[] = "out of memory";
@@ -128,8 +120,7 @@ static const char *compare(const struct url *url, CURLUPart part, const char *ex
   return same ? NULL : "it can be read in two ways";
 }
 
-static const char *parse(struct reading *r, const char *text) {
-  struct url *url = r->url;
+static const char *parse(struct url *url, const char *text) {
   const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
   char digits[12], *at = digits + sizeof digits - 1;
   int port = url->port;
@@ -141,14 +132,14 @@ static const char *parse(struct reading *r, const char *text) {
   const struct {
     CURLUPart part;
     const char *expected;
-  } parts[] = {{CURLUPART_HOST, r->host},
+  } parts[] = {{CURLUPART_HOST, url->host},
                {CURLUPART_SCHEME, url->https ? "https" : "http"},
                {CURLUPART_PORT, at},
                {CURLUPART_USER, NULL},
                {CURLUPART_PASSWORD, NULL}};
   /* Skip the host if it is an IPv6 address: libcurl may write it differently. */
   const char *problem = NULL;
-  for (size_t i = r->host[0] == '['; i < sizeof parts / sizeof *parts && problem == NULL; i++)
+  for (size_t i = url->host[0] == '['; i < sizeof parts / sizeof *parts && problem == NULL; i++)
     problem = compare(url, parts[i].part, parts[i].expected);
   return problem;
 }
@@ -156,16 +147,15 @@ static const char *parse(struct reading *r, const char *text) {
 const char *url_parse(struct url *url, const char *text, size_t longest) {
   size_t size = strlen(text);
   const char *rest = text;
-  struct reading r = {.url = url};
   *url = (struct url){0};
   if (size > longest) return "it is too long";
   bool clean = text_length(text, size) >= 0 && !text_has_control(text, size, TEXT_ONE_LINE);
   if (!clean || strchr(text, ' ') != NULL)
     return "it contains a space, a control character or invalid UTF-8";
   const char *problem = read_scheme(url, &rest);
-  if (problem == NULL) problem = read_authority(&r, rest);
+  if (problem == NULL) problem = read_authority(url, rest);
   if (problem == NULL && strchr(rest, '#') != NULL) problem = "it must not contain a fragment";
-  if (problem == NULL) problem = parse(&r, text);
+  if (problem == NULL) problem = parse(url, text);
   url->query = strchr(rest, '?') != NULL;
   if (problem != NULL) url_free(url);
   return problem;

@@ -1,4 +1,4 @@
-/* The only parser of URLs. Everything else relies on its result (https, loopback, port) and
+/* The only parser of URLs. Everything else relies on its result (https, loopback, host, port) and
  * never inspects the text again. */
 #ifndef CONNECTPARTICIPANT_URL_H
 #define CONNECTPARTICIPANT_URL_H
@@ -11,12 +11,15 @@
 
 HIDDEN_BEGIN
 
+enum { URL_LONGEST_HOST = 255 };
+
 struct url {
   CURLU *handle; /* NULL: not parsed */
   bool https;    /* otherwise http */
   bool loopback; /* `localhost`, 127.0.0.0/8 as four decimal numbers, or ::1 */
   bool query;
   int port; /* the scheme's default if not given */
+  char host[URL_LONGEST_HOST + 1];
 };
 
 /* Parses a URL of at most `longest` bytes. Returns NULL and a result to be freed, or what is

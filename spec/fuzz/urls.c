@@ -48,6 +48,24 @@ static void check(const struct url *url, const char *text) {
   curl_url_cleanup(other);
 }
 
+/* The origin alone is the same place, and nothing else. */
+static void check_origin(const struct url *url) {
+  char *host = part_of(url->handle, CURLUPART_HOST), *port = part_of(url->handle, CURLUPART_PORT);
+  if (!url_keep_origin(url)) abort();
+  char *whole = part_of(url->handle, CURLUPART_URL);
+  struct url origin;
+  if (whole == NULL || url_parse(&origin, whole, SIZE_MAX) != NULL) abort();
+  char *same = part_of(origin.handle, CURLUPART_HOST),
+       *path = part_of(origin.handle, CURLUPART_PATH);
+  char *again = part_of(origin.handle, CURLUPART_PORT);
+  if (strcasecmp(host, same) != 0 || strcmp(port, again) != 0 || strcmp(path, "/") != 0) abort();
+  if (origin.https != url->https || origin.query || part_of(url->handle, CURLUPART_QUERY) != NULL)
+    abort();
+  url_free(&origin);
+  curl_free(host), curl_free(port), curl_free(whole), curl_free(same), curl_free(again);
+  curl_free(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1);
   struct url url;
@@ -56,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (url_parse(&url, text, 4096) == NULL) {
     if (url.handle == NULL || strlen(text) > 4096) abort();
     check(&url, text);
+    check_origin(&url);
     url_free(&url);
   } else if (url.handle != NULL) {
     abort();

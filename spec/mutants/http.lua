@@ -100,7 +100,7 @@ return {
     "a URL with a user name or password is refused", "http/url http/transfer" },
   { "csrc/http/url.c", "ntohl(address.s_addr) >> 24 == 127", "true",
     "http is for loopback only", "http/url" },
-  { "csrc/http/url.c", "if (is_numeric(name)) return read_address(r);", "",
+  { "csrc/http/url.c", "if (is_numeric(name)) return read_address(url);", "",
     "127.1 is not accepted as a loopback address", "http/url" },
   { "csrc/http/url.c", 'url->loopback = ascii_equal_nocase(name, "localhost");',
     'url->loopback = ascii_starts_nocase(name, "localhost");',
