@@ -50,6 +50,22 @@ describe("a PUT", function()
     failed(result, err, { kind = "storage", code = "AccessDenied", status = 403 })
   end)
 
+  it("in a crowd, with small buffers, sends all its bytes and is told the whole reason", function()
+    local refusal = faults.s3_error(403, "AccessDenied", ("no!"):rep(300))
+    refusal.headers[2] = { "x-amz-id-2", ("i"):rep(3000) }
+    refusal.always = true
+    server:script { refusal }
+    local exchanges, body = {}, ("x"):rep(70000)
+    for index = 1, 200 do exchanges[index] = assert(transfer { source = body }) end
+    for _, exchange in ipairs(exchanges) do
+      local result, err = finish(exchange)
+      failed(result, err, { kind = "storage", code = "AccessDenied", status = 403 })
+      assert.equal(("no!"):rep(300), err.message)
+      assert.equal(("i"):rep(3000), exchange:header("x-amz-id-2"))
+    end
+    for _, request in ipairs(server:seen().requests) do assert.equal(70000, request.received) end
+  end)
+
   it("that is broken off after 100 Continue has no status", function()
     server:script { { raw = "HTTP/1.1 100 Continue\r\n\r\n" } }
     local exchange = assert(transfer { source = "bytes" })
