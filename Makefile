@@ -200,11 +200,12 @@ bench-row: ## one row of bench that needs no SDK: calls one after another, again
 	@$(MAKE) --no-print-directory -s build build/bench/raw
 	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/row.lua
 
-bench-nginx: ## time a trivial location of an nginx worker that uploads
+bench-nginx: ## time a trivial location of an nginx worker that uploads, and the gateway with 200 uploads
 	@sh spec/support/packages.sh test luajit $(LUA)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(MAKE) --no-print-directory -s build
-	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua
+	@LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/nginx.lua; status=$$?; \
+		LUA_PROGRAM=$(LUA_PROGRAM) LUA_ABI=$(LUA) $(LUA_PROGRAM) spec/bench/gateway.lua && exit $$status
 
 bench-fleet: ## uploads of a fleet through a throttling service, with one pace on Redis and without
 	@sh spec/support/packages.sh test luajit $(LUA)
